@@ -1,0 +1,345 @@
+// Package remote has the resources that reach a host by ssh.
+package remote
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	p "github.com/pulumi/pulumi-go-provider"
+	"github.com/pulumi/pulumi-go-provider/infer"
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
+)
+
+// Defaults of the official plugin.
+const (
+	defaultUser           = "root"
+	defaultPort           = 22
+	defaultDialErrorLimit = 10
+	defaultPerDialTimeout = 15 // seconds
+)
+
+const (
+	// The pause after a failed dial: from 0.1 s, half as much again each time, to 5 s, as in the official plugin.
+	firstPause = 100 * time.Millisecond
+	maxPause   = 5 * time.Second
+	// A host that answers none of so many questions is dead: a command on it ends after a minute,
+	// and not after the quarter of an hour that TCP goes on trying.
+	keepaliveInterval = 15 * time.Second
+	keepaliveMisses   = 4
+)
+
+// Connection says how to reach a host.
+type Connection struct {
+	endpoint
+	Proxy *ProxyConnection `pulumi:"proxy,optional"`
+}
+
+// ProxyConnection says how to reach the jump host on the way there.
+type ProxyConnection struct{ endpoint }
+
+type endpoint struct {
+	Host               string   `pulumi:"host"`
+	Port               *float64 `pulumi:"port,optional"`
+	User               *string  `pulumi:"user,optional"`
+	Password           *string  `pulumi:"password,optional"`
+	PrivateKey         *string  `pulumi:"privateKey,optional"`
+	PrivateKeyPassword *string  `pulumi:"privateKeyPassword,optional"`
+	AgentSocketPath    *string  `pulumi:"agentSocketPath,optional"`
+	HostKey            *string  `pulumi:"hostKey,optional"`
+	DialErrorLimit     *int     `pulumi:"dialErrorLimit,optional"`
+	PerDialTimeout     *int     `pulumi:"perDialTimeout,optional"`
+}
+
+// Annotate describes the inputs and sets their defaults.
+func (c *Connection) Annotate(a infer.Annotator) {
+	a.Describe(&c, "How to reach a host by ssh.")
+	a.Describe(&c.Proxy, "The jump host to go through.")
+	c.endpoint.annotate(a)
+}
+
+// Annotate describes the inputs and sets their defaults.
+func (c *ProxyConnection) Annotate(a infer.Annotator) {
+	a.Describe(&c, "How to reach the jump host.")
+	c.endpoint.annotate(a)
+}
+
+func (e *endpoint) annotate(a infer.Annotator) {
+	a.Describe(&e.Host, "The host's name or address.")
+	a.Describe(&e.Port, "Its port; 22 by default.")
+	a.Describe(&e.User, "The user to log in as; root by default.")
+	a.Describe(&e.Password, "That user's password.")
+	a.Describe(&e.PrivateKey, "The contents of a private key; tried before the agent and the password.")
+	a.Describe(&e.PrivateKeyPassword, "The passphrase of the private key.")
+	a.Describe(&e.AgentSocketPath, "The socket of an ssh agent; $SSH_AUTH_SOCK by default.")
+	a.Describe(&e.HostKey, "The host's public key. Left out, any host is believed.")
+	a.Describe(&e.DialErrorLimit, "How many failed dials are tried again; 10 by default, -1 is no limit.")
+	a.Describe(&e.PerDialTimeout, "The seconds that one dial may take; 15 by default, 0 is no limit.")
+	a.SetDefault(&e.Port, defaultPort)
+	a.SetDefault(&e.User, defaultUser)
+	a.SetDefault(&e.DialErrorLimit, defaultDialErrorLimit)
+	a.SetDefault(&e.PerDialTimeout, defaultPerDialTimeout)
+}
+
+// orDefault is there because a delete gets its connection from the state, to which no defaults are applied.
+func orDefault[T any](value *T, fallback T) T {
+	if value == nil {
+		return fallback
+	}
+	return *value
+}
+
+func (e *endpoint) address() string {
+	return net.JoinHostPort(e.Host, strconv.Itoa(int(orDefault(e.Port, defaultPort))))
+}
+
+// client is an open connection, with the one to the jump host that carries it.
+type client struct {
+	*ssh.Client
+	address string
+	proxy   *ssh.Client
+}
+
+func (c *client) Close() {
+	_ = c.Client.Close()
+	if c.proxy != nil {
+		_ = c.proxy.Close()
+	}
+}
+
+type dialer func(ctx context.Context, network, address string) (net.Conn, error)
+
+// dial opens the connection. It ends with ctx.
+func (c *Connection) dial(ctx context.Context) (*client, error) {
+	if c.Proxy == nil {
+		ssh, err := c.connect(ctx, (&net.Dialer{}).DialContext)
+		if err != nil {
+			return nil, err
+		}
+		return &client{Client: ssh, address: c.address()}, nil
+	}
+	proxy, err := c.Proxy.connect(ctx, (&net.Dialer{}).DialContext)
+	if err != nil {
+		return nil, fmt.Errorf("jump host %w", err)
+	}
+	ssh, err := c.connect(ctx, proxy.DialContext)
+	if err != nil {
+		_ = proxy.Close()
+		return nil, fmt.Errorf("through the jump host %s: %w", c.Proxy.address(), err)
+	}
+	return &client{Client: ssh, address: c.address(), proxy: proxy}, nil
+}
+
+// connect dials until it works, the limit is reached, or it is clear that the next dial must fail too.
+func (e *endpoint) connect(ctx context.Context, dial dialer) (*ssh.Client, error) {
+	config, release, err := e.clientConfig(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", e.address(), err)
+	}
+	defer release()
+	limit := orDefault(e.DialErrorLimit, defaultDialErrorLimit)
+	for failed, pause := 1, firstPause; ; failed, pause = failed+1, min(pause*3/2, maxPause) {
+		ssh, err := e.connectOnce(ctx, dial, config)
+		switch {
+		case err == nil:
+			return ssh, nil
+		case ctx.Err() != nil:
+			return nil, fmt.Errorf("%s: %w", e.address(), context.Cause(ctx))
+		case isFinal(err):
+			return nil, fmt.Errorf("%s as %s: %w", e.address(), config.User, err)
+		case limit >= 0 && failed > limit:
+			return nil, fmt.Errorf("%s: no connection after %d dials: %w", e.address(), failed, err)
+		}
+		p.GetLogger(ctx).InfoStatusf("%s: dial %d failed, trying again: %v", e.address(), failed, err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+	}
+}
+
+// connectOnce dials and logs in, all within perDialTimeout: a host that takes the connection and then
+// says nothing must not hold us for ever.
+func (e *endpoint) connectOnce(ctx context.Context, dial dialer, config *ssh.ClientConfig) (*ssh.Client, error) {
+	if seconds := orDefault(e.PerDialTimeout, defaultPerDialTimeout); seconds > 0 {
+		var cancel context.CancelFunc
+		cause := fmt.Errorf("no answer within %d s", seconds)
+		ctx, cancel = context.WithTimeoutCause(ctx, time.Duration(seconds)*time.Second, cause)
+		defer cancel()
+	}
+	conn, err := dial(ctx, "tcp", e.address())
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		return nil, err
+	}
+	// Closing is the one way to stop a handshake that goes through a jump host: such a connection has no deadlines.
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	sshConn, channels, requests, err := ssh.NewClientConn(conn, e.address(), config)
+	if !stop() {
+		return nil, context.Cause(ctx)
+	}
+	if err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return ssh.NewClient(sshConn, channels, requests), nil
+}
+
+// isFinal tells the errors that no further dial can cure.
+func isFinal(err error) bool {
+	var mismatch *hostKeyError
+	var negotiation *ssh.AlgorithmNegotiationError
+	return errors.As(err, &mismatch) || errors.As(err, &negotiation) ||
+		// The library has no type for it.
+		strings.Contains(err.Error(), "unable to authenticate")
+}
+
+// clientConfig also returns what lets go of the agent; call it when logged in.
+func (e *endpoint) clientConfig(ctx context.Context) (*ssh.ClientConfig, func(), error) {
+	config := &ssh.ClientConfig{User: orDefault(e.User, defaultUser), HostKeyCallback: ssh.InsecureIgnoreHostKey()}
+	if e.HostKey != nil {
+		if err := pinHostKey(config, *e.HostKey); err != nil {
+			return nil, nil, err
+		}
+	}
+	var key ssh.Signer
+	if e.PrivateKey != nil {
+		var err error
+		if key, err = parsePrivateKey(*e.PrivateKey, e.PrivateKeyPassword); err != nil {
+			return nil, nil, err
+		}
+	}
+	agentSigners, release, err := e.agent(ctx, key != nil || e.Password != nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	if key != nil || agentSigners != nil {
+		// One method for both: the library tries each method once, so an agent in a method of its own
+		// would never be asked after a key.
+		config.Auth = append(config.Auth, ssh.PublicKeysCallback(func() (signers []ssh.Signer, err error) {
+			if agentSigners != nil {
+				signers, err = agentSigners()
+			}
+			if key != nil {
+				return append([]ssh.Signer{key}, signers...), nil
+			}
+			return signers, err
+		}))
+	}
+	if e.Password != nil {
+		config.Auth = append(config.Auth, ssh.Password(*e.Password), ssh.KeyboardInteractive(
+			func(_, _ string, questions []string, _ []bool) ([]string, error) {
+				answers := make([]string, len(questions))
+				for i := range answers {
+					answers[i] = *e.Password
+				}
+				return answers, nil
+			}))
+	}
+	return config, release, nil
+}
+
+func parsePrivateKey(key string, passphrase *string) (ssh.Signer, error) {
+	if passphrase != nil {
+		signer, err := ssh.ParsePrivateKeyWithPassphrase([]byte(key), []byte(*passphrase))
+		if err != nil {
+			return nil, fmt.Errorf("privateKey, with privateKeyPassword: %w", err)
+		}
+		return signer, nil
+	}
+	signer, err := ssh.ParsePrivateKey([]byte(key))
+	var missing *ssh.PassphraseMissingError
+	if errors.As(err, &missing) {
+		return nil, errors.New("privateKey is protected by a passphrase: set privateKeyPassword")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("privateKey: %w", err)
+	}
+	return signer, nil
+}
+
+// agent connects to the ssh agent, if there is one. An agent that only the environment names, and that
+// is gone, is no reason to fail where there is another way to log in.
+func (e *endpoint) agent(ctx context.Context, otherWay bool) (func() ([]ssh.Signer, error), func(), error) {
+	path := orDefault(e.AgentSocketPath, os.Getenv("SSH_AUTH_SOCK"))
+	if path == "" {
+		return nil, func() {}, nil
+	}
+	conn, err := net.Dial("unix", path)
+	if err != nil {
+		if e.AgentSocketPath == nil && otherWay {
+			p.GetLogger(ctx).Debugf("the ssh agent of SSH_AUTH_SOCK is left out: %v", err)
+			return nil, func() {}, nil
+		}
+		return nil, nil, fmt.Errorf("the ssh agent: %w", err)
+	}
+	return agent.NewClient(conn).Signers, func() { _ = conn.Close() }, nil
+}
+
+// hostKeyError is a host that is not the one meant.
+type hostKeyError struct{ want, got ssh.PublicKey }
+
+func (e *hostKeyError) Error() string {
+	return fmt.Sprintf("the host shows another key than hostKey: it shows %s %s, expected is %s %s",
+		e.got.Type(), ssh.FingerprintSHA256(e.got), e.want.Type(), ssh.FingerprintSHA256(e.want))
+}
+
+// pinHostKey accepts that one key, and asks the host for a key of that type.
+func pinHostKey(config *ssh.ClientConfig, text string) error {
+	want, _, _, _, err := ssh.ParseAuthorizedKey([]byte(text))
+	if err != nil {
+		return fmt.Errorf(`hostKey must be one public key such as "ssh-ed25519 AAAA...": %w`, err)
+	}
+	config.HostKeyAlgorithms = []string{want.Type()}
+	if want.Type() == ssh.KeyAlgoRSA {
+		// An RSA key signs by either of these; by SHA-1, the name of the key type itself, servers of today do not.
+		config.HostKeyAlgorithms = []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSA}
+	}
+	config.HostKeyCallback = func(_ string, _ net.Addr, got ssh.PublicKey) error {
+		if !bytes.Equal(got.Marshal(), want.Marshal()) {
+			return &hostKeyError{want: want, got: got}
+		}
+		return nil
+	}
+	return nil
+}
+
+// watch calls lost when the host has stopped answering. It ends with ctx.
+func (c *client) watch(ctx context.Context, lost func(error)) {
+	ticker := time.NewTicker(keepaliveInterval)
+	defer ticker.Stop()
+	answers := make(chan struct{}, 1)
+	for waiting := 0; ; waiting++ {
+		if waiting == keepaliveMisses {
+			lost(fmt.Errorf("the host has not answered for %v", keepaliveInterval*keepaliveMisses))
+			return
+		}
+		if waiting == 0 {
+			go func() {
+				// Any answer will do; hosts refuse a request that they do not know.
+				if _, _, err := c.SendRequest("keepalive@openssh.com", true, nil); err == nil {
+					answers <- struct{}{}
+				}
+			}()
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		select {
+		case <-answers:
+			waiting = -1
+		default:
+		}
+	}
+}
