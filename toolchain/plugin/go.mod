@@ -1,6 +1,6 @@
 module twopir/toolchain/plugin
 
-go 1.26
+go 1.25.11
 
 require (
 	github.com/pkg/sftp v1.13.10

