@@ -1,0 +1,93 @@
+import { DnsRecord } from "@pulumi/cloudflare/dnsRecord";
+import * as pulumi from "@pulumi/pulumi";
+import type { Hosts } from "../remote/hosts";
+import { OPERATOR, type State } from "../remote/state";
+import { names, type Part, type Pi } from "./part";
+
+/** Who keeps the zone. */
+export type Dns =
+  | { readonly provider: "none" }
+  /** The token is the provider's own setting, cloudflare:apiToken. TTL in seconds: 60 to 86400. */
+  | { readonly provider: "cloudflare"; readonly zoneId: string; readonly ttl: number }
+  /** Any server that takes dynamic updates with a TSIG key (hmac-sha256): BIND, Knot, PowerDNS, Windows. */
+  | {
+      readonly provider: "rfc2136";
+      /** IPv4 address or name of the primary server. */
+      readonly server: string;
+      readonly zone: string;
+      /** Seconds. */
+      readonly ttl: number;
+      readonly keyName: string;
+      /** Base64, as tsig-keygen prints it. */
+      readonly keySecret: string;
+    };
+
+export interface ARecordsArgs {
+  /** The name that carries the records, e.g. "twopir.example.com". */
+  readonly hostname: string;
+  readonly pis: readonly Pi[];
+  readonly dns: Dns;
+}
+
+const recordName = (pi: Pi): string => `${pi.name}-a-record`;
+
+/**
+ * The A records as desired states, one a Pi, each after its Pi serves; and one that says that there are no others.
+ * None for a provider that has resources of its own.
+ */
+export function aRecordStates({ hostname, pis, dns }: ARecordsArgs): State[] {
+  if (dns.provider !== "rfc2136") return [];
+  const { server, zone, keyName, keySecret } = dns;
+  const common = { on: OPERATOR, secrets: { key_secret: keySecret } };
+  const parameters = { server, zone, name: hostname, key_name: keyName };
+  const records = pis.map((pi) => ({
+    ...common,
+    name: recordName(pi),
+    scripts: ["dns.sh", "a-record.sh"],
+    parameters: { ...parameters, address: pi.address, ttl: dns.ttl },
+    after: [names.nginx(pi)],
+  }));
+  return [
+    ...records,
+    {
+      ...common,
+      name: "no-other-a-records",
+      scripts: ["dns.sh", "a-records-only.sh"],
+      parameters: { ...parameters, addresses: pis.map((pi) => pi.address) },
+      after: records.map((record) => record.name),
+    },
+  ];
+}
+
+/** One name with an A record for each Pi; see {@link aRecordStates}. */
+export class ARecords extends pulumi.ComponentResource {
+  constructor(args: ARecordsArgs, hosts: Hosts, options: pulumi.ComponentResourceOptions) {
+    super("twopir:ARecords", args.hostname, {}, options);
+    for (const state of aRecordStates(args)) hosts.declare(state, this);
+    if (args.dns.provider === "cloudflare") {
+      const { zoneId, ttl } = args.dns;
+      for (const pi of args.pis)
+        new DnsRecord(
+          recordName(pi),
+          {
+            zoneId,
+            ttl,
+            type: "A",
+            name: args.hostname,
+            content: pi.address,
+            proxied: false, // the browser must see every address to go on to the next one
+            comment: `twopir: ${pi.name}`,
+          },
+          { parent: this, dependsOn: [hosts.resource(names.nginx(pi))] },
+        );
+    }
+    this.registerOutputs();
+  }
+}
+
+/** @returns the component of the A records. */
+export const aRecordsPart = (args: ARecordsArgs): Part => ({
+  name: args.hostname,
+  states: aRecordStates(args),
+  make: (hosts, options) => new ARecords(args, hosts, options),
+});

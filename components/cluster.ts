@@ -1,0 +1,70 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { Hosts } from "../remote/hosts";
+import { aRecordsPart, type Dns } from "./a-records";
+import { mountPart } from "./mount";
+import type { Part, Pi } from "./part";
+import { piPart } from "./pi";
+import { sitePart } from "./site";
+import { volumePart } from "./volume";
+import { webServerPart } from "./web-server";
+
+export interface ClusterArgs {
+  /** Two or more. */
+  readonly pis: readonly Pi[];
+  readonly hostname: string;
+  /** Further names of the server block. */
+  readonly serverNames: readonly string[];
+  readonly volume: {
+    readonly name: string;
+    /** Where it is mounted, e.g. "/mnt/gluster1". */
+    readonly mount: string;
+    readonly brick: string;
+  };
+  readonly dns: Dns;
+}
+
+/**
+ * The whole cluster as plain data, in the order in which it is built.
+ *
+ * @param reachable Names of the Pis that can be reached now. The first of them gives the commands to gluster and
+ *   writes to the volume; what goes Pi by Pi waits for these only, so that a dead Pi holds up nobody.
+ */
+export function clusterParts(args: ClusterArgs, reachable: ReadonlySet<string>): Part[] {
+  const { pis, hostname, volume, dns } = args;
+  const { mount: mountPoint, brick } = volume;
+  const [first] = pis;
+  if (first === undefined) throw new Error("a cluster needs Pis");
+  const living = pis.filter((pi) => reachable.has(pi.name));
+  const leader = living[0] ?? first;
+  const turn = (pi: Pi): { turnAfter?: Pi } => {
+    const before = living[living.indexOf(pi) - 1];
+    return before === undefined ? {} : { turnAfter: before };
+  };
+  return [
+    ...pis.map((pi) => piPart({ pi, brick })),
+    volumePart({ volume: volume.name, brick, pis, leader }),
+    ...pis.map((pi) => mountPart({ pi, pis, volume: volume.name, mountPoint, ...turn(pi) })),
+    sitePart({ mountPoint, serverNames: [...args.serverNames, hostname], leader }),
+    ...pis.map((pi) => webServerPart({ pi, mountPoint, hostname, ...turn(pi) })),
+    aRecordsPart({ hostname, pis, dns }),
+  ];
+}
+
+/**
+ * A fault-tolerant web cluster of Raspberry Pis.
+ *
+ * @example
+ * const parts = clusterParts(config, new Set(["pi1", "pi2"]));
+ * new Cluster("twopir", { parts, hosts: new Hosts(reached, await look(parts.flatMap((p) => p.states), reached)) });
+ */
+export class Cluster extends pulumi.ComponentResource {
+  constructor(name: string, args: { readonly parts: readonly Part[]; readonly hosts: Hosts }) {
+    super("twopir:Cluster", name, {});
+    const made = new Map<string, pulumi.ComponentResource>();
+    for (const part of args.parts) {
+      const parent = made.get(part.inside ?? "") ?? this;
+      made.set(part.name, part.make(args.hosts, { parent }));
+    }
+    this.registerOutputs();
+  }
+}

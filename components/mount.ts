@@ -1,0 +1,63 @@
+import type * as pulumi from "@pulumi/pulumi";
+import type { Hosts } from "../remote/hosts";
+import type { State } from "../remote/state";
+import { names, StateGroup, type Part, type Pi } from "./part";
+
+export interface MountArgs {
+  readonly pi: Pi;
+  readonly pis: readonly Pi[];
+  readonly volume: string;
+  /** Where the volume is mounted, e.g. "/mnt/gluster1". */
+  readonly mountPoint: string;
+  /** The Pi whose mount is made before this one; mounts go Pi by Pi. */
+  readonly turnAfter?: Pi;
+}
+
+/**
+ * The line of /etc/fstab. It names the Pi's own glusterd first, so that a Pi which boots alone mounts without
+ * waiting for another, and the others as a fall-back.
+ *
+ * @example fstabLine({ ... }) // "localhost:/gv0 /mnt/gluster1 glusterfs defaults,_netdev,nofail,... 0 0"
+ */
+export function fstabLine({ pi, pis, volume, mountPoint }: MountArgs): string {
+  const others = pis.filter((other) => other.name !== pi.name).map((other) => other.address);
+  const options = [
+    "defaults",
+    "_netdev",
+    "nofail", // a Pi without its volume still boots, so that one can log in
+    `backup-volfile-servers=${others.join(":")}`,
+    "x-systemd.requires=glusterd.service",
+    // nginx wants the mount and comes after it: each of nginx's attempts to start is one to mount, too.
+    "x-systemd.wanted-by=nginx.service",
+    "x-systemd.before=nginx.service",
+  ];
+  return `localhost:/${volume} ${mountPoint} glusterfs ${options.join(",")} 0 0`;
+}
+
+/** The volume mounted on one Pi, now and after each boot. */
+export function mountStates(args: MountArgs): State[] {
+  const { pi, volume, mountPoint, turnAfter } = args;
+  return [
+    {
+      name: names.mount(pi),
+      on: pi.name,
+      scripts: ["mount.sh"],
+      parameters: { mount_point: mountPoint, fstab_line: fstabLine(args) },
+      after: [names.volumeStarted(volume), ...(turnAfter ? [names.mount(turnAfter)] : [])],
+    },
+  ];
+}
+
+/** The mount of one Pi; see {@link mountStates}. */
+export class Mount extends StateGroup {
+  constructor(name: string, states: readonly State[], hosts: Hosts, options: pulumi.ComponentResourceOptions) {
+    super("twopir:Mount", name, states, hosts, options);
+  }
+}
+
+/** @returns the component of one Pi's mount, inside that Pi's. */
+export function mountPart(args: MountArgs): Part {
+  const name = `${args.pi.name}-mount`;
+  const states = mountStates(args);
+  return { name, inside: args.pi.name, states, make: (hosts, options) => new Mount(name, states, hosts, options) };
+}

@@ -1,0 +1,50 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { Hosts } from "../remote/hosts";
+import type { State } from "../remote/state";
+
+/** A Pi, as every component knows it. */
+export interface Pi {
+  /** Short and unique; the names of its resources begin with it. */
+  readonly name: string;
+  /** IPv4 address: the A record points at it, the other Pis reach its brick at it. */
+  readonly address: string;
+  /** False for a Pi that serves but holds no brick. */
+  readonly storage: boolean;
+}
+
+/** The names of the resources that other components come after. */
+export const names = {
+  glusterPackage: (pi: Pi) => `${pi.name}-gluster-package`,
+  nginxPackage: (pi: Pi) => `${pi.name}-nginx-package`,
+  glusterd: (pi: Pi) => `${pi.name}-glusterd`,
+  brick: (pi: Pi) => `${pi.name}-brick`,
+  volumeStarted: (volume: string) => `${volume}-started`,
+  mount: (pi: Pi) => `${pi.name}-gluster-mount`,
+  siteConfig: "site-config",
+  siteContent: "site-content",
+  nginx: (pi: Pi) => `${pi.name}-nginx`,
+} as const;
+
+/** A component whose children are desired states; one subclass for each noun of the cluster. */
+export abstract class StateGroup extends pulumi.ComponentResource {
+  protected constructor(
+    type: string,
+    name: string,
+    states: readonly State[],
+    hosts: Hosts,
+    options: pulumi.ComponentResourceOptions,
+  ) {
+    super(type, name, {}, options);
+    for (const state of states) hosts.declare(state, this);
+    this.registerOutputs();
+  }
+}
+
+/** A component to be: its states are plain data, which are looked at before any resource is registered. */
+export interface Part {
+  readonly name: string;
+  /** The component that it lies in; default: the cluster. */
+  readonly inside?: string;
+  readonly states: readonly State[];
+  readonly make: (hosts: Hosts, options: pulumi.ComponentResourceOptions) => pulumi.ComponentResource;
+}

@@ -1,0 +1,77 @@
+import type * as pulumi from "@pulumi/pulumi";
+import type { Hosts } from "../remote/hosts";
+import { file, type State } from "../remote/state";
+import { names, StateGroup, type Part, type Pi } from "./part";
+import { configPath } from "./site";
+
+export interface WebServerArgs {
+  readonly pi: Pi;
+  readonly mountPoint: string;
+  /** The name that the page is asked by. */
+  readonly hostname: string;
+  /** The Pi whose nginx comes before this one's: a config that breaks one Pi must not reach the next. */
+  readonly turnAfter?: Pi;
+}
+
+/**
+ * nginx on one Pi runs the server block of the volume: the article's two links, its default site gone, and nginx
+ * started again with that.
+ *
+ * @example webServerStates({ pi: pi1, mountPoint: "/mnt/gluster1", hostname: "twopir.example.com" })
+ */
+export function webServerStates({ pi, mountPoint, hostname, turnAfter }: WebServerArgs): State[] {
+  const nginxPackage = names.nginxPackage(pi);
+  const common = { on: pi.name, after: [nginxPackage], disturbedBy: [nginxPackage] };
+  const available = "/etc/nginx/sites-available/cluster";
+  const link = (name: string, path: string, target: string): State => ({
+    ...common,
+    name,
+    scripts: ["link.sh"],
+    parameters: { link: path, target },
+  });
+  const files: State[] = [
+    link(`${pi.name}-sites-available-link`, available, configPath(mountPoint)),
+    link(`${pi.name}-sites-enabled-link`, "/etc/nginx/sites-enabled/cluster", available),
+    {
+      ...common,
+      name: `${pi.name}-default-site-gone`,
+      scripts: ["absent.sh"],
+      parameters: { path: "/etc/nginx/sites-enabled/default" },
+    },
+  ];
+  const disturbedBy = [nginxPackage, ...files.map((state) => state.name), names.siteConfig];
+  return [
+    ...files,
+    {
+      name: names.nginx(pi),
+      on: pi.name,
+      scripts: ["nginx.sh"],
+      parameters: {
+        address: pi.address,
+        host: hostname,
+        drop_in: file("/etc/systemd/system/nginx.service.d/twopir.conf"),
+      },
+      after: [
+        ...disturbedBy,
+        names.siteContent,
+        names.mount(pi),
+        ...(turnAfter ? [names.nginx(turnAfter)] : []),
+      ],
+      disturbedBy,
+    },
+  ];
+}
+
+/** nginx of one Pi; see {@link webServerStates}. */
+export class WebServer extends StateGroup {
+  constructor(name: string, states: readonly State[], hosts: Hosts, options: pulumi.ComponentResourceOptions) {
+    super("twopir:WebServer", name, states, hosts, options);
+  }
+}
+
+/** @returns the component of one Pi's web server, inside that Pi's. */
+export function webServerPart(args: WebServerArgs): Part {
+  const name = `${args.pi.name}-web-server`;
+  const states = webServerStates(args);
+  return { name, inside: args.pi.name, states, make: (hosts, options) => new WebServer(name, states, hosts, options) };
+}

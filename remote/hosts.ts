@@ -1,0 +1,92 @@
+import * as local from "@pulumi/command/local";
+import * as remote from "@pulumi/command/remote";
+import * as pulumi from "@pulumi/pulumi";
+import type { Look, Reached } from "./look";
+import { DIAL_SECONDS } from "./ssh";
+import { command, stdin, type State } from "./state";
+
+/** Attempts to connect before a resource gives up: a Pi that is off is noticed within 15 s. */
+const DIALS = 2;
+
+/**
+ * Turns desired states into resources. What the look found decides whether the engine sees a change: a drifted
+ * state's update command carries the reason, an undrifted one's is ignored.
+ */
+export class Hosts {
+  readonly #declared = new Map<string, pulumi.Resource>();
+  readonly #seen = new Date().toISOString().slice(0, 19).replace("T", " ");
+
+  constructor(
+    private readonly reached: ReadonlyMap<string, Reached>,
+    private readonly seen: Look,
+  ) {
+    this.#speak();
+  }
+
+  /** What could not be looked at: a warning; in an update an error where going on would be unsafe. */
+  #speak(): void {
+    const refused = this.seen.problems.filter((problem) => problem.refused);
+    if (refused.length > 0 && !pulumi.runtime.isDryRun())
+      throw new pulumi.RunError(["Nothing was changed:", ...refused.map((r) => `- ${r.message}`)].join("\n"));
+    for (const problem of this.seen.problems) void pulumi.log.warn(problem.message);
+  }
+
+  /** The resource of a state or record that was declared before. */
+  resource(name: string): pulumi.Resource {
+    const resource = this.#declared.get(name);
+    if (resource === undefined) throw new Error(`${name} is not declared yet`);
+    return resource;
+  }
+
+  /** Declares one state as a resource; its predecessors must be declared. */
+  declare(state: State, parent: pulumi.Resource): void {
+    const finding = this.seen.findings.get(state.name);
+    const drifted = (finding?.reasons.length ?? 0) > 0;
+    const reason = drifted ? `${finding?.reasons.join("; ") ?? ""} (seen ${this.#seen} UTC)` : "";
+    const reached = this.reached.get(state.on);
+    const place = { user: reached?.login.user ?? "", on: state.on };
+    const args = {
+      create: command("apply", place),
+      update: command("apply", place, reason),
+      delete: command("remove", place),
+      stdin: state.secrets === undefined ? stdin(state) : pulumi.secret(stdin(state)),
+      addPreviousOutputInEnv: false, // needs AcceptEnv in the Pi's sshd
+    };
+    const options = {
+      parent,
+      dependsOn: state.after.map((name) => this.resource(name)),
+      ignoreChanges: drifted ? [] : ["update", ...this.#unsure(state, reached)],
+    };
+    const resource =
+      reached === undefined
+        ? new local.Command(state.name, args, options)
+        : new remote.Command(state.name, { ...args, connection: connection(reached) }, options);
+    this.#declared.set(state.name, resource);
+    if (drifted && pulumi.runtime.isDryRun()) this.#tell(state, resource);
+  }
+
+  /** Inputs that differ only because of who can be reached from here and now; they are no change of the cluster. */
+  #unsure(state: State, reached: Reached | undefined): string[] {
+    const first = [...this.reached.keys()][0];
+    if (state.anywhere && state.on !== first) return ["connection", "create", "delete"];
+    return reached?.problem?.refused ? ["connection"] : [];
+  }
+
+  #tell(state: State, resource: pulumi.Resource): void {
+    const finding = this.seen.findings.get(state.name);
+    for (const reason of finding?.reasons ?? [])
+      if (!reason.startsWith("not yet: ")) void pulumi.log.info(`${state.name}: ${reason}`, resource);
+    if (finding?.details) void pulumi.log.info(finding.details, resource);
+  }
+}
+
+/** The connection carries nothing of the operator's machine but the key, so that every operator has the same one. */
+const connection = ({ login }: Reached): remote.CommandArgs["connection"] => ({
+  host: login.address,
+  user: login.user,
+  hostKey: login.hostKey,
+  privateKey: pulumi.secret(login.privateKey),
+  ...(login.passphrase === undefined ? {} : { privateKeyPassword: pulumi.secret(login.passphrase) }),
+  perDialTimeout: DIAL_SECONDS,
+  dialErrorLimit: DIALS,
+});

@@ -1,0 +1,122 @@
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import type { Client } from "ssh2";
+import { connect, HostProblem, knownHostKey, run, type Login } from "./ssh";
+import { checkAll, command, OPERATOR, parseFindings, propagate, type Finding, type State } from "./state";
+
+/** Seconds that all checks of one Pi may take; under one in the lab, a few on an old Pi. */
+const LOOK_SECONDS = 20;
+
+/** A Pi as the config names it. */
+export interface PiAddress {
+  readonly name: string;
+  /** IPv4 address by which the operator and the other Pis reach it. */
+  readonly address: string;
+  /** A user with passwordless sudo, or root. */
+  readonly user: string;
+  /** "ssh-ed25519 AAAA..."; default: the one in known_hosts. */
+  readonly hostKey?: string;
+}
+
+/** How to log in to all of them. */
+export interface Ssh {
+  /** Path of the private key. */
+  readonly keyFile: string;
+  readonly knownHosts: string;
+  /** Of the private key; default: it has none. */
+  readonly passphrase?: string;
+}
+
+/** A Pi, with an open connection or the reason why there is none. */
+export interface Reached {
+  readonly login: Login;
+  readonly client?: Client;
+  readonly problem?: HostProblem;
+}
+
+/** Connects to every Pi at once; a Pi that cannot be reached costs {@link DIAL_SECONDS} and stops nobody. */
+export async function reach(pis: readonly PiAddress[], ssh: Ssh): Promise<Map<string, Reached>> {
+  const privateKey = await readFile(ssh.keyFile, "utf8").catch(() => undefined);
+  const reached = await Promise.all(pis.map(async (pi) => [pi.name, await reachOne(pi, ssh, privateKey)] as const));
+  return new Map(reached);
+}
+
+async function reachOne(pi: PiAddress, ssh: Ssh, privateKey: string | undefined): Promise<Reached> {
+  const hostKey = pi.hostKey ?? (await knownHostKey(pi.address, ssh.knownHosts));
+  const login: Login = {
+    name: pi.name,
+    address: pi.address,
+    user: pi.user,
+    hostKey: hostKey ?? "unknown",
+    privateKey: privateKey ?? "",
+    ...(ssh.passphrase === undefined ? {} : { passphrase: ssh.passphrase }),
+  };
+  try {
+    if (privateKey === undefined)
+      throw new HostProblem(`${pi.name}: the key file ${ssh.keyFile} cannot be read. Set twopir:ssh.keyFile, or make a key with ssh-keygen.`, true);
+    if (hostKey === undefined)
+      throw new HostProblem(
+        `${pi.name} (${pi.address}): its host key is not in ${ssh.knownHosts}. Log in once and compare the fingerprint ` +
+          `(ssh ${pi.user}@${pi.address}), or pin it as hostKey of ${pi.name} in twopir:pis.`,
+        true,
+      );
+    return { login, client: await connect(login) };
+  } catch (error) {
+    return { login, problem: asProblem(error) };
+  }
+}
+
+const asProblem = (error: unknown): HostProblem =>
+  error instanceof HostProblem ? error : new HostProblem(error instanceof Error ? error.message : String(error));
+
+/** What was found in each state that could be looked at, and why the others could not. */
+export interface Look {
+  readonly findings: ReadonlyMap<string, Finding>;
+  readonly problems: readonly HostProblem[];
+}
+
+/**
+ * Runs the check of every state, each place's in one go and all places at once, then closes the connections.
+ * Nothing is changed anywhere.
+ *
+ * @param states In order: each after those that it names.
+ */
+export async function look(states: readonly State[], reached: ReadonlyMap<string, Reached>): Promise<Look> {
+  const places = [...new Set(states.map((state) => state.on))];
+  const problems = [...reached.values()].flatMap((r) => (r.problem ? [r.problem] : []));
+  const found = await Promise.all(
+    places.map(async (place): Promise<Map<string, Finding>> => {
+      const here = states.filter((state) => state.on === place);
+      const pi = reached.get(place);
+      if (place !== OPERATOR && pi?.client === undefined) return new Map();
+      const nonce = randomBytes(16).toString("hex");
+      const text = checkAll(here, nonce);
+      try {
+        const answer = pi?.client
+          ? await run(pi.client, pi.login, command("check", { user: pi.login.user, on: place }), text, LOOK_SECONDS)
+          : await runHere(command("check", { user: "", on: OPERATOR }), text, LOOK_SECONDS);
+        return parseFindings(answer, nonce);
+      } catch (error) {
+        problems.push(asProblem(error));
+        return new Map();
+      }
+    }),
+  );
+  for (const { client } of reached.values()) client?.end();
+  return { findings: propagate(states, new Map(found.flatMap((f) => [...f]))), problems };
+}
+
+async function runHere(line: string, stdin: string, seconds: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(line, { shell: true, timeout: seconds * 1000, stdio: ["pipe", "pipe", "inherit"] });
+    let out = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (out += text));
+    child.on("error", reject);
+    child.on("close", (status) => {
+      if (status === 0) resolve(out);
+      else reject(new HostProblem(`the checks on this machine ended with status ${String(status)} within ${seconds.toString()} s`));
+    });
+    child.stdin.end(stdin);
+  });
+}

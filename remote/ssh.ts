@@ -1,0 +1,151 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { Client } from "ssh2";
+
+/** Seconds for one attempt to connect: a Pi on a home network answers in well under one. */
+export const DIAL_SECONDS = 5;
+
+/** Bytes of output of one look that are read; a healthy one is a few KiB. */
+const OUTPUT_LIMIT = 1 << 20;
+
+/** How to log in to a Pi, everything resolved. */
+export interface Login {
+  readonly name: string;
+  readonly address: string;
+  readonly user: string;
+  /** The Pi's host key, "ssh-ed25519 AAAA...". */
+  readonly hostKey: string;
+  /** OpenSSH or PEM text. */
+  readonly privateKey: string;
+  readonly passphrase?: string;
+}
+
+/** Why a Pi cannot be looked at, and what to do about it, in words. */
+export class HostProblem extends Error {
+  /**
+   * @param refused True where going on would be unsafe or senseless whatever there is to do: an unknown or changed
+   *   host key, a key file that is not there.
+   */
+  constructor(
+    message: string,
+    readonly refused = false,
+  ) {
+    super(message);
+  }
+}
+
+const HOST_KEY_TYPES = ["ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa"];
+
+/**
+ * The host key that a known_hosts file has for an address, plain and hashed entries alike, as OpenSSH's own
+ * ssh-keygen finds it; the strongest type first.
+ *
+ * @returns undefined where there is none.
+ */
+export async function knownHostKey(address: string, knownHosts: string): Promise<string | undefined> {
+  const found = await promisify(execFile)("ssh-keygen", ["-F", address, "-f", knownHosts]).catch(() => undefined);
+  const keys = (found?.stdout ?? "").split("\n").flatMap((line) => {
+    const [host = "", type = "", key = ""] = line.trim().split(/\s+/);
+    return host === "" || host.startsWith("#") || host.startsWith("@") ? [] : [{ type, key }];
+  });
+  const best = HOST_KEY_TYPES.flatMap((type) => keys.filter((k) => k.type === type))[0];
+  return best && `${best.type} ${best.key}`;
+}
+
+/** Connects, or says in words why it cannot: the Pi, the cause, the remedy. */
+export async function connect(login: Login): Promise<Client> {
+  const client = new Client();
+  const [type = "", key = ""] = login.hostKey.split(/\s+/);
+  let changed = false;
+  try {
+    await new Promise<void>((resolve, reject) => {
+      client.once("ready", resolve).on("error", reject);
+      client.connect({
+        host: login.address,
+        username: login.user,
+        privateKey: login.privateKey,
+        ...(login.passphrase === undefined ? {} : { passphrase: login.passphrase }),
+        readyTimeout: DIAL_SECONDS * 1000,
+        algorithms: {
+          serverHostKey: type === "ssh-rsa" ? ["rsa-sha2-512", "rsa-sha2-256"] : [type as "ssh-ed25519"],
+        },
+        hostVerifier: (offered: Buffer) => {
+          changed = offered.toString("base64") !== key;
+          return !changed;
+        },
+      });
+    });
+    return client;
+  } catch (error) {
+    client.destroy();
+    throw explain(login, error as Error & { level?: string; code?: string }, changed);
+  }
+}
+
+function explain(login: Login, error: Error & { level?: string; code?: string }, changed: boolean): HostProblem {
+  const who = `${login.name} (${login.address})`;
+  if (changed || error.message.includes("no matching host key"))
+    return new HostProblem(
+      `${who} shows another host key than the known one. If its card or system was replaced, forget the old key ` +
+        `(ssh-keygen -R ${login.address}) and accept the new one after comparing it on the Pi itself; otherwise ` +
+        `somebody may be in between.`,
+      true,
+    );
+  return new HostProblem(`${who} ${unreachable(login, error)}`);
+}
+
+function unreachable(login: Login, error: Error & { level?: string; code?: string }): string {
+  if (error.level === "client-authentication")
+    return `refuses the key for user ${login.user}. Put the public key there with: ssh-copy-id ${login.user}@${login.address}`;
+  if (/passphrase/i.test(error.message))
+    return `cannot be asked: the key file has a passphrase. Give it with: pulumi config set --secret twopir:sshPassphrase`;
+  if (error.level === "client-timeout" || error.code === "EHOSTUNREACH" || error.code === "ETIMEDOUT")
+    return `does not answer on port 22 within ${DIAL_SECONDS.toString()} s. Is it switched on, on the network, and at this address?`;
+  if (error.code === "ECONNREFUSED")
+    return `is on, but nothing listens on port 22. Enable ssh on it (sudo systemctl enable --now ssh).`;
+  return `cannot be reached by ssh: ${error.message}.`;
+}
+
+/**
+ * Runs one command with that text on stdin and returns its stdout, within the time and size limits.
+ *
+ * @throws HostProblem when it takes longer than `seconds`, prints more than 1 MiB, or exits with another status
+ *   than 0, with the last line of stderr.
+ */
+export async function run(client: Client, login: Login, command: string, stdin: string, seconds: number): Promise<string> {
+  const who = `${login.name} (${login.address})`;
+  return new Promise((resolve, reject) => {
+    const give_up = (why: string): void => {
+      clearTimeout(timer);
+      client.destroy();
+      reject(new HostProblem(`${who}: ${why}`));
+    };
+    const timer = setTimeout(() => {
+      give_up(`"${command}" was not done after ${seconds.toString()} s. Is the Pi overloaded, or does a command hang there?`);
+    }, seconds * 1000);
+    client.exec(command, (error, channel) => {
+      if (error) {
+        give_up(error.message);
+        return;
+      }
+      let out = "";
+      let err = "";
+      const limit = (): void => {
+        if (out.length + err.length > OUTPUT_LIMIT) give_up(`"${command}" printed more than 1 MiB.`);
+      };
+      channel.setEncoding("utf8").on("data", (text: string) => ((out += text), limit()));
+      channel.stderr.setEncoding("utf8").on("data", (text: string) => ((err += text), limit()));
+      channel.on("close", (status: number | null) => {
+        clearTimeout(timer);
+        if (status === 0) resolve(out);
+        else if (/^sudo:/m.test(err))
+          give_up(
+            `user ${login.user} may not use sudo without a password (${err.trim()}). Allow it there with: ` +
+              `echo '${login.user} ALL=(ALL) NOPASSWD: ALL' | sudo tee /etc/sudoers.d/010_${login.user}`,
+          );
+        else give_up(`"${command}" ended with status ${String(status)}: ${err.trim().split("\n").at(-1) ?? ""}`);
+      });
+      channel.end(stdin);
+    });
+  });
+}

@@ -1,0 +1,164 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** The operator's machine, as the place where a state's script runs. */
+export const OPERATOR = "operator";
+
+/** What a script gets: a shell variable, or a shell array. */
+export type Parameter = string | number | readonly string[];
+
+/**
+ * One desired state: a script with its parameters, and where it runs.
+ *
+ * @example
+ * {
+ *   name: "pi1-nginx-package",
+ *   on: "pi1",
+ *   scripts: ["package.sh"],
+ *   parameters: { packages: ["nginx"] },
+ *   after: [],
+ * }
+ */
+export interface State {
+  /** The name of its resource; unique in the stack. */
+  readonly name: string;
+  /** The Pi's name, or {@link OPERATOR}. */
+  readonly on: string;
+  /** Files of scripts/, in the order in which bash reads them; lib.sh goes in front by itself. */
+  readonly scripts: readonly string[];
+  readonly parameters: Readonly<Record<string, Parameter>>;
+  /** Parameters that nobody may see: encrypted in the stack's state. Default: none. */
+  readonly secrets?: Readonly<Record<string, string>>;
+  /** States that must be there before this one. */
+  readonly after: readonly string[];
+  /** Those of them whose repair can undo this one, so that it runs after them too. Default: none. */
+  readonly disturbedBy?: readonly string[];
+  /** True where any Pi could run it, and the first that can be reached does. Default: false. */
+  readonly anywhere?: boolean;
+}
+
+export type Mode = "check" | "apply" | "remove";
+
+const root = join(__dirname, "..");
+
+/** The text of a file of scripts/. */
+const script = (name: string): string => readFileSync(join(root, "scripts", name), "utf8");
+
+/**
+ * What lands on a Pi, read from files/, where it lies at the path that it has there.
+ *
+ * @example file("/etc/systemd/system/glusterd.service.d/twopir.conf")
+ */
+export const file = (path: string): string => readFileSync(join(root, "files", path), "utf8");
+
+/**
+ * A POSIX shell word that stands for exactly this text. Our own, because the libraries alter some texts
+ * (shell-quote turns `it's!` into `it's\!`, shescape drops control characters).
+ *
+ * @throws Error for a NUL byte, which no shell variable can hold.
+ */
+export function quote(text: string): string {
+  if (text.includes("\0")) throw new Error("a NUL byte cannot be a shell parameter");
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+const assignment = ([name, value]: readonly [string, Parameter]): string =>
+  typeof value === "object" ? `${name}=(${value.map(quote).join(" ")})` : `${name}=${quote(String(value))}`;
+
+/** Everything that a state's shell reads but the shared library: parameters, then the scripts. */
+function body(state: State): string {
+  const parameters = { state: state.name, ...state.parameters, ...state.secrets };
+  return [...Object.entries(parameters).map(assignment), ...state.scripts.map(script)].join("\n");
+}
+
+/** What a state's command gets on stdin. */
+export const stdin = (state: State): string => `${script("lib.sh")}\n${body(state)}`;
+
+/**
+ * One text that checks many states of one place in turn, each in a shell of its own, and frames each answer with
+ * the nonce, which no script can guess.
+ */
+export function checkAll(states: readonly State[], nonce: string): string {
+  const frames = states.map((state) =>
+    [
+      `printf '\\n%s begin %s\\n' ${nonce} ${quote(state.name)}`,
+      // Not "( ... ) || status=$?": bash ignores errexit in there.
+      `(\n${body(state)}\n) 2>&1`,
+      `printf '\\n%s end %s\\n' ${nonce} "$?"`,
+    ].join("\n"),
+  );
+  return [script("lib.sh"), ...frames, ""].join("\n");
+}
+
+/** What a look found in one state: no reasons means that the host is as the program wants it. */
+export interface Finding {
+  readonly reasons: readonly string[];
+  /** What the check printed besides: the differences of files. */
+  readonly details: string;
+}
+
+/** The findings in the answer to {@link checkAll}; a state whose check did not finish is not among them. */
+export function parseFindings(answer: string, nonce: string): Map<string, Finding> {
+  const findings = new Map<string, Finding>();
+  let name = "";
+  let lines: string[] = [];
+  for (const line of answer.split("\n")) {
+    const [mark, word, rest] = split3(line);
+    if (mark !== nonce) {
+      lines.push(line);
+    } else if (word === "begin") {
+      name = rest;
+      lines = [];
+    } else {
+      findings.set(name, finding(lines, Number(rest)));
+    }
+  }
+  return findings;
+}
+
+function split3(line: string): [string, string, string] {
+  const [first = "", second = "", ...rest] = line.split(" ");
+  return [first, second, rest.join(" ")];
+}
+
+const CHANGE = "change: ";
+
+function finding(lines: readonly string[], status: number): Finding {
+  const reasons = lines.filter((l) => l.startsWith(CHANGE)).map((l) => l.slice(CHANGE.length));
+  const details = lines.filter((l) => l !== "" && !l.startsWith(CHANGE)).join("\n");
+  if (status !== 0) reasons.push(`cannot be checked: ${details.split("\n").at(-1) ?? ""}`);
+  return { reasons, details };
+}
+
+/** A reason in one printable line of at most 200 characters: a newline would be a command of its own. */
+export const printable = (text: string): string => {
+  const line = text.replaceAll(/[^\x20-\x7e]+/g, " ").trim();
+  return line.length > 200 ? `${line.slice(0, 199)}~` : line;
+};
+
+/**
+ * The command of a state's resource. It is constant but for the reason, because ignoreChanges replays the one in
+ * the stack's state; whatever varies is on stdin.
+ *
+ * @example command("apply", { user: "pi", on: "pi1" }) // "sudo -n bash -s apply pi1"
+ */
+export function command(mode: Mode, place: { user: string; on: string }, reason = ""): string {
+  const shell = place.on === OPERATOR ? `bash -s ${mode}` : `bash -s ${mode} ${place.on}`;
+  const words = place.on === OPERATOR || place.user === "root" ? shell : `sudo -n ${shell}`;
+  return reason === "" ? words : `${words} # ${printable(reason)}`;
+}
+
+/**
+ * The findings, with every state that a drifted one disturbs drifted too. The states come in order, each after
+ * those that it names.
+ */
+export function propagate(states: readonly State[], found: ReadonlyMap<string, Finding>): Map<string, Finding> {
+  const all = new Map(found);
+  for (const state of states) {
+    const own = all.get(state.name);
+    if (own === undefined || own.reasons.length > 0) continue;
+    const causes = (state.disturbedBy ?? []).filter((name) => (all.get(name)?.reasons.length ?? 0) > 0);
+    if (causes.length > 0) all.set(state.name, { ...own, reasons: [`after ${causes.join(", ")}`] });
+  }
+  return all;
+}

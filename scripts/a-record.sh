@@ -1,0 +1,23 @@
+# shellcheck shell=bash disable=SC2154
+# One A record of the cluster's name, on a name server that takes dynamic updates (RFC 2136). Runs on the
+# operator's machine. Parameters: server, zone, name, address, ttl, key_name, key_secret
+
+want() {
+  need dig bind9-dnsutils
+  local ttl_now
+  ttl_now=$(ask | awk -v a="$address" '$4 == "A" && $5 == a { print $2 }')
+  if [ -z "$ttl_now" ]; then
+    change "$name has no A record $address" replace
+  elif [ "$ttl_now" != "$ttl" ]; then
+    change "the A record $address of $name has TTL $ttl_now instead of $ttl" replace
+  fi
+}
+
+unwant() {
+  need nsupdate bind9-dnsutils
+  update "update delete $name. A $address"
+}
+
+replace() { update "update delete $name. A $address" "update add $name. $ttl A $address"; }
+
+main "$@"

@@ -1,0 +1,159 @@
+# shellcheck shell=bash disable=SC2154
+# What the desired states share. It goes in front of each state's script on the same stdin:
+#
+#   parameters, this file, the script - which defines want() and unwant() and ends in: main "$@"
+#
+#   bash -s check    prints what differs, changes nothing
+#   bash -s apply    the same decisions, and makes the changes
+#   bash -s remove   takes back what apply made, except data
+#
+# Nothing runs before the last line has arrived, so a cut-off transfer does nothing. Every parameter is a
+# shell variable; pi and state are always there (pi is empty on the operator's machine).
+
+notes=/var/lib/twopir      # what a Pi had before us, so that remove can put it back
+lock_file=/run/lock/twopir # one applying script at a time on a Pi
+told=65                    # exit status of fail: the reason has been said
+lock_wait=900              # seconds; the slowest state, a package installation on an old Pi, takes minutes
+
+# main check|apply|remove
+main() {
+  set -Eeuo pipefail
+  trap 'unexpected $? "$BASH_COMMAND"' ERR
+  export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+  umask 022
+  mode=${1:?check, apply or remove}
+  case $mode in
+    check) want ;;
+    apply)
+      lock
+      want
+      ;;
+    remove)
+      lock
+      unwant
+      ;;
+    *) fail "no mode called $mode" ;;
+  esac
+}
+
+# change REASON FUNCTION [ARGUMENT...]: the only way to alter a host. Prints the reason in both modes and calls
+# the function in apply mode only, so that the check and the change cannot disagree. No redirection at the call:
+# the shell would open the file in check mode too.
+change() {
+  printf 'change: %s\n' "$1"
+  [ "$mode" != check ] || return 0
+  "${@:2}"
+}
+
+# say TEXT: a line of progress, or of what was left alone.
+say() { printf '%s\n' "$*"; }
+
+# fail TEXT: what is wrong and what to do, and the end.
+fail() {
+  trap - ERR
+  printf '%s: %s: %s\n' "${pi:-this machine}" "$state" "$*" >&2
+  exit "$told"
+}
+
+# unexpected STATUS COMMAND: for what no fail foresaw; a fail inside $(...) has said its own already.
+unexpected() {
+  [ "$1" -ne "$told" ] || exit "$told"
+  fail "\"$2\" failed with exit status $1"
+}
+
+# need COMMAND PACKAGE: a state whose tool is not there yet is not an error when looking: it is not there yet.
+need() {
+  ! command -v "$1" >/dev/null || return 0
+  [ "$mode" != apply ] || fail "needs the command $1 (package $2), which is not installed"
+  [ "$mode" = remove ] || printf 'change: not yet: %s is not installed\n' "$2"
+  exit 0
+}
+
+# lock: one applying script at a time on this Pi. The lock belongs to the process, so a killed run cannot leave it
+# behind; an orphan that still works holds it, and whoever waits is told who that is.
+lock() {
+  [ -n "$pi" ] || return 0
+  exec 9>>"$lock_file"
+  if ! flock -n 9; then
+    say "waiting for $(cat "$lock_file")"
+    flock -w "$lock_wait" 9 || fail "still locked after $lock_wait s by $(cat "$lock_file"): wait for it, or end that process on $pi"
+  fi
+  printf '%s, process %s of %s, since %s\n' "$state" $$ "${SUDO_USER:-root}" "$(date -u +%FT%TZ)" >"$lock_file"
+}
+
+# until_true SECONDS COMMAND [ARGUMENT...]: asks every half second; false when the time is over.
+until_true() {
+  local end=$((SECONDS + $1))
+  while ! "${@:2}"; do
+    [ "$SECONDS" -lt "$end" ] || return 1
+    sleep 0.5
+  done
+}
+
+# keep PATH: moves what was there before us aside, once, for put_back.
+keep() {
+  local copy="$notes/before$1"
+  [ -e "$1" ] || [ -L "$1" ] || return 0
+  if [ -e "$copy" ] || [ -L "$copy" ]; then
+    rm -f "$1"
+  else
+    mkdir -p "$(dirname "$copy")"
+    mv "$1" "$copy"
+  fi
+}
+
+# put_back PATH: what keep moved aside.
+put_back() {
+  local copy="$notes/before$1"
+  [ -e "$copy" ] || [ -L "$copy" ] || return 0
+  mkdir -p "$(dirname "$1")"
+  mv -T "$copy" "$1"
+}
+
+# want_file PATH CONTENT [VALIDATOR...]: a plain file with exactly that content. The validator is called with a
+# candidate beside PATH before it replaces the file in one atomic rename.
+want_file() {
+  local reason
+  if [ -L "$1" ]; then
+    reason="$1 is a link"
+  elif [ ! -e "$1" ]; then
+    reason="$1 is missing"
+  elif [ ! -f "$1" ]; then
+    fail "$1 is not a plain file: move it away, then run pulumi up again"
+  elif ! cmp -s "$1" <(printf '%s' "$2"); then
+    reason="$1 differs"
+    diff -u --label "$1 on $pi" --label "$1 wanted" "$1" <(printf '%s' "$2") || true
+  elif [ "$(stat -c %a "$1")" != 644 ]; then
+    change "$1 has mode $(stat -c %a "$1") instead of 644" chmod 644 "$1"
+    return
+  else
+    return 0
+  fi
+  change "$reason" write_file "$@"
+}
+
+write_file() { # PATH CONTENT [VALIDATOR...]
+  local candidate
+  mkdir -p "$(dirname "$1")"
+  candidate=$(mktemp "$(dirname "$1")/.twopir.XXXXXX")
+  # shellcheck disable=SC2064 # the name is known now
+  trap "rm -f -- '$candidate'" EXIT
+  printf '%s' "$2" >"$candidate"
+  chmod 644 "$candidate"
+  [ $# -eq 2 ] || "${@:3}" "$candidate"
+  sync "$candidate"
+  mv -T "$candidate" "$1"
+  trap - EXIT
+}
+
+# want_service UNIT: enabled, and running with the unit files that are on disk.
+want_service() {
+  [ "$(systemctl show -P NeedDaemonReload "$1")" = no ] || change "systemd has not read the unit files of $1" systemctl daemon-reload
+  systemctl is-enabled -q "$1" 2>/dev/null || change "$1 does not start at boot" systemctl enable -q "$1"
+  systemctl is-active -q "$1" || change "$1 is not running" start_service "$1"
+}
+
+start_service() {
+  systemctl reset-failed "$1" 2>/dev/null || true
+  systemctl start "$1" || fail "$1 does not start: $(journalctl -q --no-pager -o cat -n 5 -u "$1" | tr '\n' ' ')"
+}

@@ -1,0 +1,71 @@
+# shellcheck shell=bash disable=SC2154
+# The volume is mounted, now and after every boot. Parameters: mount_point, fstab_line
+
+answer=10 # seconds that a living mount needs at most to answer; one that lost its bricks hangs or says ENOTCONN
+
+want() {
+  [ "$(fstab_lines)" = "$fstab_line" ] || change "/etc/fstab has $(described) for $mount_point" write_fstab
+  need mount.glusterfs glusterfs-client
+  [ -d "$mount_point" ] || mounted || change "$mount_point is missing" mkdir -p "$mount_point"
+  if ! mounted; then
+    change "$mount_point is not mounted" mount_volume
+  elif ! timeout "$answer" stat -t "$mount_point" >/dev/null 2>&1; then
+    change "the mount at $mount_point does not answer" remount_volume
+  fi
+}
+
+fstab_lines() { awk -v m="$mount_point" '$1 !~ /^#/ && $2 == m' /etc/fstab; }
+described() { [ -n "$(fstab_lines)" ] && echo "another line" || echo "no line"; }
+mounted() { findmnt -n -t fuse.glusterfs --mountpoint "$mount_point" >/dev/null; }
+
+# Another line for the same folder was there before us: it is noted, for remove.
+write_fstab() {
+  local candidate
+  candidate=$(mktemp /etc/.fstab.XXXXXX)
+  if [ -n "$(fstab_lines)" ] && [ ! -e "$notes/fstab-$state" ]; then
+    mkdir -p "$notes"
+    fstab_lines >"$notes/fstab-$state"
+  fi
+  awk -v m="$mount_point" '$1 ~ /^#/ || $2 != m' /etc/fstab >"$candidate"
+  printf '%s\n' "$fstab_line" >>"$candidate"
+  replace_fstab "$candidate"
+}
+
+replace_fstab() {
+  chmod 644 "$1"
+  sync "$1"
+  mv -T "$1" /etc/fstab
+  systemctl daemon-reload
+}
+
+unit() { systemd-escape -p --suffix=mount "$mount_point"; }
+
+# Through systemd, so that the mount's process belongs to the unit and not to this login.
+mount_volume() {
+  systemctl reset-failed "$(unit)" 2>/dev/null || true
+  systemctl start "$(unit)" || fail "cannot mount $mount_point: $(tail -n 3 "/var/log/glusterfs/$(systemd-escape -p "$mount_point").log" 2>/dev/null)"
+  until_true "$answer" mounted || fail "$mount_point is not mounted after $answer s"
+}
+
+remount_volume() {
+  umount -l "$mount_point"
+  until_true "$answer" gone || fail "systemd still counts $mount_point as mounted"
+  mount_volume
+}
+
+gone() { ! systemctl is-active -q "$(unit)"; }
+
+unwant() {
+  local candidate
+  if mounted; then
+    systemctl stop "$(unit)" || umount -l "$mount_point"
+  fi
+  candidate=$(mktemp /etc/.fstab.XXXXXX)
+  awk -v m="$mount_point" '$1 ~ /^#/ || $2 != m' /etc/fstab >"$candidate"
+  if [ -e "$notes/fstab-$state" ]; then cat "$notes/fstab-$state" >>"$candidate"; fi
+  replace_fstab "$candidate"
+  rm -f "$notes/fstab-$state"
+  rmdir "$mount_point" 2>/dev/null || true
+}
+
+main "$@"

@@ -1,0 +1,71 @@
+# shellcheck shell=bash disable=SC2154
+# Debian packages are installed. Parameters: packages (array)
+
+room=400 # MB: glusterfs-server with its dependencies takes 130 MB unpacked and 40 MB of downloads on Debian 13
+
+want() {
+  local name missing=()
+  for name in "${packages[@]}"; do
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || missing+=("$name")
+  done
+  [ ${#missing[@]} -eq 0 ] || change "not installed: ${missing[*]}" install_packages "${missing[@]}"
+}
+
+install_packages() {
+  local free
+  free=$(df -m --output=avail /usr | tail -n 1)
+  [ "$free" -ge "$room" ] ||
+    fail "no disk space for $*: only ${free// /} MB free on /usr, $room MB needed. Free some, then run pulumi up again"
+  [ -z "$(dpkg --audit)" ] || quiet dpkg --configure -a # an earlier installation was cut off
+  refresh_lists
+  note_new "$@"
+  quiet apt-get "${apt_options[@]}" install -y --no-install-recommends "$@"
+}
+
+# Waits for another apt on this Pi for 5 minutes instead of failing at once; asks nothing.
+apt_options=(-q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3)
+export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a
+
+# The lists of a fresh Pi are months old; those that the state before this one fetched are fresh.
+refresh_lists() {
+  local stamp=/run/twopir-apt-lists
+  [ -z "$(find "$stamp" -mmin -10 2>/dev/null)" ] || return 0
+  quiet apt-get "${apt_options[@]}" update
+  touch "$stamp"
+}
+
+# What apt is about to bring, noted before it does, so that a killed run forgets nothing.
+note_new() {
+  local new
+  new=$(apt-get -s install --no-install-recommends "$@" 2>/dev/null | sed -n 's/^Inst \([^ :]*\).*/\1/p') || true
+  mkdir -p "$notes"
+  printf '%s\n' "$new" >>"$notes/packages-$state"
+}
+
+# quiet COMMAND...: its output only where it fails, and then what matters of it.
+quiet() {
+  local log
+  log=$(mktemp)
+  if ! "$@" </dev/null >"$log" 2>&1; then
+    grep -E '^(E|W|Err|dpkg):' "$log" >&2 || tail -n 12 "$log" >&2
+    rm -f "$log"
+    fail "\"$*\" failed, see above. Is the Pi on the network, are its clock and /etc/apt/sources.list right? Then run pulumi up again (Debian 13 for 32-bit ARM has no glusterfs: use a 64-bit system)"
+  fi
+  rm -f "$log"
+}
+
+# Only what apply brought goes, and its dependencies only where nothing else wants them by now.
+unwant() {
+  local ours others
+  [ -s "$notes/packages-$state" ] || return 0
+  mapfile -t ours < <(dpkg-query -W -f='${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p' |
+    grep -Fx -f <(sed '/^$/d' "$notes/packages-$state"))
+  if [ ${#ours[@]} -gt 0 ]; then
+    others=$(apt-get -s purge "${ours[@]}" | sed -n 's/^Purg \([^ :]*\).*/\1/p' | grep -Fxv -f <(printf '%s\n' "${ours[@]}") || true)
+    [ -z "$others" ] || ours=("${packages[@]}")
+    quiet apt-get "${apt_options[@]}" purge -y "${ours[@]}"
+  fi
+  rm -f "$notes/packages-$state"
+}
+
+main "$@"

@@ -1,0 +1,17 @@
+# shellcheck shell=bash disable=SC2154
+# The web root exists and has a page: nginx's own to begin with; from then on the content is the user's.
+# Parameters: mount_point, web_root
+
+first_page=/usr/share/nginx/html/index.html # /usr/share/nginx/www in the article's time
+
+want() {
+  need nginx nginx
+  need_mount
+  [ -d "$web_root" ] || change "$web_root is missing" mkdir -p "$web_root"
+  [ -e "$web_root/index.html" ] || [ -e "$web_root/index.htm" ] ||
+    change "$web_root has no index.html" install -m 644 "$first_page" "$web_root/index.html"
+}
+
+unwant() { say "the content of $web_root stays in the bricks"; }
+
+main "$@"
