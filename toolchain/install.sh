@@ -73,11 +73,12 @@ with_go() {
 # at_least VERSION WANTED
 at_least() { [ "$(printf '%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
 
-# build NAME FOLDER PACKAGE LDFLAGS HINT: bin/NAME out of the Go module in FOLDER, if that or the Go has changed.
+# build INTO/NAME FOLDER PACKAGE LDFLAGS HINT: that program, out of the Go module in FOLDER, if that or the Go has changed.
 build() {
-  local name=$1 folder=$2 package=$3 ldflags=$4 hint=$5 log=$out/$1.log want pid waited=0
-  want=$(key_of "$folder" | tr -d '\n')-$(go env GOVERSION)
-  [ "$(cat "$out/bin/.$name.key" 2>/dev/null)" = "$want" ] && [ -x "$out/bin/$name" ] && return
+  local into=${1%/*} name=${1#*/} folder=$2 package=$3 ldflags=$4 hint=$5 log want pid waited=0
+  log=$out/$name.log
+  want=$(key_of "$folder")-$(go env GOVERSION)
+  [ "$(cat "$out/$name.key" 2>/dev/null)" = "$want" ] && [ -x "$out/$into/$name" ] && return
   say "building $name ($hint)"
   # No checksum database answers where only a proxy does: go.sum is complete, and -mod=readonly keeps to it.
   # No cgo, so that no C compiler is needed. The tags are those of Pulumi's own releases.
@@ -97,17 +98,18 @@ build() {
     die "building $name failed; the whole log is $log"
   }
   trap - EXIT
-  mkdir -p "$out/bin"
-  mv "$out/$name.new" "$out/bin/$name"
-  printf '%s\n' "$want" >"$out/bin/.$name.key"
+  mkdir -p "$out/$into"
+  mv "$out/$name.new" "$out/$into/$name"
+  printf '%s\n' "$want" >"$out/$name.key"
 }
 
 # own_plugin CLI: our stand-in for the command plugin, in the home of this toolchain.
 own_plugin() {
   with_go
-  build pulumi-resource-command plugin . '' 'our stand-in for the official plugin, which cannot be had here; about a minute the first time'
+  # Not in bin, which is on PATH: Pulumi warns at each run about a plugin that it finds there.
+  build plugin/pulumi-resource-command plugin . '' 'our stand-in for the official plugin, which cannot be had here; about a minute the first time'
   PULUMI_HOME=$out/home PULUMI_SKIP_UPDATE_CHECK=true "$1" plugin install resource command "$command_version" \
-    --file "$out/bin/pulumi-resource-command" --reinstall >&2
+    --file "$out/plugin/pulumi-resource-command" --reinstall >&2
   say "the command plugin is our own stand-in, not the official one (toolchain/README.md)"
 }
 
@@ -137,9 +139,9 @@ use_build() {
   local version=github.com/pulumi/pulumi/sdk/v3/go/common/version.Version
   say "Pulumi is not installed and cannot be downloaded: building it from its Go modules"
   with_go
-  build pulumi-language-nodejs language-nodejs github.com/pulumi/pulumi/sdk/v3/nodejs/cmd/pulumi-language-nodejs \
+  build bin/pulumi-language-nodejs language-nodejs github.com/pulumi/pulumi/sdk/v3/nodejs/cmd/pulumi-language-nodejs \
     "-X $version=v$host_version" 'about a minute the first time'
-  build pulumi cli github.com/pulumi/pulumi/pkg/v3/cmd/pulumi "-X $version=v$cli_version" 'about five minutes the first time'
+  build bin/pulumi cli github.com/pulumi/pulumi/pkg/v3/cmd/pulumi "-X $version=v$cli_version" 'about five minutes the first time'
   own_plugin "$out/bin/pulumi"
   choose "TWOPIR_CLI=$out/bin" TWOPIR_PLUGIN=own "PULUMI_HOME=$out/home"
 }
