@@ -50,7 +50,12 @@ export function mountStates(args: MountArgs): State[] {
 
 /** The mount of one Pi; see {@link mountStates}. */
 export class Mount extends StateGroup {
-  constructor(name: string, states: readonly State[], hosts: Hosts, options: pulumi.ComponentResourceOptions) {
+  constructor(
+    name: string,
+    states: readonly State[],
+    hosts: Hosts,
+    options: pulumi.ComponentResourceOptions,
+  ) {
     super("twopir:Mount", name, states, hosts, options);
   }
 }
@@ -59,5 +64,10 @@ export class Mount extends StateGroup {
 export function mountPart(args: MountArgs): Part {
   const name = `${args.pi.name}-mount`;
   const states = mountStates(args);
-  return { name, inside: args.pi.name, states, make: (hosts, options) => new Mount(name, states, hosts, options) };
+  return {
+    name,
+    inside: args.pi.name,
+    states,
+    make: (hosts, options) => new Mount(name, states, hosts, options),
+  };
 }

@@ -43,7 +43,12 @@ export function hostStates({ pi, brick }: HostArgs): State[] {
 
 /** A Pi: packages, glusterd, brick; its mount and its web server lie inside it. See {@link hostStates}. */
 export class PiHost extends StateGroup {
-  constructor(name: string, states: readonly State[], hosts: Hosts, options: pulumi.ComponentResourceOptions) {
+  constructor(
+    name: string,
+    states: readonly State[],
+    hosts: Hosts,
+    options: pulumi.ComponentResourceOptions,
+  ) {
     super("twopir:Pi", name, states, hosts, options);
   }
 }

@@ -35,7 +35,11 @@ export const serverBlock = (mountPoint: string, serverNames: readonly string[]):
  * @example siteStates({ mountPoint: "/mnt/gluster1", serverNames: ["twopir", "twopir.example.com"], leader: pi1 })
  */
 export function siteStates({ mountPoint, serverNames, leader }: SiteArgs): State[] {
-  const common = { on: leader.name, anywhere: true, after: [names.mount(leader), names.nginxPackage(leader)] };
+  const common = {
+    on: leader.name,
+    anywhere: true,
+    after: [names.mount(leader), names.nginxPackage(leader)],
+  };
   return [
     {
       ...common,
@@ -58,7 +62,12 @@ export function siteStates({ mountPoint, serverNames, leader }: SiteArgs): State
 
 /** The site on the volume; see {@link siteStates}. */
 export class Site extends StateGroup {
-  constructor(name: string, states: readonly State[], hosts: Hosts, options: pulumi.ComponentResourceOptions) {
+  constructor(
+    name: string,
+    states: readonly State[],
+    hosts: Hosts,
+    options: pulumi.ComponentResourceOptions,
+  ) {
     super("twopir:Site", name, states, hosts, options);
   }
 }

@@ -67,7 +67,12 @@ export function volumeStates({ volume, brick, pis, leader }: VolumeArgs): State[
 
 /** The replicated volume; see {@link volumeStates}. */
 export class Volume extends StateGroup {
-  constructor(name: string, states: readonly State[], hosts: Hosts, options: pulumi.ComponentResourceOptions) {
+  constructor(
+    name: string,
+    states: readonly State[],
+    hosts: Hosts,
+    options: pulumi.ComponentResourceOptions,
+  ) {
     super("twopir:Volume", name, states, hosts, options);
   }
 }
@@ -75,5 +80,9 @@ export class Volume extends StateGroup {
 /** @returns the component of the volume. */
 export function volumePart(args: VolumeArgs): Part {
   const states = volumeStates(args);
-  return { name: args.volume, states, make: (hosts, options) => new Volume(args.volume, states, hosts, options) };
+  return {
+    name: args.volume,
+    states,
+    make: (hosts, options) => new Volume(args.volume, states, hosts, options),
+  };
 }

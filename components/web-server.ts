@@ -64,7 +64,12 @@ export function webServerStates({ pi, mountPoint, hostname, turnAfter }: WebServ
 
 /** nginx of one Pi; see {@link webServerStates}. */
 export class WebServer extends StateGroup {
-  constructor(name: string, states: readonly State[], hosts: Hosts, options: pulumi.ComponentResourceOptions) {
+  constructor(
+    name: string,
+    states: readonly State[],
+    hosts: Hosts,
+    options: pulumi.ComponentResourceOptions,
+  ) {
     super("twopir:WebServer", name, states, hosts, options);
   }
 }
@@ -73,5 +78,10 @@ export class WebServer extends StateGroup {
 export function webServerPart(args: WebServerArgs): Part {
   const name = `${args.pi.name}-web-server`;
   const states = webServerStates(args);
-  return { name, inside: args.pi.name, states, make: (hosts, options) => new WebServer(name, states, hosts, options) };
+  return {
+    name,
+    inside: args.pi.name,
+    states,
+    make: (hosts, options) => new WebServer(name, states, hosts, options),
+  };
 }

@@ -38,7 +38,9 @@ export interface Reached {
 /** Connects to every Pi at once; a Pi that cannot be reached costs {@link DIAL_SECONDS} and stops nobody. */
 export async function reach(pis: readonly PiAddress[], ssh: Ssh): Promise<Map<string, Reached>> {
   const privateKey = await readFile(ssh.keyFile, "utf8").catch(() => undefined);
-  const reached = await Promise.all(pis.map(async (pi) => [pi.name, await reachOne(pi, ssh, privateKey)] as const));
+  const reached = await Promise.all(
+    pis.map(async (pi) => [pi.name, await reachOne(pi, ssh, privateKey)] as const),
+  );
   return new Map(reached);
 }
 
@@ -54,7 +56,10 @@ async function reachOne(pi: PiAddress, ssh: Ssh, privateKey: string | undefined)
   };
   try {
     if (privateKey === undefined)
-      throw new HostProblem(`${pi.name}: the key file ${ssh.keyFile} cannot be read. Set twopir:ssh.keyFile, or make a key with ssh-keygen.`, true);
+      throw new HostProblem(
+        `${pi.name}: the key file ${ssh.keyFile} cannot be read. Set twopir:ssh.keyFile, or make a key with ssh-keygen.`,
+        true,
+      );
     if (hostKey === undefined)
       throw new HostProblem(
         `${pi.name} (${pi.address}): its host key is not in ${ssh.knownHosts}. Log in once and compare the fingerprint ` +
@@ -68,7 +73,9 @@ async function reachOne(pi: PiAddress, ssh: Ssh, privateKey: string | undefined)
 }
 
 const asProblem = (error: unknown): HostProblem =>
-  error instanceof HostProblem ? error : new HostProblem(error instanceof Error ? error.message : String(error));
+  error instanceof HostProblem
+    ? error
+    : new HostProblem(error instanceof Error ? error.message : String(error));
 
 /** What was found in each state that could be looked at, and why the others could not. */
 export interface Look {
@@ -94,7 +101,13 @@ export async function look(states: readonly State[], reached: ReadonlyMap<string
       const text = checkAll(here, nonce);
       try {
         const answer = pi?.client
-          ? await run(pi.client, pi.login, command("check", { user: pi.login.user, on: place }), text, LOOK_SECONDS)
+          ? await run(
+              pi.client,
+              pi.login,
+              command("check", { user: pi.login.user, on: place }),
+              text,
+              LOOK_SECONDS,
+            )
           : await runHere(command("check", { user: "", on: OPERATOR }), text, LOOK_SECONDS);
         return parseFindings(answer, nonce);
       } catch (error) {
@@ -115,7 +128,12 @@ async function runHere(line: string, stdin: string, seconds: number): Promise<st
     child.on("error", reject);
     child.on("close", (status) => {
       if (status === 0) resolve(out);
-      else reject(new HostProblem(`the checks on this machine ended with status ${String(status)} within ${seconds.toString()} s`));
+      else
+        reject(
+          new HostProblem(
+            `the checks on this machine ended with status ${String(status)} within ${seconds.toString()} s`,
+          ),
+        );
     });
     child.stdin.end(stdin);
   });

@@ -34,7 +34,13 @@ export class HostProblem extends Error {
   }
 }
 
-const HOST_KEY_TYPES = ["ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa"];
+const HOST_KEY_TYPES = [
+  "ssh-ed25519",
+  "ecdsa-sha2-nistp256",
+  "ecdsa-sha2-nistp384",
+  "ecdsa-sha2-nistp521",
+  "ssh-rsa",
+];
 
 /**
  * The host key that a known_hosts file has for an address, plain and hashed entries alike, as OpenSSH's own
@@ -43,7 +49,9 @@ const HOST_KEY_TYPES = ["ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp3
  * @returns undefined where there is none.
  */
 export async function knownHostKey(address: string, knownHosts: string): Promise<string | undefined> {
-  const found = await promisify(execFile)("ssh-keygen", ["-F", address, "-f", knownHosts]).catch(() => undefined);
+  const found = await promisify(execFile)("ssh-keygen", ["-F", address, "-f", knownHosts]).catch(
+    () => undefined,
+  );
   const keys = (found?.stdout ?? "").split("\n").flatMap((line) => {
     const [host = "", type = "", key = ""] = line.trim().split(/\s+/);
     return host === "" || host.startsWith("#") || host.startsWith("@") ? [] : [{ type, key }];
@@ -82,7 +90,11 @@ export async function connect(login: Login): Promise<Client> {
   }
 }
 
-function explain(login: Login, error: Error & { level?: string; code?: string }, changed: boolean): HostProblem {
+function explain(
+  login: Login,
+  error: Error & { level?: string; code?: string },
+  changed: boolean,
+): HostProblem {
   const who = `${login.name} (${login.address})`;
   if (changed || error.message.includes("no matching host key"))
     return new HostProblem(
@@ -112,7 +124,13 @@ function unreachable(login: Login, error: Error & { level?: string; code?: strin
  * @throws HostProblem when it takes longer than `seconds`, prints more than 1 MiB, or exits with another status
  *   than 0, with the last line of stderr.
  */
-export async function run(client: Client, login: Login, command: string, stdin: string, seconds: number): Promise<string> {
+export async function run(
+  client: Client,
+  login: Login,
+  command: string,
+  stdin: string,
+  seconds: number,
+): Promise<string> {
   const who = `${login.name} (${login.address})`;
   return new Promise((resolve, reject) => {
     const give_up = (why: string): void => {
@@ -121,7 +139,9 @@ export async function run(client: Client, login: Login, command: string, stdin: 
       reject(new HostProblem(`${who}: ${why}`));
     };
     const timer = setTimeout(() => {
-      give_up(`"${command}" was not done after ${seconds.toString()} s. Is the Pi overloaded, or does a command hang there?`);
+      give_up(
+        `"${command}" was not done after ${seconds.toString()} s. Is the Pi overloaded, or does a command hang there?`,
+      );
     }, seconds * 1000);
     client.exec(command, (error, channel) => {
       if (error) {
@@ -143,7 +163,8 @@ export async function run(client: Client, login: Login, command: string, stdin: 
             `user ${login.user} may not use sudo without a password (${err.trim()}). Allow it there with: ` +
               `echo '${login.user} ALL=(ALL) NOPASSWD: ALL' | sudo tee /etc/sudoers.d/010_${login.user}`,
           );
-        else give_up(`"${command}" ended with status ${String(status)}: ${err.trim().split("\n").at(-1) ?? ""}`);
+        else
+          give_up(`"${command}" ended with status ${String(status)}: ${err.trim().split("\n").at(-1) ?? ""}`);
       });
       channel.end(stdin);
     });

@@ -152,7 +152,10 @@ export function command(mode: Mode, place: { user: string; on: string }, reason 
  * The findings, with every state that a drifted one disturbs drifted too. The states come in order, each after
  * those that it names.
  */
-export function propagate(states: readonly State[], found: ReadonlyMap<string, Finding>): Map<string, Finding> {
+export function propagate(
+  states: readonly State[],
+  found: ReadonlyMap<string, Finding>,
+): Map<string, Finding> {
   const all = new Map(found);
   for (const state of states) {
     const own = all.get(state.name);

@@ -1,0 +1,254 @@
+import { homedir } from "node:os";
+import { isIPv4 } from "node:net";
+import { resolve } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import { z } from "zod";
+import type { ClusterArgs } from "./components/cluster";
+import type { Pi } from "./components/part";
+import type { PiAddress, Ssh } from "./remote/look";
+
+/** What a stack's config says, checked and complete. */
+export interface Config extends ClusterArgs {
+  readonly pis: readonly (Pi & PiAddress)[];
+  readonly ssh: Ssh;
+}
+
+const LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?";
+const SECONDS_PER_DAY = 86_400;
+
+const matching = (pattern: RegExp, right: string) =>
+  z.string({ error: right }).regex(pattern, { error: right });
+const label = matching(new RegExp(`^${LABEL}$`), 'a short name of letters, digits and dashes, e.g. "pi1"');
+const domainName = matching(
+  new RegExp(`^(?=.{1,253}$)${LABEL}(\\.${LABEL})+$`),
+  'a full name in lower case without a dot at the end, e.g. "twopir.example.com"',
+);
+const anyName = matching(
+  new RegExp(`^(?=.{1,253}$)${LABEL}(\\.${LABEL})*$`),
+  'a host name in lower case, e.g. "twopir"',
+);
+const ipv4 = z
+  .string({ error: "an IPv4 address" })
+  .refine(isIPv4, { error: 'an IPv4 address, e.g. "192.168.0.121"' });
+// No spaces, quotes or colons: the path becomes part of /etc/fstab and of gluster's own syntax.
+const path = matching(
+  /^\/[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)*$/,
+  'an absolute path of letters, digits and ._-, e.g. "/mnt/gluster1"',
+).refine((p) => !p.split("/").includes(".."), { error: "a path without .." });
+const hostKey = matching(
+  /^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+=*$/,
+  'a public host key as in /etc/ssh/ssh_host_ed25519_key.pub, e.g. "ssh-ed25519 AAAAC3..."',
+);
+const ttl = z
+  .int({ error: "a whole number of seconds" })
+  .min(1, { error: "at least 1 second" })
+  .max(SECONDS_PER_DAY, { error: "at most a day (86400)" })
+  .default(60);
+
+/** An object with these keys and no others. */
+const only = <T extends z.core.$ZodLooseShape>(shape: T, right: string) =>
+  z.strictObject(shape, { error: complain(right) });
+
+const complain =
+  (right: string): z.core.$ZodErrorMap =>
+  (issue) =>
+    issue.code === "unrecognized_keys" ? undefined : right;
+
+const pi = only(
+  {
+    name: label,
+    address: ipv4,
+    user: matching(/^[a-z_][a-z0-9_-]*$/, 'a user of that Pi with passwordless sudo, e.g. "pi"').default(
+      "pi",
+    ),
+    hostKey: hostKey.optional(),
+    storage: z.boolean({ error: "true or false" }).default(true),
+  },
+  "a Pi: { name: pi1, address: 192.168.0.121, user: pi }",
+);
+
+const dns = z.discriminatedUnion(
+  "provider",
+  [
+    only({ provider: z.literal("none") }, ""),
+    only(
+      {
+        provider: z.literal("cloudflare"),
+        zoneId: matching(
+          /^[0-9a-f]{32}$/,
+          "the zone's id, 32 hexadecimal digits on the zone's overview page",
+        ),
+        ttl: ttl.refine((seconds) => seconds >= 60, {
+          error: "at least 60 seconds, Cloudflare's own minimum",
+        }),
+      },
+      "",
+    ),
+    only(
+      {
+        provider: z.literal("rfc2136"),
+        server: ipv4.or(domainName),
+        zone: domainName,
+        ttl,
+        keyName: anyName,
+      },
+      "",
+    ),
+  ],
+  { error: "{ provider: rfc2136, ... }, { provider: cloudflare, ... } or { provider: none }" },
+);
+
+const MOUNT = "/mnt/gluster1";
+const schema = only(
+  {
+    hostname: domainName,
+    serverNames: z.array(anyName, { error: "a list of host names" }).optional(),
+    pis: z.array(pi, { error: "a list of two or more Pis" }).min(2, { error: "two or more Pis" }),
+    volume: only(
+      {
+        name: matching(
+          /^[A-Za-z0-9][A-Za-z0-9_-]*$/,
+          'a volume name of letters, digits, _ and -, e.g. "gv0"',
+        ).default("gv0"),
+        mount: path.default(MOUNT),
+        brick: path.optional(),
+      },
+      "{ name: gv0, mount: /mnt/gluster1, brick: /data/brick1/gv0 }",
+    ).prefault({}),
+    dns,
+    tsigSecret: matching(
+      /^[A-Za-z0-9+/]{16,}={0,2}$/,
+      "the key in base64, as tsig-keygen prints it; set it with: pulumi config set --secret twopir:tsigSecret",
+    ).optional(),
+    sshPassphrase: z.string().optional(),
+    ssh: only(
+      {
+        keyFile: z.string({ error: "a path" }).default("~/.ssh/id_ed25519"),
+        knownHosts: z.string({ error: "a path" }).default("~/.ssh/known_hosts"),
+      },
+      "{ keyFile: ~/.ssh/id_ed25519, knownHosts: ~/.ssh/known_hosts }",
+    ).prefault({}),
+  },
+  "",
+).superRefine((config, context) => {
+  const wrong = (where: (string | number)[], message: string): void => {
+    context.addIssue({ code: "custom", path: where, message });
+  };
+  for (const key of ["name", "address"] as const)
+    config.pis.forEach((one, i) => {
+      const same = config.pis.findIndex((other) => other[key] === one[key]);
+      if (same < i) wrong(["pis", i, key], `a ${key} of its own; pis[${same.toString()}] has it already`);
+    });
+  const stores = config.pis.filter((one) => one.storage).length;
+  if (stores < 2 || stores > 3)
+    wrong(
+      ["pis"],
+      `two or three Pis that store, each a full copy; ${stores.toString()} do (mark the others with storage: false)`,
+    );
+  if (config.dns.provider === "rfc2136") {
+    if (config.tsigSecret === undefined)
+      wrong(["tsigSecret"], "needed for rfc2136; set it with: pulumi config set --secret twopir:tsigSecret");
+    if (config.hostname !== config.dns.zone && !config.hostname.endsWith(`.${config.dns.zone}`))
+      wrong(["dns", "zone"], `the zone that ${config.hostname} lies in`);
+  }
+});
+
+const SECRETS = ["tsigSecret", "sshPassphrase"];
+
+/** All that is wrong with a stack's config, one line each: key, value, what would be right. */
+export class ConfigError extends Error {
+  constructor(readonly mistakes: readonly string[]) {
+    super(
+      [
+        "the config of this stack has mistakes, so no Pi was contacted:",
+        ...mistakes.map((m) => `- ${m}`),
+      ].join("\n"),
+    );
+  }
+}
+
+const expandHome = (file: string, folder: string): string =>
+  resolve(folder, file.startsWith("~/") ? `${homedir()}/${file.slice(2)}` : file);
+
+/**
+ * Checks and completes a stack's config.
+ *
+ * @param raw The values by their keys without "twopir:".
+ * @param folder Relative paths start here: the project's folder.
+ * @example
+ * parseConfig({ hostname: "twopir.example.com", pis: [{ name: "pi1", ... }, ...], dns: { provider: "none" } }, ".")
+ * @throws ConfigError with every mistake at once.
+ */
+export function parseConfig(raw: Readonly<Record<string, unknown>>, folder: string): Config {
+  const parsed = schema.safeParse(raw);
+  if (!parsed.success) throw new ConfigError(parsed.error.issues.flatMap((issue) => mistakes(raw, issue)));
+  const { tsigSecret, sshPassphrase, dns: zone, volume, ssh, serverNames, ...rest } = parsed.data;
+  return {
+    ...rest,
+    pis: rest.pis.map(({ hostKey: key, ...one }) => ({
+      ...one,
+      ...(key === undefined ? {} : { hostKey: key }),
+    })),
+    serverNames: serverNames ?? [rest.hostname.split(".")[0] ?? rest.hostname],
+    volume: { ...volume, brick: volume.brick ?? `/data/brick1/${volume.name}` },
+    dns: zone.provider === "rfc2136" ? { ...zone, keySecret: tsigSecret ?? "" } : zone,
+    ssh: {
+      keyFile: expandHome(ssh.keyFile, folder),
+      knownHosts: expandHome(ssh.knownHosts, folder),
+      ...(sshPassphrase === undefined ? {} : { passphrase: sshPassphrase }),
+    },
+  };
+}
+
+function mistakes(raw: unknown, issue: z.core.$ZodIssue): string[] {
+  const key = (steps: readonly PropertyKey[]): string =>
+    steps
+      .reduce<string>(
+        (text, step) => text + (typeof step === "number" ? `[${step.toString()}]` : `.${String(step)}`),
+        "",
+      )
+      .replace(/^\./, "twopir:");
+  if (issue.code === "unrecognized_keys")
+    return issue.keys.map(
+      (unknown) => `${key([...issue.path, unknown])} is no setting; see the table in README.md`,
+    );
+  const value = issue.path.reduce<unknown>(
+    (at, step) => (at as Record<PropertyKey, unknown> | undefined)?.[step],
+    raw,
+  );
+  const shown = SECRETS.includes(String(issue.path[0])) ? "[secret]" : JSON.stringify(value);
+  const is =
+    value === undefined ? "is missing" : `is ${shown.length > 80 ? `${shown.slice(0, 80)}...` : shown}`;
+  return [`${key(issue.path)} ${is}; right would be: ${issue.message}`];
+}
+
+/**
+ * The config of the current stack.
+ *
+ * @throws pulumi.RunError with every mistake at once, before any Pi is contacted.
+ */
+export function readConfig(): Config {
+  const prefix = "twopir:";
+  const raw = Object.fromEntries(
+    Object.entries(pulumi.runtime.allConfig())
+      .filter(([key]) => key.startsWith(prefix))
+      .map(([key, text]) => [
+        key.slice(prefix.length),
+        SECRETS.includes(key.slice(prefix.length)) ? text : structure(text),
+      ]),
+  );
+  try {
+    return parseConfig(raw, process.cwd());
+  } catch (error) {
+    throw error instanceof ConfigError ? new pulumi.RunError(error.message) : error;
+  }
+}
+
+/** Pulumi hands lists and objects over as JSON text, and everything else as it is. */
+function structure(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
