@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Makes a fresh Debian in the folder $1 what Raspberry Pi OS Lite is when its card was written with a user "pi" and a
+# key set in Raspberry Pi Imager, as far as twopir can tell. Run by mmdebstrap as its last step.
+set -euo pipefail
+rootfs=$1
+
+chroot "$rootfs" useradd --create-home --uid 1000 --groups sudo,adm --shell /bin/bash pi
+# The file and its text are Raspberry Pi OS's own.
+echo 'pi ALL=(ALL) NOPASSWD: ALL' >"$rootfs/etc/sudoers.d/010_pi-nopasswd"
+chmod 440 "$rootfs/etc/sudoers.d/010_pi-nopasswd"
+printf '%s\n' 'PermitRootLogin no' 'PasswordAuthentication no' >"$rootfs/etc/ssh/sshd_config.d/lab.conf"
+
+# Each card gets its own of these.
+rm -f "$rootfs"/etc/ssh/ssh_host_* "$rootfs/etc/hostname" "$rootfs/etc/resolv.conf" "$rootfs/etc/machine-id"
+ln -sfn /usr/share/zoneinfo/Etc/UTC "$rootfs/etc/localtime"
+
+# What lets this machine's apt reach its mirrors lets the Pis reach them too.
+if compgen -G '/usr/local/share/ca-certificates/*.crt' >/dev/null; then
+  cp /usr/local/share/ca-certificates/*.crt "$rootfs/usr/local/share/ca-certificates/"
+  chroot "$rootfs" update-ca-certificates >/dev/null 2>&1
+fi
+
+# On a card nothing waits for a network manager: the lab has configured eth0 before the Pi starts.
+ln -sfn /dev/null "$rootfs/etc/systemd/system/systemd-networkd-wait-online.service"
