@@ -125,9 +125,9 @@ const CHANGE = "change: ";
 
 function finding(lines: readonly string[], status: number): Finding {
   const reasons = lines.filter((l) => l.startsWith(CHANGE)).map((l) => l.slice(CHANGE.length));
-  const details = lines.filter((l) => l !== "" && !l.startsWith(CHANGE)).join("\n");
-  if (status !== 0) reasons.push(`cannot be checked: ${details.split("\n").at(-1) ?? ""}`);
-  return { reasons, details };
+  const details = lines.filter((l) => l !== "" && !l.startsWith(CHANGE));
+  if (status !== 0) reasons.push(`cannot be checked: ${details.pop() ?? `exit status ${status.toString()}`}`);
+  return { reasons, details: details.join("\n") };
 }
 
 /** A reason in one printable line of at most 200 characters: a newline would be a command of its own. */

@@ -4,8 +4,9 @@
 
 want() {
   need dig bind9-dnsutils
-  local address
-  for address in $(ask | awk '$4 == "A" { print $5 }' | sort); do
+  local address have
+  have=$(ask | awk '$4 == "A" { print $5 }' | sort)
+  for address in $have; do
     [[ " ${addresses[*]} " == *" $address "* ]] ||
       change "$name has an A record $address that is none of the Pis'" update "update delete $name. A $address"
   done

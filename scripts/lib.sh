@@ -7,21 +7,23 @@
 #   bash -s apply    the same decisions, and makes the changes
 #   bash -s remove   takes back what apply made, except data
 #
-# Nothing runs before the last line has arrived, so a cut-off transfer does nothing. Every parameter is a
-# shell variable; pi and state are always there (pi is empty on the operator's machine).
+# Nothing runs before the last line has arrived, so a cut-off transfer does nothing. Every parameter is a shell
+# variable; state, the state's name, is always one. The Pi's name is the second argument, absent on the operator's
+# machine: any Pi may run a state of the volume, so it is no parameter.
 
 notes=/var/lib/twopir      # what a Pi had before us, so that remove can put it back
 lock_file=/run/lock/twopir # one applying script at a time on a Pi
 told=65                    # exit status of fail: the reason has been said
 lock_wait=900              # seconds; the slowest state, a package installation on an old Pi, takes minutes
 
-# main check|apply|remove
+# main check|apply|remove [PI]
 main() {
   set -Eeuo pipefail
   trap 'unexpected $? "$BASH_COMMAND"' ERR
   export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
   umask 022
   mode=${1:?check, apply or remove}
+  pi=${2:-}
   case $mode in
     check) want ;;
     apply)
@@ -51,7 +53,9 @@ say() { printf '%s\n' "$*"; }
 # fail TEXT: what is wrong and what to do, and the end.
 fail() {
   trap - ERR
-  printf '%s: %s: %s\n' "${pi:-this machine}" "$state" "$*" >&2
+  local where="${pi:-this machine}: $state: "
+  [ "$mode" != check ] || where='' # who looks knows where
+  printf '%s%s\n' "$where" "$*" >&2
   exit "$told"
 }
 
