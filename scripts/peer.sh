@@ -5,7 +5,7 @@ patience=30 # seconds until a peer that answered the probe is connected; 1 s in 
 
 want() {
   need gluster glusterfs-server
-  if ip -o address | grep -qwF "$address"; then return; fi # this Pi itself
+  if grep -qwF "$address" <<<"$(ip -o address)"; then return; fi # this Pi itself
   connected || change "$address is not a connected peer of $pi" probe
 }
 

@@ -6,7 +6,7 @@ patience=30 # seconds until a started brick listens; 1 to 2 s in the lab
 want() {
   need gluster glusterfs-server
   local status dead
-  status=$(gluster volume info "$volume" 2>/dev/null | sed -n 's/^Status: //p') || true
+  status=$(volume_status)
   if [ "$status" != Started ]; then
     change "volume $volume is ${status:-missing}" start
     return
@@ -14,6 +14,8 @@ want() {
   dead=$(dead_bricks)
   [ -z "$dead" ] || change "no brick process for $dead" start
 }
+
+volume_status() { gluster volume info "$volume" 2>/dev/null | sed -n 's/^Status: //p' || true; }
 
 # Port N/A means that nothing listens; the bricks of a Pi that is off are not in the list at all.
 dead_bricks() {
@@ -30,7 +32,7 @@ start() {
 }
 
 unwant() {
-  command -v gluster >/dev/null && gluster volume info "$volume" 2>/dev/null | grep -qx 'Status: Started' || return 0
+  command -v gluster >/dev/null && [ "$(volume_status)" = Started ] || return 0
   gluster --mode=script volume stop "$volume" >/dev/null || fail "cannot stop volume $volume: is it mounted or healing?"
 }
 
