@@ -1,0 +1,26 @@
+import { defineConfig, type TestProjectConfiguration } from "vitest/config";
+
+const unit: TestProjectConfiguration = {
+  test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 20_000 },
+};
+const scripts: TestProjectConfiguration = {
+  test: { name: "scripts", include: ["test/scripts/**/*.test.ts"], testTimeout: 20_000 },
+};
+
+/** The lab is one, so its tests go one after the other; a first `pulumi up` on bare Pis takes minutes. */
+const e2e: TestProjectConfiguration = {
+  test: {
+    name: "e2e",
+    include: ["test/e2e/**/*.test.ts"],
+    testTimeout: 30 * 60_000,
+    hookTimeout: 30 * 60_000,
+    poolOptions: { forks: { singleFork: true } },
+  },
+};
+
+// e2e needs root, the lab and an hour: only `npx vitest run --project e2e` runs it.
+const asked = process.argv.some(
+  (word, i, all) => word === "--project=e2e" || (word === "e2e" && all[i - 1] === "--project"),
+);
+
+export default defineConfig({ test: { projects: asked ? [unit, scripts, e2e] : [unit, scripts] } });
