@@ -153,8 +153,14 @@ export async function run(
       const limit = (): void => {
         if (out.length + err.length > OUTPUT_LIMIT) give_up(`"${command}" printed more than 1 MiB.`);
       };
-      channel.setEncoding("utf8").on("data", (text: string) => ((out += text), limit()));
-      channel.stderr.setEncoding("utf8").on("data", (text: string) => ((err += text), limit()));
+      channel.setEncoding("utf8").on("data", (text: string) => {
+        out += text;
+        limit();
+      });
+      channel.stderr.setEncoding("utf8").on("data", (text: string) => {
+        err += text;
+        limit();
+      });
       channel.on("close", (status: number | null) => {
         clearTimeout(timer);
         if (status === 0) resolve(out);
