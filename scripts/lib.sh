@@ -33,6 +33,7 @@ main() {
     remove)
       lock
       unwant
+      find "$notes" -depth -type d -empty -delete 2>/dev/null || true
       ;;
     *) fail "no mode called $mode" ;;
   esac

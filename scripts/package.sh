@@ -34,12 +34,11 @@ refresh_lists() {
   touch "$stamp"
 }
 
-# What apt is about to bring, noted before it does, so that a killed run forgets nothing.
+# What apt is about to bring (not what it upgrades, which has its old version in brackets), noted before it does, so
+# that a killed run forgets nothing.
 note_new() {
-  local new
-  new=$(apt-get -s install --no-install-recommends "$@" 2>/dev/null | sed -n 's/^Inst \([^ :]*\).*/\1/p') || true
   mkdir -p "$notes"
-  printf '%s\n' "$new" >>"$notes/packages-$state"
+  apt-get -s install --no-install-recommends "$@" 2>/dev/null | sed -n 's/^Inst \([^ :]*\) (.*/\1/p' >>"$notes/packages-$state" || true
 }
 
 # quiet COMMAND...: its output only where it fails, and then what matters of it.
@@ -54,18 +53,19 @@ quiet() {
   rm -f "$log"
 }
 
-# Only what apply brought goes, and its dependencies only where nothing else wants them by now.
+# Only what apply brought goes: the packages, then those of their dependencies that nothing else needs by now.
 unwant() {
-  local ours others
-  [ -s "$notes/packages-$state" ] || return 0
-  mapfile -t ours < <(dpkg-query -W -f='${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p' |
-    grep -Fx -f <(sed '/^$/d' "$notes/packages-$state"))
-  if [ ${#ours[@]} -gt 0 ]; then
-    others=$(apt-get -s purge "${ours[@]}" | sed -n 's/^Purg \([^ :]*\).*/\1/p' | grep -Fxv -f <(printf '%s\n' "${ours[@]}") || true)
-    [ -z "$others" ] || ours=("${packages[@]}")
-    quiet apt-get "${apt_options[@]}" purge -y "${ours[@]}"
-  fi
-  rm -f "$notes/packages-$state"
+  local note="$notes/packages-$state"
+  [ -e "$note" ] || return 0
+  purge_noted < <(printf '%s\n' "${packages[@]}" | grep -Fx -f "$note")
+  purge_noted < <(apt-get -s autoremove | sed -n 's/^Remv \([^ :]*\) .*/\1/p' | grep -Fx -f "$note")
+  rm -f "$note"
+}
+
+purge_noted() { # the names on stdin
+  local names
+  mapfile -t names
+  [ ${#names[@]} -eq 0 ] || quiet apt-get "${apt_options[@]}" purge -y "${names[@]}"
 }
 
 main "$@"
