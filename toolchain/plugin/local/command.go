@@ -77,7 +77,7 @@ func (c *CommandArgs) Annotate(a infer.Annotator) {
 	a.SetDefault(&c.AddPreviousOutputInEnv, true)
 }
 
-// Check names the inputs that only the official plugin has.
+// Check names the inputs that only the official plugin has, and refuses an unknown value of `logging`.
 func (*Command) Check(ctx context.Context, req infer.CheckRequest) (infer.CheckResponse[CommandArgs], error) {
 	inputs := req.NewInputs
 	var refused []p.CheckFailure
@@ -88,6 +88,11 @@ func (*Command) Check(ctx context.Context, req infer.CheckRequest) (infer.CheckR
 		}
 	}
 	args, failures, err := infer.DefaultCheck[CommandArgs](ctx, inputs)
+	if args.Logging != nil {
+		if err := output.CheckMode(string(*args.Logging)); err != nil {
+			refused = append(refused, p.CheckFailure{Property: "logging", Reason: err.Error()})
+		}
+	}
 	return infer.CheckResponse[CommandArgs]{Inputs: args, Failures: append(refused, failures...)}, err
 }
 
@@ -139,6 +144,10 @@ func (s *CommandState) run(ctx context.Context, command *string) error {
 	cmd := exec.CommandContext(ctx, args[0], append(args[1:len(args):len(args)], *command)...)
 	cmd.Stdout, cmd.Stderr = captured.Stdout(), captured.Stderr()
 	if s.Dir != nil {
+		// Otherwise a missing folder is reported as a missing /bin/sh.
+		if _, err := os.Stat(*s.Dir); err != nil {
+			return fmt.Errorf("dir: %w: running %q", err, *command)
+		}
 		cmd.Dir = *s.Dir
 	}
 	cmd.Env = s.environment()

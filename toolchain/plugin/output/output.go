@@ -48,6 +48,18 @@ var Modes = []struct{ Name, Description string }{
 	{"none", "Log nothing"},
 }
 
+// CheckMode says what is wrong with a value of `logging`, if anything. The official plugin takes any, and then logs nothing.
+func CheckMode(mode string) error {
+	var names []string
+	for _, known := range Modes {
+		if mode == known.Name {
+			return nil
+		}
+		names = append(names, known.Name)
+	}
+	return fmt.Errorf("is %q, must be one of %s", mode, strings.Join(names, ", "))
+}
+
 // New makes a Capture that logs by `log` what `mode` names (left out: both) and calls `abort`, which
 // must end the command, when that prints more than Limit.
 func New(mode string, log func(line string), abort func(error)) *Capture {

@@ -69,6 +69,17 @@ func (c *CommandArgs) Annotate(a infer.Annotator) {
 	a.SetDefault(&c.AddPreviousOutputInEnv, true)
 }
 
+// Check refuses an unknown value of `logging`; all else the framework checks.
+func (*Command) Check(ctx context.Context, req infer.CheckRequest) (infer.CheckResponse[CommandArgs], error) {
+	args, failures, err := infer.DefaultCheck[CommandArgs](ctx, req.NewInputs)
+	if args.Logging != nil {
+		if err := output.CheckMode(string(*args.Logging)); err != nil {
+			failures = append(failures, p.CheckFailure{Property: "logging", Reason: err.Error()})
+		}
+	}
+	return infer.CheckResponse[CommandArgs]{Inputs: args, Failures: failures}, err
+}
+
 // Create runs `create`, if there is one.
 func (*Command) Create(ctx context.Context, req infer.CreateRequest[CommandArgs]) (infer.CreateResponse[CommandState], error) {
 	state := CommandState{CommandArgs: req.Inputs}
@@ -113,7 +124,7 @@ func (s *CommandState) run(ctx context.Context, command *string) error {
 	defer client.Close()
 	// Without its connection a command gets no more input, and its next output kills it.
 	defer context.AfterFunc(ctx, client.Close)()
-	go client.watch(ctx, end)
+	go watch(ctx, client.ask, keepaliveInterval, end)
 
 	session, err := client.NewSession()
 	if err != nil {

@@ -30,7 +30,7 @@ const (
 	// The pause after a failed dial: from 0.1 s, half as much again each time, to 5 s, as in the official plugin.
 	firstPause = 100 * time.Millisecond
 	maxPause   = 5 * time.Second
-	// A host that answers none of so many questions is dead: a command on it ends after a minute,
+	// A host that has not answered for so many intervals is dead: a command on it ends after a minute,
 	// and not after the quarter of an hour that TCP goes on trying.
 	keepaliveInterval = 15 * time.Second
 	keepaliveMisses   = 4
@@ -313,33 +313,40 @@ func pinHostKey(config *ssh.ClientConfig, text string) error {
 	return nil
 }
 
-// watch calls lost when the host has stopped answering. It ends with ctx.
-func (c *client) watch(ctx context.Context, lost func(error)) {
-	ticker := time.NewTicker(keepaliveInterval)
+// ask puts a question to which any answer will do: hosts refuse a request that they do not know.
+func (c *client) ask() error {
+	_, _, err := c.SendRequest("keepalive@openssh.com", true, nil)
+	return err
+}
+
+// watch asks again and again, and calls lost when there has been no answer for keepaliveMisses intervals.
+// It ends with ctx.
+func watch(ctx context.Context, ask func() error, interval time.Duration, lost func(error)) {
+	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
-	answers := make(chan struct{}, 1)
-	for waiting := 0; ; waiting++ {
-		if waiting == keepaliveMisses {
-			lost(fmt.Errorf("the host has not answered for %v", keepaliveInterval*keepaliveMisses))
-			return
-		}
-		if waiting == 0 {
-			go func() {
-				// Any answer will do; hosts refuse a request that they do not know.
-				if _, _, err := c.SendRequest("keepalive@openssh.com", true, nil); err == nil {
-					answers <- struct{}{}
-				}
-			}()
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		select {
-		case <-answers:
-			waiting = -1
-		default:
+	for ctx.Err() == nil {
+		answered := make(chan struct{})
+		go func() {
+			if ask() == nil {
+				close(answered)
+			}
+		}()
+		for misses := 0; ; misses++ {
+			if misses == keepaliveMisses {
+				lost(fmt.Errorf("the host has not answered for %v", interval*keepaliveMisses))
+				return
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+			select {
+			case <-answered:
+			default:
+				continue
+			}
+			break
 		}
 	}
 }

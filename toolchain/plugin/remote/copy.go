@@ -90,7 +90,7 @@ func (c *CopyArgs) copy(ctx context.Context) error {
 	}
 	defer client.Close()
 	defer context.AfterFunc(ctx, client.Close)()
-	go client.watch(ctx, end)
+	go watch(ctx, client.ask, keepaliveInterval, end)
 
 	host, err := sftp.NewClient(client.Client, sftp.UseConcurrentWrites(true))
 	if err == nil {
