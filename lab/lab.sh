@@ -39,7 +39,9 @@ case ${1:-help} in
     exit
     ;;
 esac
-[ "$(id -u)" = 0 ] || die "the lab makes network namespaces and mounts: run it as root, e.g. sudo -E bash lab/lab.sh $*"
+# A user who can read the lab's key needs root for none of these.
+[[ $1 =~ ^(ssh|dig|env|addresses)$ ]] || [ "$(id -u)" = 0 ] ||
+  die "the lab makes network namespaces and mounts: run it as root, e.g. sudo -E bash lab/lab.sh $*"
 . "$here/lib/settings.sh"
 . "$here/lib/processes.sh"
 . "$here/lib/network.sh"
@@ -49,6 +51,7 @@ esac
 
 # lock: one command at a time changes the lab. Waiting for a Pi to start is done without it.
 lock() {
+  [ -d "$lab_dir" ] || die "lab $lab is down: start it with \`lab.sh up\`"
   exec 9>>"$lab_dir/lock"
   flock -n 9 || {
     say "waiting for another command on lab $lab: $(cat "$lab_dir/lock")"
@@ -60,9 +63,11 @@ unlock() { exec 9>&-; }
 
 # pi NAME: the number of a Pi that the lab has.
 pi() {
-  local k=${1#pi}
-  { [[ $k =~ ^[1-9][0-9]?$ ]] && [ -d "$lab_dir/pi$k" ]; } ||
-    die "${1:+there is no \"$1\" in lab $lab}${1:-name a Pi}: $(made=$(made_pis | sed 's/^/pi/' | xargs) && echo "${made:-no Pi is there, make some with \`lab.sh up\`}")"
+  local k=${1#pi} there
+  there=$(made_pis | sed 's/^/pi/' | xargs)
+  [ -n "$there" ] || die "lab $lab has no Pis: make some with \`lab.sh up\`"
+  [ -n "$k" ] || die "$command needs the name of a Pi: ${there// /, }"
+  [[ " $there " == *" pi$k "* ]] || die "there is no \"$1\" in lab $lab: it has ${there// /, }"
   echo "$k"
 }
 
@@ -78,6 +83,7 @@ install_tools() {
 up() {
   local count=${1:-${TWOPIR_LAB_PIS:-2}} k new=()
   [[ $count =~ ^[1-9][0-9]?$ ]] || die "\"$count\" is no number of Pis: give 1 to $most_pis"
+  refuse_other_settings
   install_tools
   mkdir -p "$lab_dir"
   lock
@@ -93,7 +99,7 @@ up() {
   for k in $(seq "$count") $(made_pis); do
     pid1 "$k" >/dev/null && continue
     [[ " ${new[*]} " != *" $k "* ]] || continue
-    [ -e "$lab_dir/pi$k/base" ] || new_card "$k"
+    [ -e "$lab_dir/pi$k/base" ] || new_card "$k" "$base"
     say "starting pi$k ($(pi_address "$k"))"
     power_on "$k"
     new+=("$k")
@@ -111,6 +117,7 @@ down() {
   [ ! -d "$lab_dir" ] || lock
   end_group
   remove_network
+  drop_half_built
   [ -d "$lab_dir" ] || return 0
   find "$lab_dir" -mindepth 1 -maxdepth 1 ! -name 'id_ed25519*' ! -name lock ! -name settings -exec rm -rf --one-file-system {} +
   rm -f "$lab_dir/settings"
@@ -201,13 +208,14 @@ leave() {
 }
 
 blank() {
-  local trust=${2:-} cut=
+  local trust=${2:-} cut='' base
   [ -z "$trust" ] || [ "$trust" = --trust ] || die "blank knows the option --trust, not \"$trust\""
   lock
   power_off "$1"
   [ ! -e "$lab_dir/pi$1/cut" ] || cut=yes
+  base=$(cat "$lab_dir/pi$1/base")
   wipe_card "$1"
-  new_card "$1"
+  new_card "$1" "$base"
   [ -z "$cut" ] || touch "$lab_dir/pi$1/cut"
   power_on "$1"
   unlock
@@ -222,7 +230,7 @@ blank() {
 cable() {
   lock
   if [ "$2" = down ]; then touch "$lab_dir/pi$1/cut"; else rm -f "$lab_dir/pi$1/cut"; fi
-  ! has_link "$prefix-$1" || ip link set "$prefix-$1" "$2"
+  ! our_link "$prefix-$1" || ip link set "$prefix-$1" "$2"
 }
 
 # between part|join A B
@@ -230,6 +238,7 @@ between() {
   local a b
   a=$((10#$2 < 10#$3 ? $2 : $3)) b=$((10#$2 < 10#$3 ? $3 : $2))
   [ "$a" != "$b" ] || die "a Pi cannot be parted from itself: name two"
+  refuse_foreign
   lock
   touch "$lab_dir/parted"
   { grep -vx "$a $b" "$lab_dir/parted" || true; } >"$lab_dir/parted.new"
@@ -263,7 +272,7 @@ case $command in
     shift
     case $command in
       ssh) run_ssh "$k" -- "$@" ;;
-      exec) run_inside "$k" "$@" ;;
+      exec) run_inside "$k" "${@:-bash}" ;;
       on | off) "$command" "$k" ;;
       blank) blank "$k" "$@" ;;
       cut) cable "$k" down ;;
@@ -273,7 +282,10 @@ case $command in
         leave "$k" reboot
         await_pi "$k"
         ;;
-      part | join) between "$command" "$k" "$(pi "${1:-}")" ;;
+      part | join)
+        other=$(pi "${1:-}")
+        between "$command" "$k" "$other"
+        ;;
     esac
     ;;
 esac

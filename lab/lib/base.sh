@@ -65,6 +65,9 @@ build_base() {
   base_apt_conf >"$conf"
   readarray -t sources < <(base_sources)
   : >"$log"
+  # An interrupt ends what the build started too.
+  # shellcheck disable=SC2064 # the values of now
+  trap "end_group build; rm -rf '$new'" EXIT
   # In the lab's group, so that `down` finds it after a crash; its mounts go with its mount namespace.
   # shellcheck disable=SC2016 # expanded by mmdebstrap
   spawn build "$log" unshare --mount --propagation slave mmdebstrap --variant=minbase --include="$packages" \
@@ -73,6 +76,7 @@ build_base() {
   wait $! || die "the Debian image could not be built: the end of $log says why"$'\n'"$(tail -n 5 "$log")"
   end_group build
   mv "$new" "$dir"
+  trap - EXIT
 }
 
 # follow PID LOG: shows mmdebstrap's steps while it runs.
@@ -82,21 +86,27 @@ follow() { tail --pid="$1" -n +1 -f "$2" | sed -nu 's/^I: \(.*\)\.\.\.$/    \1/p
 prune_bases() {
   local dir
   for dir in "$cache"/trixie-* "$cache"/bookworm-*; do
-    [ ! -d "$dir" ] || [ "$dir" = "$(base_dir)" ] ||
+    [ ! -d "$dir" ] || [ "$dir" = "$base" ] ||
       grep -qsxF "$dir" "$root"/.twopir/lab/*/pi*/base || rm -rf "$dir"
   done
 }
 
-# ensure_base: the image is there afterwards. Two labs do not build the same one at once.
+# drop_half_built: what a build left that was killed; one that runs holds the lock.
+drop_half_built() (
+  [ -d "$cache" ] || return 0
+  exec 8>"$cache/lock"
+  ! flock -n 8 || rm -rf "$cache"/*.new
+)
+
+# ensure_base: sets `base` to the image's folder, which is there afterwards. Two labs do not build one at once.
 ensure_base() {
-  local dir
-  dir=$(base_dir)
+  base=$(base_dir)
   mkdir -p "$cache"
-  [ -d "$dir" ] && return
+  [ ! -d "$base" ] || return 0
   exec 8>"$cache/lock"
   flock -n 8 || { say "waiting for another lab that builds the image" && flock 8; }
-  if [ ! -d "$dir" ]; then
-    build_base "$dir"
+  if [ ! -d "$base" ]; then
+    build_base "$base"
     prune_bases
   fi
   exec 8>&-

@@ -14,6 +14,9 @@ printf '%s\n' 'PermitRootLogin no' 'PasswordAuthentication no' >"$rootfs/etc/ssh
 rm -f "$rootfs"/etc/ssh/ssh_host_* "$rootfs/etc/hostname" "$rootfs/etc/resolv.conf" "$rootfs/etc/machine-id"
 ln -sfn /usr/share/zoneinfo/Etc/UTC "$rootfs/etc/localtime"
 
+# Debian 13 lets every user ping by this setting, in a package that the minimal system lacks.
+echo 'net.ipv4.ping_group_range = 0 2147483647' >"$rootfs/etc/sysctl.d/ping.conf"
+
 # What lets this machine's apt reach its mirrors lets the Pis reach them too.
 if compgen -G '/usr/local/share/ca-certificates/*.crt' >/dev/null; then
   cp /usr/local/share/ca-certificates/*.crt "$rootfs/usr/local/share/ca-certificates/"

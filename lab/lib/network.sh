@@ -38,9 +38,9 @@ refuse_used_subnet() {
   used=$({
     ip -4 route show table all root "$subnet.0/24"
     ip -4 route show match "$subnet.0/24" | sed /^default/d
-  } | sed "/ dev $bridge /d; q")
+  } | sed "/ dev $bridge /d")
   [ -z "$used" ] ||
-    die "$subnet.0/24 is in use on this machine (route: ${used% }): give the lab another network, such as TWOPIR_LAB_SUBNET=192.168.77"
+    die "$subnet.0/24 is in use on this machine (route: ${used%%[[:space:]]$'\n'*}): give the lab another network, such as TWOPIR_LAB_SUBNET=192.168.77"
 }
 
 # make_netns NAME: the namespace is marked before it has a name.
@@ -61,7 +61,7 @@ mtu() {
 unplug() {
   local link=$prefix-${1#pi} name
   name=$(netns "$1")
-  ! has_link "$link" || ! our_link "$link" || ip link del "$link"
+  ! our_link "$link" || ip link del "$link"
   ! has_netns "$name" || ! our_netns "$name" || ip netns del "$name" 2>/dev/null || rm -f "/run/netns/$name"
 }
 
@@ -109,14 +109,16 @@ NFT
 # part_rules: the bridge forwards nothing between two Pis that are parted; a Pi is known by its plug, not its addresses.
 part_rules() {
   local a b
-  ! has_table bridge || nft delete table bridge "$prefix"
-  [ -s "$lab_dir/parted" ] || return 0
   {
-    echo "table bridge $prefix { comment \"$mark\"; chain parted { type filter hook forward priority filter;"
-    while read -r a b; do
-      echo "iifname $prefix-$a oifname $prefix-$b drop; iifname $prefix-$b oifname $prefix-$a drop;"
-    done <"$lab_dir/parted"
-    echo "}; }"
+    # Made first so that it can be deleted whether it was there or not; nft does the whole text or nothing.
+    echo "table bridge $prefix; delete table bridge $prefix"
+    [ ! -s "$lab_dir/parted" ] || {
+      echo "table bridge $prefix { comment \"$mark\"; chain parted { type filter hook forward priority filter;"
+      while read -r a b; do
+        echo "iifname $prefix-$a oifname $prefix-$b drop; iifname $prefix-$b oifname $prefix-$a drop;"
+      done <"$lab_dir/parted"
+      echo "}; }"
+    }
   } | nft -f -
 }
 
@@ -124,36 +126,36 @@ part_rules() {
 # checkout, with the labs that need it, and the last of them puts it back.
 forwarding=/proc/sys/net/ipv4/ip_forward
 forward_notes=/run/twopir
-forward_on() {
+forward_on() (
+  exec 7</run && flock 7
   [ "$(cat $forwarding)" = 0 ] || [ -e $forward_notes/ip_forward ] || return 0
   mkdir -p $forward_notes/labs
   echo "$lab_dir" >"$forward_notes/labs/$hash"
   echo 0 >$forward_notes/ip_forward
   echo 1 >$forwarding
-}
-forward_off() {
-  local note
+)
+forward_off() (
+  exec 7</run && flock 7
   [ -e $forward_notes/ip_forward ] || return 0
   rm -f "$forward_notes/labs/$hash"
   for note in "$forward_notes"/labs/*; do
     # A lab whose folder was deleted needs nothing any more.
     [ ! -e "$note" ] || [ -d "$(cat "$note")" ] || rm "$note"
   done
-  rmdir $forward_notes/labs 2>/dev/null || return 0
+  [ -z "$(ls -A $forward_notes/labs)" ] || return 0
   cat $forward_notes/ip_forward >$forwarding
-  rm $forward_notes/ip_forward
-  rmdir $forward_notes
-}
+  rm -r $forward_notes
+)
 
 remove_network() {
   local path family
   for path in /sys/class/net/"$prefix"-*; do
-    [ ! -e "$path" ] || ! our_link "${path##*/}" || ip link del "${path##*/}"
+    ! our_link "${path##*/}" || ip link del "${path##*/}"
   done
   for path in /run/netns/"$prefix"-*; do
     [ ! -e "$path" ] || unplug "${path##*/"$prefix"-}"
   done
-  ! has_link "$bridge" || ! our_link "$bridge" || ip link del "$bridge"
+  ! our_link "$bridge" || ip link del "$bridge"
   for family in ip bridge; do
     ! has_table "$family" || ! our_table "$family" || nft delete table "$family" "$prefix"
   done

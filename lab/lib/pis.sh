@@ -2,11 +2,11 @@
 # The virtual Pis: each one a card (a folder that an overlay writes to), a plug in the bridge, and a supervisor that
 # starts systemd-nspawn and starts it again when the Pi reboots. Sourced, not run.
 
-# new_card K: a blank card; what is on it is written when the Pi first starts (supervisor.sh).
+# new_card K BASE: a blank card; what is on it is written when the Pi first starts (supervisor.sh).
 new_card() {
   local card=$lab_dir/pi$1
   mkdir -p "$card"/{upper,work,root}
-  base_dir >"$card/base"
+  echo "$2" >"$card/base"
 }
 
 # wipe_card K: goes by a name that nothing uses, so that a crash leaves no half of a card.
@@ -27,7 +27,7 @@ power_on() {
 
 # power_off K: as when the plug is pulled. The others hear nothing any more from the first moment.
 power_off() {
-  ! has_link "$prefix-$1" || ! our_link "$prefix-$1" || ip link set "$prefix-$1" down
+  ! our_link "$prefix-$1" || ip link set "$prefix-$1" down
   end_group "pi$1"
   unplug "pi$1"
 }
@@ -86,7 +86,7 @@ make_key() {
 trust_keys() {
   local k
   for k in $(made_pis); do
-    { [ "$1" = new ] && known "$k"; } || cat "$lab_dir/pi$k/ready"
+    { [ "$1" = new ] && known "$k"; } || cat "$lab_dir/pi$k/ready" || die "pi$k has no host keys yet: start it with \`lab.sh on pi$k\`"
   done >"$lab_dir/known_hosts.new"
   mv "$lab_dir/known_hosts.new" "$lab_dir/known_hosts"
   hand_over "$lab_dir/known_hosts"

@@ -7,7 +7,7 @@ cgroup_root=/sys/fs/cgroup
 [ ! -d /sys/fs/cgroup/unified ] || cgroup_root=/sys/fs/cgroup/unified
 group=$cgroup_root/$prefix-$hash
 
-# spawn GROUP LOG COMMAND...: starts a command in the background that outlives this one.
+# spawn GROUP LOG COMMAND...: starts a command in the background that outlives this one; in its group on return.
 spawn() {
   local name=$1 log=$2
   shift 2
@@ -18,6 +18,7 @@ spawn() {
     echo $BASHPID >"$group/$name/cgroup.procs" || exit
     exec setsid "$@"
   ) &
+  until grep -qsx $! "$group/$name/cgroup.procs" || ! kill -0 $! 2>/dev/null; do sleep 0.01; done
 }
 
 # end_group [GROUP]: kills every process of the group (of the whole lab without a name) and removes it.

@@ -27,11 +27,6 @@ if [ -e "$lab_dir/settings" ]; then
   # shellcheck source=/dev/null
   . "$lab_dir/settings"
 fi
-for setting in subnet:TWOPIR_LAB_SUBNET debian:TWOPIR_LAB_DEBIAN; do
-  made=${setting%:*} asked=${setting#*:}
-  [ -z "${!made}" ] || [ -z "${!asked:-}" ] || [ "${!made}" = "${!asked}" ] ||
-    die "lab $lab was made with $asked=${!made}, and now $asked=${!asked} is asked for: run \`lab.sh down\` first, or give the other lab a name of its own with TWOPIR_LAB"
-done
 subnet=${subnet:-${TWOPIR_LAB_SUBNET:-192.168.0}}
 debian=${debian:-${TWOPIR_LAB_DEBIAN:-trixie}}
 octet='(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])'
@@ -45,6 +40,16 @@ ns_address=$subnet.53
 pi_address() { echo "$subnet.$((120 + $1))"; }
 # Pi 99 has .219, so that there is room above for floating addresses.
 most_pis=99
+
+# refuse_other_settings: ends where `up` is asked for another lab than the one that is there.
+refuse_other_settings() {
+  local setting
+  for setting in "TWOPIR_LAB_SUBNET $subnet" "TWOPIR_LAB_DEBIAN $debian"; do
+    local asked=${setting% *} made=${setting#* }
+    [ "${!asked:-$made}" = "$made" ] ||
+      die "lab $lab was made with $asked=$made, and now $asked=${!asked} is asked for: run \`lab.sh down\` first, or give the other lab a name of its own with TWOPIR_LAB"
+  done
+}
 
 # made_pis: the numbers of the Pis that have a card, in order.
 made_pis() {
