@@ -19,8 +19,10 @@ const SECONDS_PER_DAY = 86_400;
 const matching = (pattern: RegExp, right: string) =>
   z.string({ error: right }).regex(pattern, { error: right });
 const label = matching(new RegExp(`^${LABEL}$`), 'a short name of letters, digits and dashes, e.g. "pi1"');
+// The last label is never a number: what looks like an address is one, perhaps a mistyped one.
+const DOMAIN_NAME = new RegExp(`^(?=.{1,253}$)(?!.*\\.[0-9]+$)${LABEL}(\\.${LABEL})+$`);
 const domainName = matching(
-  new RegExp(`^(?=.{1,253}$)${LABEL}(\\.${LABEL})+$`),
+  DOMAIN_NAME,
   'a full name in lower case without a dot at the end, e.g. "twopir.example.com"',
 );
 const anyName = matching(
@@ -30,6 +32,11 @@ const anyName = matching(
 const ipv4 = z
   .string({ error: "an IPv4 address" })
   .refine(isIPv4, { error: 'an IPv4 address, e.g. "192.168.0.121"' });
+const nameServer = z
+  .string({ error: "a name server" })
+  .refine((server) => isIPv4(server) || DOMAIN_NAME.test(server), {
+    error: 'the primary name server, e.g. "192.168.0.53" or "ns1.example.com"',
+  });
 // No spaces, quotes or colons: the path becomes part of /etc/fstab and of gluster's own syntax.
 const path = matching(
   /^\/[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)*$/,
@@ -87,7 +94,7 @@ const dns = z.discriminatedUnion(
     only(
       {
         provider: z.literal("rfc2136"),
-        server: ipv4.or(domainName),
+        server: nameServer,
         zone: domainName,
         ttl,
         keyName: anyName,
@@ -120,7 +127,7 @@ const schema = only(
       /^[A-Za-z0-9+/]{16,}={0,2}$/,
       "the key in base64, as tsig-keygen prints it; set it with: pulumi config set --secret twopir:tsigSecret",
     ).optional(),
-    sshPassphrase: z.string().optional(),
+    sshPassphrase: z.string({ error: "a text" }).optional(),
     ssh: only(
       {
         keyFile: z.string({ error: "a path" }).default("~/.ssh/id_ed25519"),
@@ -130,28 +137,44 @@ const schema = only(
     ).prefault({}),
   },
   "",
-).superRefine((config, context) => {
-  const wrong = (where: (string | number)[], message: string): void => {
+).superRefine(crossRules, { when: () => true });
+
+/** What {@link crossRules} may rely on: nothing, as they also run where a single key is wrong. */
+interface Unchecked {
+  readonly hostname?: unknown;
+  readonly pis?: unknown;
+  readonly dns?: { readonly provider?: unknown; readonly zone?: unknown } | null;
+  readonly tsigSecret?: unknown;
+}
+
+/** The rules about several keys. They judge what they can, so that all mistakes come out at once. */
+function crossRules(config: Unchecked, context: z.core.$RefinementCtx): void {
+  const wrong = (where: (string | number)[], message: string): void =>
     context.addIssue({ code: "custom", path: where, message });
-  };
-  for (const key of ["name", "address"] as const)
-    config.pis.forEach((one, i) => {
-      const same = config.pis.findIndex((other) => other[key] === one[key]);
-      if (same < i) wrong(["pis", i, key], `a ${key} of its own; pis[${same.toString()}] has it already`);
+  const pis: readonly (Partial<Pi> | null)[] = Array.isArray(config.pis) ? config.pis : [];
+  for (const [key, own] of [
+    ["name", "a name"],
+    ["address", "an address"],
+  ] as const)
+    pis.forEach((one, i) => {
+      const same = pis.findIndex((other) => other?.[key] === one?.[key]);
+      if (one?.[key] !== undefined && same < i)
+        wrong(["pis", i, key], `${own} of its own; pis[${same}] has it already`);
     });
-  const stores = config.pis.filter((one) => one.storage).length;
-  if (stores < 2 || stores > 3)
+  const stores = pis.filter((one) => one?.storage !== false).length;
+  if (pis.length > 0 && (stores < 2 || stores > 3))
     wrong(
       ["pis"],
-      `two or three Pis that store, each a full copy; ${stores.toString()} do (mark the others with storage: false)`,
+      `two or three Pis that store, each a full copy; ${stores} do (mark the others with storage: false)`,
     );
-  if (config.dns.provider === "rfc2136") {
-    if (config.tsigSecret === undefined)
-      wrong(["tsigSecret"], "needed for rfc2136; set it with: pulumi config set --secret twopir:tsigSecret");
-    if (config.hostname !== config.dns.zone && !config.hostname.endsWith(`.${config.dns.zone}`))
-      wrong(["dns", "zone"], `the zone that ${config.hostname} lies in`);
-  }
-});
+  if (config.dns?.provider !== "rfc2136") return;
+  if (config.tsigSecret === undefined)
+    wrong(["tsigSecret"], "needed for rfc2136; set it with: pulumi config set --secret twopir:tsigSecret");
+  const hostname = domainName.safeParse(config.hostname).data;
+  const zone = domainName.safeParse(config.dns.zone).data;
+  if (hostname !== undefined && zone !== undefined && hostname !== zone && !hostname.endsWith(`.${zone}`))
+    wrong(["dns", "zone"], `the zone that ${hostname} lies in`);
+}
 
 const SECRETS = ["tsigSecret", "sshPassphrase"];
 
@@ -181,7 +204,7 @@ const expandHome = (file: string, folder: string): string =>
  */
 export function parseConfig(raw: Readonly<Record<string, unknown>>, folder: string): Config {
   const parsed = schema.safeParse(raw);
-  if (!parsed.success) throw new ConfigError(parsed.error.issues.flatMap((issue) => mistakes(raw, issue)));
+  if (!parsed.success) throw new ConfigError(mistakes(raw, parsed.error.issues));
   const { tsigSecret, sshPassphrase, dns: zone, volume, ssh, serverNames, ...rest } = parsed.data;
   return {
     ...rest,
@@ -200,7 +223,15 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>, folder: stri
   };
 }
 
-function mistakes(raw: unknown, issue: z.core.$ZodIssue): string[] {
+/** One line for each key that is wrong: what is wrong with it first says enough. */
+function mistakes(raw: unknown, issues: readonly z.core.$ZodIssue[]): string[] {
+  const lines = new Map<string, string>();
+  for (const issue of issues)
+    for (const [key, line] of mistake(raw, issue)) if (!lines.has(key)) lines.set(key, line);
+  return [...lines].map(([key, line]) => `${key} ${line}`);
+}
+
+function mistake(raw: unknown, issue: z.core.$ZodIssue): (readonly [key: string, line: string])[] {
   const key = (steps: readonly PropertyKey[]): string =>
     steps
       .reduce<string>(
@@ -209,17 +240,24 @@ function mistakes(raw: unknown, issue: z.core.$ZodIssue): string[] {
       )
       .replace(/^\./, "twopir:");
   if (issue.code === "unrecognized_keys")
-    return issue.keys.map(
-      (unknown) => `${key([...issue.path, unknown])} is no setting; see the table in README.md`,
-    );
+    return issue.keys.map((unknown) => [
+      key([...issue.path, unknown]),
+      "is no setting; see the table in README.md",
+    ]);
   const value = issue.path.reduce<unknown>(
     (at, step) => (at as Record<PropertyKey, unknown> | undefined)?.[step],
     raw,
   );
-  const shown = SECRETS.includes(String(issue.path[0])) ? "[secret]" : JSON.stringify(value);
+  const shown = SECRETS.includes(String(issue.path[0])) ? "[secret]" : show(value);
   const is =
     value === undefined ? "is missing" : `is ${shown.length > 80 ? `${shown.slice(0, 80)}...` : shown}`;
-  return [`${key(issue.path)} ${is}; right would be: ${issue.message}`];
+  return [[key(issue.path), `${is}; right would be: ${issue.message}`]];
+}
+
+/** Lists and objects by their kind only: a secret may have strayed into one. */
+function show(value: unknown): string {
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  return typeof value === "object" && value !== null ? "an object" : JSON.stringify(value);
 }
 
 /**

@@ -1,0 +1,357 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import { afterEach, describe, expect, it } from "vitest";
+import { ConfigError, parseConfig, readConfig } from "../../config";
+
+/** Comes with Pulumi's SDK, without types. */
+const yaml = createRequire(__filename)("js-yaml") as { load: (text: string) => unknown };
+
+type Raw = Record<string, unknown>;
+
+const SECRET = "dGhpcyBrZXkgaXMgYSBzZWNyZXQ=";
+const pi1 = { name: "pi1", address: "192.168.0.121" };
+const pi2 = { name: "pi2", address: "192.168.0.122" };
+const rfc2136 = { provider: "rfc2136", server: "192.168.0.53", zone: "example.com", keyName: "twopir" };
+const cloudflare = { provider: "cloudflare", zoneId: "0123456789abcdef0123456789abcdef" };
+const good: Raw = { hostname: "twopir.example.com", pis: [pi1, pi2], dns: { provider: "none" } };
+
+/** The lines of the error that the good config gives with this patch; undefined takes a key out. */
+function mistakes(patch: Raw): readonly string[] {
+  try {
+    parseConfig(JSON.parse(JSON.stringify({ ...good, ...patch })) as Raw, "/project");
+  } catch (error) {
+    if (error instanceof ConfigError) return error.mistakes;
+    throw error;
+  }
+  return [];
+}
+
+const pisWith = (patch: Raw): Raw => ({ pis: [pi1, { ...pi2, ...patch }] });
+const dnsWith = (patch: Raw, base: Raw = rfc2136): Raw => ({
+  tsigSecret: SECRET,
+  dns: { ...base, ...patch },
+});
+const longName = `${"a".repeat(60)}.`.repeat(4) + "a".repeat(11);
+
+describe("every rule names the key, the value and what would be right", () => {
+  const fullName = 'a full name in lower case without a dot at the end, e.g. "twopir.example.com"';
+  const hostName = 'a host name in lower case, e.g. "twopir"';
+  const piName = 'a short name of letters, digits and dashes, e.g. "pi1"';
+  const path = 'an absolute path of letters, digits and ._-, e.g. "/mnt/gluster1"';
+  const volumeName = 'a volume name of letters, digits, _ and -, e.g. "gv0"';
+  const volume = "{ name: gv0, mount: /mnt/gluster1, brick: /data/brick1/gv0 }";
+  const key = 'a public host key as in /etc/ssh/ssh_host_ed25519_key.pub, e.g. "ssh-ed25519 AAAAC3..."';
+  const user = 'a user of that Pi with passwordless sudo, e.g. "pi"';
+  const providers = "{ provider: rfc2136, ... }, { provider: cloudflare, ... } or { provider: none }";
+  const server = 'the primary name server, e.g. "192.168.0.53" or "ns1.example.com"';
+  const zoneId = "the zone's id, 32 hexadecimal digits on the zone's overview page";
+  const tsig =
+    "the key in base64, as tsig-keygen prints it; set it with: pulumi config set --secret twopir:tsigSecret";
+  const files = "{ keyFile: ~/.ssh/id_ed25519, knownHosts: ~/.ssh/known_hosts }";
+
+  const cases: readonly (readonly [patch: Raw, key: string, value: string, right: string])[] = [
+    [{ hostname: undefined }, "hostname", "missing", fullName],
+    [{ hostname: 7 }, "hostname", "7", fullName],
+    [{ hostname: "twopir" }, "hostname", '"twopir"', fullName],
+    [{ hostname: "Twopir.example.com" }, "hostname", '"Twopir.example.com"', fullName],
+    [{ hostname: "twopir.example.com." }, "hostname", '"twopir.example.com."', fullName],
+    [{ hostname: "two_pir.example.com" }, "hostname", '"two_pir.example.com"', fullName],
+    [{ hostname: "-twopir.example.com" }, "hostname", '"-twopir.example.com"', fullName],
+    [{ hostname: "192.168.0.121" }, "hostname", '"192.168.0.121"', fullName],
+    [{ hostname: `${"a".repeat(64)}.com` }, "hostname", `"${"a".repeat(64)}.com"`, fullName],
+    [{ hostname: longName }, "hostname", `"${longName.slice(0, 79)}...`, fullName],
+    [{ hostname: ["a", "b"] }, "hostname", "a list of 2", fullName],
+    [{ serverNames: "twopir" }, "serverNames", '"twopir"', "a list of host names"],
+    [{ serverNames: ["twopir", "a b"] }, "serverNames[1]", '"a b"', hostName],
+    [{ serverNames: [5] }, "serverNames[0]", "5", hostName],
+    [{ pis: undefined }, "pis", "missing", "a list of two or more Pis"],
+    [{ pis: "pi1" }, "pis", '"pi1"', "a list of two or more Pis"],
+    [{ pis: { pi1, pi2 } }, "pis", "an object", "a list of two or more Pis"],
+    [{ pis: [] }, "pis", "a list of 0", "two or more Pis"],
+    [{ pis: [pi1] }, "pis", "a list of 1", "two or more Pis"],
+    [{ pis: [pi1, pi2, "pi3"] }, "pis[2]", '"pi3"', "a Pi: { name: pi1, address: 192.168.0.121, user: pi }"],
+    [{ pis: [pi1, pi2, null] }, "pis[2]", "null", "a Pi: { name: pi1, address: 192.168.0.121, user: pi }"],
+    [pisWith({ name: undefined }), "pis[1].name", "missing", piName],
+    [pisWith({ name: "Pi 2" }), "pis[1].name", '"Pi 2"', piName],
+    [pisWith({ name: "pi2-" }), "pis[1].name", '"pi2-"', piName],
+    [pisWith({ name: "pi1" }), "pis[1].name", '"pi1"', "a name of its own; pis[0] has it already"],
+    [pisWith({ address: undefined }), "pis[1].address", "missing", "an IPv4 address"],
+    [
+      pisWith({ address: "192.168.0.300" }),
+      "pis[1].address",
+      '"192.168.0.300"',
+      'an IPv4 address, e.g. "192.168.0.121"',
+    ],
+    [
+      pisWith({ address: "pi2.local" }),
+      "pis[1].address",
+      '"pi2.local"',
+      'an IPv4 address, e.g. "192.168.0.121"',
+    ],
+    [pisWith({ address: "fe80::1" }), "pis[1].address", '"fe80::1"', 'an IPv4 address, e.g. "192.168.0.121"'],
+    [
+      pisWith({ address: pi1.address }),
+      "pis[1].address",
+      '"192.168.0.121"',
+      "an address of its own; pis[0] has it already",
+    ],
+    [pisWith({ user: "pi;reboot" }), "pis[1].user", '"pi;reboot"', user],
+    [pisWith({ user: "-oProxyCommand" }), "pis[1].user", '"-oProxyCommand"', user],
+    [pisWith({ user: null }), "pis[1].user", "null", user],
+    [pisWith({ hostKey: "SHA256:abc" }), "pis[1].hostKey", '"SHA256:abc"', key],
+    [pisWith({ hostKey: "ssh-dss AAAA" }), "pis[1].hostKey", '"ssh-dss AAAA"', key],
+    [pisWith({ storage: "no" }), "pis[1].storage", '"no"', "true or false"],
+    [
+      pisWith({ storage: false }),
+      "pis",
+      "a list of 2",
+      "two or three Pis that store, each a full copy; 1 do (mark the others with storage: false)",
+    ],
+    [
+      { pis: [1, 2, 3, 4].map((n) => ({ name: `pi${n}`, address: `10.0.0.${n}` })) },
+      "pis",
+      "a list of 4",
+      "two or three Pis that store, each a full copy; 4 do (mark the others with storage: false)",
+    ],
+    [{ volume: "gv0" }, "volume", '"gv0"', volume],
+    [{ volume: { name: "-x" } }, "volume.name", '"-x"', volumeName],
+    [{ volume: { name: "gv/0" } }, "volume.name", '"gv/0"', volumeName],
+    [{ volume: { mount: "mnt" } }, "volume.mount", '"mnt"', path],
+    [{ volume: { mount: "/" } }, "volume.mount", '"/"', path],
+    [{ volume: { mount: "/mnt/a b" } }, "volume.mount", '"/mnt/a b"', path],
+    [{ volume: { mount: "/mnt/../etc" } }, "volume.mount", '"/mnt/../etc"', "a path without .."],
+    [{ volume: { brick: "/data/x:y" } }, "volume.brick", '"/data/x:y"', path],
+    [{ volume: { brick: "/data/.." } }, "volume.brick", '"/data/.."', "a path without .."],
+    [{ dns: undefined }, "dns", "missing", providers],
+    [{ dns: "none" }, "dns", '"none"', providers],
+    [{ dns: {} }, "dns.provider", "missing", providers],
+    [{ dns: { provider: "route53" } }, "dns.provider", '"route53"', providers],
+    [dnsWith({ server: undefined }), "dns.server", "missing", "a name server"],
+    [dnsWith({ server: "ns1" }), "dns.server", '"ns1"', server],
+    [dnsWith({ server: "192.168.0.530" }), "dns.server", '"192.168.0.530"', server],
+    [dnsWith({ zone: undefined }), "dns.zone", "missing", fullName],
+    [dnsWith({ zone: "example.com." }), "dns.zone", '"example.com."', fullName],
+    [
+      dnsWith({ zone: "example.org" }),
+      "dns.zone",
+      '"example.org"',
+      "the zone that twopir.example.com lies in",
+    ],
+    [dnsWith({ zone: "ple.com" }), "dns.zone", '"ple.com"', "the zone that twopir.example.com lies in"],
+    [dnsWith({ keyName: undefined }), "dns.keyName", "missing", hostName],
+    [dnsWith({ keyName: "two pir" }), "dns.keyName", '"two pir"', hostName],
+    [dnsWith({ ttl: "1m" }), "dns.ttl", '"1m"', "a whole number of seconds"],
+    [dnsWith({ ttl: 1.5 }), "dns.ttl", "1.5", "a whole number of seconds"],
+    [dnsWith({ ttl: 0 }), "dns.ttl", "0", "at least 1 second"],
+    [dnsWith({ ttl: 86_401 }), "dns.ttl", "86401", "at most a day (86400)"],
+    [dnsWith({ ttl: 59 }, cloudflare), "dns.ttl", "59", "at least 60 seconds, Cloudflare's own minimum"],
+    [dnsWith({ zoneId: undefined }, cloudflare), "dns.zoneId", "missing", zoneId],
+    [dnsWith({ zoneId: "example.com" }, cloudflare), "dns.zoneId", '"example.com"', zoneId],
+    [
+      { dns: rfc2136 },
+      "tsigSecret",
+      "missing",
+      "needed for rfc2136; set it with: pulumi config set --secret twopir:tsigSecret",
+    ],
+    [{ tsigSecret: "hunter2 hunter2 hunter2" }, "tsigSecret", "[secret]", tsig],
+    [{ sshPassphrase: 123_456 }, "sshPassphrase", "[secret]", "a text"],
+    [{ ssh: "~/.ssh" }, "ssh", '"~/.ssh"', files],
+    [{ ssh: { keyFile: 5 } }, "ssh.keyFile", "5", "a path"],
+    [{ ssh: { knownHosts: true } }, "ssh.knownHosts", "true", "a path"],
+  ];
+
+  it.each(cases)("%j", (patch, wrongKey, value, right) => {
+    const is = value === "missing" ? "is missing" : `is ${value}`;
+    expect(mistakes(patch)).toEqual([`twopir:${wrongKey} ${is}; right would be: ${right}`]);
+  });
+
+  it.each<[Raw, string]>([
+    [{ hostnames: "x.example.com" }, "hostnames"],
+    [pisWith({ adress: "10.0.0.1" }), "pis[1].adress"],
+    [{ volume: { replica: 2 } }, "volume.replica"],
+    [{ dns: { provider: "none", ttl: 60 } }, "dns.ttl"],
+    [dnsWith({ server: "192.168.0.53" }, cloudflare), "dns.server"],
+    [dnsWith({ keySecret: "x" }), "dns.keySecret"],
+    [{ ssh: { port: 22 } }, "ssh.port"],
+  ])("an unknown key is one: %j", (patch, unknown) => {
+    expect(mistakes(patch)).toEqual([`twopir:${unknown} is no setting; see the table in README.md`]);
+  });
+});
+
+describe("all mistakes at once", () => {
+  const keys = (patch: Raw): string[] => mistakes(patch).map((line) => line.split(" ")[0] ?? "");
+
+  it("from every corner, cross-key rules next to wrong types and missing keys", () => {
+    const patch = {
+      hostname: undefined,
+      serverNames: ["ok", "not ok"],
+      pis: [pi1, { ...pi1, user: 5 }, "pi3", { name: "pi1", address: 4 }],
+      volume: { mount: "x" },
+      dns: { ...rfc2136, server: undefined, ttl: 0 },
+      ssh: { port: 22 },
+      sitte: "./site",
+    };
+    expect(keys(patch).sort()).toEqual(
+      [
+        "twopir:hostname",
+        "twopir:serverNames[1]",
+        "twopir:pis[1].user",
+        "twopir:pis[1].name",
+        "twopir:pis[1].address",
+        "twopir:pis[2]",
+        "twopir:pis[3].name",
+        "twopir:pis[3].address",
+        "twopir:pis",
+        "twopir:volume.mount",
+        "twopir:dns.server",
+        "twopir:dns.ttl",
+        "twopir:tsigSecret",
+        "twopir:ssh.port",
+        "twopir:sitte",
+      ].sort(),
+    );
+  });
+
+  it.each<[string, Raw]>([
+    ["a missing key", { hostname: undefined }],
+    ["a wrong type", { volume: 5 }],
+    ["an unknown key", { nope: 1 }],
+    ["a wrong text", { hostname: "x" }],
+  ])("duplicate Pis next to %s", (_, patch) => {
+    const found = keys({ ...patch, pis: [pi1, pi1] });
+    expect(found).toEqual(expect.arrayContaining(["twopir:pis[1].name", "twopir:pis[1].address"]));
+    expect(found).toHaveLength(3);
+  });
+
+  it("a zone elsewhere next to a wrong Pi", () => {
+    expect(keys({ ...pisWith({ address: 5 }), ...dnsWith({ zone: "example.org" }) })).toEqual([
+      "twopir:pis[1].address",
+      "twopir:dns.zone",
+    ]);
+  });
+
+  it("but no guess about a zone when the host name itself is wrong", () => {
+    expect(keys({ ...dnsWith({}), hostname: "Twopir" })).toEqual(["twopir:hostname"]);
+  });
+
+  it("a key has one line, even where two rules are broken", () => {
+    expect(keys({ pis: [pi1] })).toEqual(["twopir:pis"]);
+  });
+});
+
+describe("secrets", () => {
+  it.each<Raw>([
+    { tsigSecret: "hunter2!" },
+    { tsigSecret: ["hunter2!"] },
+    { sshPassphrase: ["hunter2!"] },
+    { secret: "hunter2!" },
+    dnsWith({ keySecret: "hunter2!" }),
+    { dns: [{ ...rfc2136, keySecret: "hunter2!" }] },
+  ])("are never in a message: %j", (patch) => {
+    const lines = mistakes(patch);
+    expect(lines).toHaveLength(1);
+    expect(lines.join()).not.toContain("hunter2");
+  });
+});
+
+describe("a right config", () => {
+  it("gets the article's defaults", () => {
+    expect(parseConfig(good, "/project")).toEqual({
+      hostname: "twopir.example.com",
+      serverNames: ["twopir"],
+      pis: [
+        { ...pi1, user: "pi", storage: true },
+        { ...pi2, user: "pi", storage: true },
+      ],
+      volume: { name: "gv0", mount: "/mnt/gluster1", brick: "/data/brick1/gv0" },
+      dns: { provider: "none" },
+      ssh: { keyFile: join(homedir(), ".ssh/id_ed25519"), knownHosts: join(homedir(), ".ssh/known_hosts") },
+    });
+  });
+
+  it("names the brick after the volume", () => {
+    expect(parseConfig({ ...good, volume: { name: "www" } }, "/project").volume.brick).toBe(
+      "/data/brick1/www",
+    );
+  });
+
+  it("takes relative paths from the project's folder", () => {
+    const { ssh } = parseConfig(
+      { ...good, ssh: { keyFile: "keys/id", knownHosts: "/etc/known" } },
+      "/project",
+    );
+    expect(ssh).toEqual({ keyFile: "/project/keys/id", knownHosts: "/etc/known" });
+  });
+
+  it("gives rfc2136 its secret and a TTL of 60 s", () => {
+    expect(parseConfig({ ...good, ...dnsWith({}) }, "/project").dns).toEqual({
+      ...rfc2136,
+      ttl: 60,
+      keySecret: SECRET,
+    });
+  });
+
+  it("takes the zone's own name as the host name", () => {
+    expect(mistakes({ ...dnsWith({}), hostname: "example.com" })).toEqual([]);
+  });
+
+  it("gives cloudflare a TTL of 60 s", () => {
+    expect(parseConfig({ ...good, dns: cloudflare }, "/project").dns).toEqual({ ...cloudflare, ttl: 60 });
+  });
+
+  it("keeps what is optional", () => {
+    const hostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGZha2U=";
+    const config = parseConfig(
+      { ...good, ...pisWith({ hostKey }), sshPassphrase: "open sesame", serverNames: [] },
+      "/project",
+    );
+    expect(config.pis[0]).not.toHaveProperty("hostKey");
+    expect(config.pis[1]?.hostKey).toBe(hostKey);
+    expect(config.ssh.passphrase).toBe("open sesame");
+    expect(config.serverNames).toEqual([]);
+  });
+});
+
+describe("readConfig", () => {
+  afterEach(() => pulumi.runtime.setAllConfig({}));
+
+  /** Hands a config over as the engine does: lists and objects as JSON, the rest as it is. */
+  function setStack(values: Raw): void {
+    pulumi.runtime.setAllConfig(
+      Object.fromEntries(
+        Object.entries(values).map(([key, value]) => [
+          key,
+          typeof value === "string" ? value : JSON.stringify(value),
+        ]),
+      ),
+    );
+  }
+
+  it("reads Pulumi.dev.yaml, the lab", () => {
+    const text = readFileSync(join(__dirname, "../../Pulumi.dev.yaml"), "utf8");
+    const { config } = yaml.load(text) as { config: Raw };
+    expect(config["twopir:tsigSecret"]).toHaveProperty("secure"); // never in clear text
+    setStack({ ...config, "twopir:tsigSecret": SECRET });
+    expect(readConfig().pis.map((pi) => pi.address)).toEqual(["192.168.0.121", "192.168.0.122"]);
+  });
+
+  it("leaves the other packages' settings alone, and a secret that looks like a number a text", () => {
+    setStack({
+      ...Object.fromEntries(Object.entries(good).map(([key, value]) => [`twopir:${key}`, value])),
+      "twopir:sshPassphrase": "0123",
+      "cloudflare:apiToken": "token",
+    });
+    expect(readConfig().ssh.passphrase).toBe("0123");
+  });
+
+  it("throws what Pulumi prints without a stack trace", () => {
+    setStack({ "twopir:hostname": "twopir" });
+    expect(readConfig).toThrow(pulumi.RunError);
+    expect(readConfig).toThrow(
+      /^the config of this stack has mistakes, so no Pi was contacted:\n- twopir:hostname is "twopir"; /,
+    );
+  });
+});
