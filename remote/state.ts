@@ -83,7 +83,8 @@ export function checkAll(states: readonly State[], nonce: string): string {
     [
       `printf '\\n%s begin %s\\n' ${nonce} ${quote(state.name)}`,
       // Not "( ... ) || status=$?": bash ignores errexit in there.
-      `(\n${body(state)}\n) 2>&1`,
+      // And nothing to read: a check that reads its stdin would swallow the states after it.
+      `(\n${body(state)}\n) 2>&1 </dev/null`,
       `printf '\\n%s end %s\\n' ${nonce} "$?"`,
     ].join("\n"),
   );
