@@ -75,7 +75,7 @@ at_least() { [ "$(printf '%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
 
 # build INTO/NAME FOLDER PACKAGE LDFLAGS HINT: that program, out of the Go module in FOLDER, if that or the Go has changed.
 build() {
-  local into=${1%/*} name=${1#*/} folder=$2 package=$3 ldflags=$4 hint=$5 log want pid waited=0
+  local into=${1%/*} name=${1#*/} folder=$2 package=$3 ldflags=$4 hint=$5 log want pid started=$SECONDS told=0
   log=$out/$name.log
   want=$(key_of "$folder")-$(go env GOVERSION)
   [ "$(cat "$out/$name.key" 2>/dev/null)" = "$want" ] && [ -x "$out/$into/$name" ] && return
@@ -89,9 +89,10 @@ build() {
   # shellcheck disable=SC2064 # this pid
   trap "kill $pid 2>/dev/null || true" EXIT
   while kill -0 "$pid" 2>/dev/null; do
-    sleep 1
-    waited=$((waited + 1))
-    [ $((waited % 15)) != 0 ] || say "  $name: $waited s, $(grep -c . "$log" || true) packages, now $(tail -n 1 "$log")"
+    sleep 0.2
+    [ $(((SECONDS - started) / 15)) -gt "$told" ] || continue
+    told=$((told + 1))
+    say "  $name: $((SECONDS - started)) s, $(grep -c . "$log" || true) packages, now $(tail -n 1 "$log")"
   done
   wait "$pid" || {
     tail -n 20 "$log" >&2
@@ -108,8 +109,10 @@ own_plugin() {
   with_go
   # Not in bin, which is on PATH: Pulumi warns at each run about a plugin that it finds there.
   build plugin/pulumi-resource-command plugin . '' 'our stand-in for the official plugin, which cannot be had here; about a minute the first time'
-  PULUMI_HOME=$out/home PULUMI_SKIP_UPDATE_CHECK=true "$1" plugin install resource command "$command_version" \
-    --file "$out/plugin/pulumi-resource-command" --reinstall >&2
+  # Put in place only when it is another one: somebody may be running the one that is there.
+  cmp -s "$out/plugin/pulumi-resource-command" "$out/home/plugins/resource-command-v$command_version/pulumi-resource-command" ||
+    PULUMI_HOME=$out/home PULUMI_SKIP_UPDATE_CHECK=true "$1" plugin install resource command "$command_version" \
+      --file "$out/plugin/pulumi-resource-command" --reinstall >&2
   say "the command plugin is our own stand-in, not the official one (toolchain/README.md)"
 }
 
@@ -150,7 +153,16 @@ installed=$(path_pulumi)
 key=${TWOPIR_TOOLCHAIN:-any}:$installed:$(key_of install.sh cli language-nodejs plugin)
 # there: what was chosen last time is still right, and still there.
 there() {
-  [ "$(sed -n 's/^key=//p' "$out/choice" 2>/dev/null)" = "$key" ] && [ -x "$(sed -n 's/^TWOPIR_CLI=//p' "$out/choice")/pulumi" ]
+  local cli='' home='' plugin='' name value
+  [ "$(head -n 1 "$out/choice" 2>/dev/null)" = "key=$key" ] || return
+  while IFS="=" read -r name value; do
+    case $name in
+      TWOPIR_CLI) cli=$value ;;
+      TWOPIR_PLUGIN) plugin=$value ;;
+      PULUMI_HOME) home=$value ;;
+    esac
+  done <"$out/choice"
+  [ -x "$cli/pulumi" ] && { [ "$plugin" = official ] || [ -x "$home/plugins/resource-command-v$command_version/pulumi-resource-command" ]; }
 }
 there && exit
 mkdir -p "$out"

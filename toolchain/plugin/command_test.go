@@ -155,6 +155,8 @@ func TestRSAHostKey(t *testing.T) {
 	}
 	host, e := startSSHD(t, "HostKey "+filepath.Join(folder, "rsa")), newEngine(t, remoteCommand)
 	e.mustCreate(t, in{"connection": host.connection(t).with(in{"hostKey": read(t, filepath.Join(folder, "rsa.pub"))}), "create": "true"})
+	t.Log("its other key, which is not the one that it would show by itself")
+	e.mustCreate(t, in{"connection": host.connection(t), "create": "true"})
 }
 
 func TestWrongKeyEndsAtOnce(t *testing.T) {
@@ -378,18 +380,28 @@ func TestCancelEndsACommand(t *testing.T) {
 }
 
 func TestCancelEndsADial(t *testing.T) {
-	e := newEngine(t, remoteCommand)
-	inputs := e.check(t, in{"connection": in{"host": "127.0.0.1", "port": float64(silentPort(t)), "password": "x", "perDialTimeout": float64(0)}, "create": "true"})
-	failed := make(chan error)
-	go func() {
-		_, err := e.Create(p.CreateRequest{Urn: e.urn, Properties: inputs})
-		failed <- err
-	}()
-	time.Sleep(200 * time.Millisecond)
-	if err := e.Cancel(); err != nil {
-		t.Fatal(err)
+	for name, port := range map[string]int{"a dead port, tried for ever": freePort(t), "a host that hangs": silentPort(t)} {
+		t.Run(name, func(t *testing.T) {
+			e := newEngine(t, remoteCommand)
+			inputs := e.check(t, in{"connection": in{"host": "127.0.0.1", "port": float64(port), "password": "x",
+				"perDialTimeout": float64(0), "dialErrorLimit": float64(-1)}, "create": "true"})
+			failed := make(chan error, 1)
+			go func() {
+				_, err := e.Create(p.CreateRequest{Urn: e.urn, Properties: inputs})
+				failed <- err
+			}()
+			time.Sleep(500 * time.Millisecond)
+			select {
+			case err := <-failed:
+				t.Fatalf("it ended by itself: %v", err)
+			default:
+			}
+			if err := e.Cancel(); err != nil {
+				t.Fatal(err)
+			}
+			within(t, 3*time.Second, func() { fails(t, <-failed, "canceled") })
+		})
 	}
-	within(t, 3*time.Second, func() { fails(t, <-failed, "canceled") })
 }
 
 func TestTimeoutOfTheResource(t *testing.T) {

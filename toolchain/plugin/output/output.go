@@ -19,6 +19,9 @@ const (
 	// maxLogLine is where a longer line is cut into several log lines. The official plugin stops
 	// reading at 64 KiB, and the command then hangs.
 	maxLogLine = 16 << 10
+	// maxLogLines is after how many lines logging ends: each is a message to the engine, which takes some
+	// 2,000 a second, and a command that prints faster would wait for its own log.
+	maxLogLines = 10_000
 	// maxTail is how much of the output an error message repeats: its end, where the reason is.
 	maxTail = 64 << 10
 )
@@ -28,7 +31,7 @@ type Capture struct {
 	mu             sync.Mutex
 	stdout, stderr stream
 	tail           []byte
-	size           int
+	size, logged   int
 	log            func(line string)
 	abort          func(error)
 }
@@ -80,8 +83,11 @@ func (c *Capture) Stderr() io.Writer { return &c.stderr }
 func (c *Capture) Finish() (stdout, stderr string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.stdout.flush()
-	c.stderr.flush()
+	for _, s := range []*stream{&c.stdout, &c.stderr} {
+		if len(s.line) > 0 {
+			s.emit()
+		}
+	}
 	return c.stdout.text(), c.stderr.text()
 }
 
@@ -127,12 +133,11 @@ func (s *stream) logLines(p []byte) {
 		case end >= 0 && end <= room:
 			s.line = append(s.line, p[:end]...)
 			p = p[end+1:]
-			s.capture.log(Printable(string(s.line)))
-			s.line = s.line[:0]
+			s.emit()
 		case len(p) > room:
 			s.line = append(s.line, p[:room]...)
 			p = p[room:]
-			s.flush()
+			s.emit()
 		default:
 			s.line = append(s.line, p...)
 			return
@@ -140,11 +145,15 @@ func (s *stream) logLines(p []byte) {
 	}
 }
 
-func (s *stream) flush() {
-	if len(s.line) > 0 {
-		s.capture.log(Printable(string(s.line)))
-		s.line = s.line[:0]
+func (s *stream) emit() {
+	c := s.capture
+	switch c.logged++; {
+	case c.logged <= maxLogLines:
+		c.log(Printable(string(s.line)))
+	case c.logged == maxLogLines+1:
+		c.log(fmt.Sprintf("[more than %d lines: the rest is not logged]", maxLogLines))
 	}
+	s.line = s.line[:0]
 }
 
 // text is valid UTF-8, as everything must be that goes into the state.

@@ -41,3 +41,15 @@ func TestLinesAreCutAndJoined(t *testing.T) {
 		t.Errorf("%d lines: %.100q", len(lines), lines)
 	}
 }
+
+func TestLoggingEnds(t *testing.T) {
+	var lines []string
+	c := New("", func(line string) { lines = append(lines, line) }, func(err error) { t.Error(err) })
+	if _, err := c.Stdout().Write([]byte(strings.Repeat("y\n", 3*maxLogLines))); err != nil {
+		t.Fatal(err)
+	}
+	stdout, _ := c.Finish()
+	if len(stdout) != 6*maxLogLines-1 || len(lines) != maxLogLines+1 || !strings.Contains(lines[maxLogLines], "not logged") {
+		t.Errorf("%d lines logged, the last is %q; stdout has %d bytes", len(lines), lines[len(lines)-1], len(stdout))
+	}
+}
