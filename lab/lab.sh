@@ -208,15 +208,11 @@ leave() {
 }
 
 blank() {
-  local trust=${2:-} cut='' base
+  local trust=${2:-}
   [ -z "$trust" ] || [ "$trust" = --trust ] || die "blank knows the option --trust, not \"$trust\""
   lock
   power_off "$1"
-  [ ! -e "$lab_dir/pi$1/cut" ] || cut=yes
-  base=$(cat "$lab_dir/pi$1/base")
   wipe_card "$1"
-  new_card "$1" "$base"
-  [ -z "$cut" ] || touch "$lab_dir/pi$1/cut"
   power_on "$1"
   unlock
   await_pi "$1"

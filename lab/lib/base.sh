@@ -7,20 +7,19 @@ packages=systemd,systemd-sysv,dbus,libpam-systemd,openssh-server,sudo
 packages+=,iproute2,iputils-ping,netbase,nftables,procps,psmisc
 packages+=,ca-certificates,curl,less,nano,tzdata
 
-# mirror LABEL DEFAULT: the address that this machine's apt has Debian from.
-mirror() {
+# base_sources: from the mirrors that this machine's apt has Debian from, or else from Debian's own.
+base_sources() {
   # shellcheck disable=SC2016 # apt's own variables
   apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
-    awk -v label="$1" -v uri="$2" '$1 == label { uri = $2; exit } END { print uri }'
-}
-
-base_sources() {
-  local main security
-  main=$(mirror Debian http://deb.debian.org/debian/)
-  security=$(mirror Debian-Security http://deb.debian.org/debian-security/)
-  echo "deb $main $debian main"
-  echo "deb $main $debian-updates main"
-  echo "deb $security $debian-security main"
+    awk -v release="$debian" '
+      !($1 in uri) { uri[$1] = $2 }
+      END {
+        main = "Debian" in uri ? uri["Debian"] : "http://deb.debian.org/debian/"
+        security = "Debian-Security" in uri ? uri["Debian-Security"] : "http://deb.debian.org/debian-security/"
+        print "deb", main, release, "main"
+        print "deb", main, release "-updates", "main"
+        print "deb", security, release "-security", "main"
+      }'
 }
 
 # base_apt_conf: proxies, certificates and the like that this machine's apt needs.

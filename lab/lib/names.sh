@@ -39,7 +39,7 @@ ZONE
   chown -R bind:bind "$ns_dir"
 }
 
-ns_answers() { [[ $(dig "@$ns_address" "$zone" SOA +short +tries=1 +time=1 2>/dev/null) == ns1.* ]]; }
+ns_answers() { our_link "$prefix-ns" && [[ $(dig "@$ns_address" "$zone" SOA +short +tries=1 +time=1 2>/dev/null) == ns1.* ]]; }
 
 # start_names: the zone is written once; a name server that died goes on with the records that it had.
 start_names() {

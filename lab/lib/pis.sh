@@ -4,17 +4,15 @@
 
 # new_card K BASE: a blank card; what is on it is written when the Pi first starts (supervisor.sh).
 new_card() {
-  local card=$lab_dir/pi$1
-  mkdir -p "$card"/{upper,work,root}
-  echo "$2" >"$card/base"
+  mkdir -p "$lab_dir/pi$1"
+  echo "$2" >"$lab_dir/pi$1/base"
 }
 
-# wipe_card K: goes by a name that nothing uses, so that a crash leaves no half of a card.
+# wipe_card K: makes it blank again.
 wipe_card() {
-  local card=$lab_dir/pi$1 old=$lab_dir/old-pi$1
-  rm -rf --one-file-system "$old"
-  [ ! -d "$card" ] || mv "$card" "$old"
-  rm -rf --one-file-system "$old"
+  local card=$lab_dir/pi$1
+  rm -f "$card/ready"
+  rm -rf --one-file-system "$card"/{upper,work}
 }
 
 # power_on K: returns at once; await_pi waits.

@@ -48,6 +48,7 @@ name_servers() {
 }
 
 boot() {
+  mkdir -p "$card"/{upper,work,root}
   mount -t overlay overlay -o "lowerdir=$(cat "$card/base"),upperdir=$card/upper,workdir=$card/work" "$rootfs"
   # systemd-nspawn notes its containers in there, and leaves the notes when it is killed.
   mkdir -p /run/systemd/nspawn
