@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { Client } from "ssh2";
+import { Client, type ClientChannel } from "ssh2";
 
 /** Seconds for one attempt to connect: a Pi on a home network answers in well under one. */
 export const DIAL_SECONDS = 5;
@@ -52,10 +52,11 @@ export async function knownHostKey(address: string, knownHosts: string): Promise
   const found = await promisify(execFile)("ssh-keygen", ["-F", address, "-f", knownHosts]).catch(
     () => undefined,
   );
-  const keys = (found?.stdout ?? "").split("\n").flatMap((line) => {
-    const [host = "", type = "", key = ""] = line.trim().split(/\s+/);
-    return host === "" || host.startsWith("#") || host.startsWith("@") ? [] : [{ type, key }];
-  });
+  const lines = (found?.stdout ?? "").split("\n").map((line) => line.trim().split(/\s+/));
+  const revoked = lines.flatMap(([marker, , , key]) => (marker === "@revoked" ? [key] : []));
+  const keys = lines.flatMap(([host = "", type = "", key = ""]) =>
+    /^([#@]|$)/.test(host) || revoked.includes(key) ? [] : [{ type, key }],
+  );
   const best = HOST_KEY_TYPES.flatMap((type) => keys.filter((k) => k.type === type))[0];
   return best && `${best.type} ${best.key}`;
 }
@@ -121,8 +122,8 @@ function unreachable(login: Login, error: Error & { level?: string; code?: strin
 /**
  * Runs one command with that text on stdin and returns its stdout, within the time and size limits.
  *
- * @throws HostProblem when it takes longer than `seconds`, prints more than 1 MiB, or exits with another status
- *   than 0, with the last line of stderr.
+ * @throws HostProblem when it takes longer than `seconds`, prints more than 1 MiB, exits with another status than
+ *   0 (with the last line of stderr), or when the connection breaks.
  */
 export async function run(
   client: Client,
@@ -143,7 +144,8 @@ export async function run(
         `"${command}" was not done after ${seconds.toString()} s. Is the Pi overloaded, or does a command hang there?`,
       );
     }, seconds * 1000);
-    client.exec(command, (error, channel) => {
+    const broke = `the connection broke during "${command}".`;
+    const started = (error: Error | undefined, channel: ClientChannel): void => {
       if (error) {
         give_up(error.message);
         return;
@@ -161,18 +163,27 @@ export async function run(
         err += text;
         limit();
       });
-      channel.on("close", (status: number | null) => {
+      channel.on("close", (status?: number | null, signal?: string) => {
         clearTimeout(timer);
         if (status === 0) resolve(out);
+        else if (status === undefined) give_up(broke);
         else if (/^sudo:/m.test(err))
           give_up(
             `user ${login.user} may not use sudo without a password (${err.trim()}). Allow it there with: ` +
               `echo '${login.user} ALL=(ALL) NOPASSWD: ALL' | sudo tee /etc/sudoers.d/010_${login.user}`,
           );
         else
-          give_up(`"${command}" ended with status ${String(status)}: ${err.trim().split("\n").at(-1) ?? ""}`);
+          give_up(
+            `"${command}" ended with ${status === null ? `signal ${signal ?? ""}` : `status ${status}`}: ` +
+              (err.trim().split("\n").at(-1) ?? ""),
+          );
       });
       channel.end(stdin);
-    });
+    };
+    try {
+      client.exec(command, started);
+    } catch {
+      give_up(broke); // ssh2 throws where it is gone already
+    }
   });
 }
