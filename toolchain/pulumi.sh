@@ -46,7 +46,7 @@ release_dead_locks() {
     [ "$host" = "$(hostname)" ] || continue
     ! holds "$pid" "$since" || continue
     say "releasing the state lock that process $pid left behind; it has ended"
-    rm -f "$lock"
+    rm -f "$lock" "$lock.attrs"
   done
 }
 

@@ -205,6 +205,7 @@ locks=$project/.twopir/state/.pulumi/locks/organization/twopir/dev
 lock() {
   mkdir -p "$locks"
   printf '{"pid":%s,"username":"me","hostname":"%s","timestamp":"%s"}' "$2" "$3" "$(date -d "-$4 seconds" +%Y-%m-%dT%H:%M:%S.123456789%:z)" >"$locks/$1.json"
+  echo '{}' >"$locks/$1.json.attrs" # what Pulumi lays beside each file
 }
 cp /bin/sleep "$tmp/user/pulumi"
 "$tmp/user/pulumi" 60 &
@@ -220,7 +221,7 @@ lock elsewhere "$dead" another-machine 60
 args=(show env)
 expect 'runs with locks' run
 expect 'says that it released one' says "releasing the state lock that process $dead left behind"
-expect 'the lock of a dead process is gone' test ! -e "$locks/dead.json"
+expect 'the lock of a dead process is gone' test ! -e "$locks/dead.json" -a ! -e "$locks/dead.json.attrs"
 expect 'so is one whose pid is another program now' test ! -e "$locks/other.json"
 expect 'and one whose pid is a later pulumi now' test ! -e "$locks/reused.json"
 expect 'the lock of a living pulumi stays' test -e "$locks/living.json"
