@@ -5,8 +5,8 @@ import type { Look, Reached } from "./look";
 import { DIAL_SECONDS } from "./ssh";
 import { command, stdin, type State } from "./state";
 
-/** Attempts to connect before a resource gives up: a Pi that is off is noticed within 15 s. */
-const DIALS = 2;
+/** Failed attempts to connect that a resource bears: with the one after, a Pi that is off costs it 10 s. */
+const DIAL_ERRORS = 1;
 
 /**
  * Turns desired states into resources. What the look found decides whether the engine sees a change: a drifted
@@ -88,5 +88,5 @@ const connection = ({ login }: Reached): remote.CommandArgs["connection"] => ({
   privateKey: pulumi.secret(login.privateKey),
   ...(login.passphrase === undefined ? {} : { privateKeyPassword: pulumi.secret(login.passphrase) }),
   perDialTimeout: DIAL_SECONDS,
-  dialErrorLimit: DIALS,
+  dialErrorLimit: DIAL_ERRORS,
 });

@@ -1,0 +1,248 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  address,
+  addresses,
+  get,
+  getByName,
+  healed,
+  inside,
+  lab,
+  servesAgain,
+  until,
+  whileFetching,
+} from "./lab";
+import { Cluster, type Outcome } from "./stack";
+
+const PIS = ["pi1", "pi2"];
+const OTHER = { pi1: "pi2", pi2: "pi1" } as const;
+
+let cluster: Cluster;
+
+beforeAll(async () => {
+  await lab("down");
+  await lab("up", "3"); // pi3 is the article's third machine: no Pi of the cluster
+  cluster = await Cluster.create();
+});
+
+afterAll(async () => {
+  await lab("down");
+});
+
+const succeeded = (outcome: Outcome): void => {
+  expect(outcome.said).not.toMatch(/error:/);
+  expect(outcome.failed).toBe(false);
+};
+
+describe("bare Pis", () => {
+  it("become the article's cluster by one pulumi up", async () => {
+    const outcome = await cluster.up();
+    succeeded(outcome);
+    expect(Object.values(outcome.changed).every((op) => op === "create")).toBe(true);
+    expect(Object.keys(outcome.changed)).toEqual(
+      expect.arrayContaining([
+        "pi1-nginx-package",
+        "pi2-gluster-mount",
+        "site-config",
+        "pi1-sites-enabled-link",
+        "pi2-a-record",
+      ]),
+    );
+    expect(outcome.outputs["addresses"]?.value).toEqual(PIS.map(address));
+  });
+});
+
+describe("every end state of the article, seen from outside", () => {
+  const states: [string, string, string][] = [
+    ["nginx is installed", "dpkg-query -W -f='${db:Status-Status}' nginx", "installed"],
+    ["glusterfs-server is installed", "dpkg-query -W -f='${db:Status-Status}' glusterfs-server", "installed"],
+    [
+      "glusterd starts at boot and runs",
+      "systemctl is-enabled glusterd && systemctl is-active glusterd",
+      "enabled\nactive",
+    ],
+    ["the other Pi is a connected peer", "gluster pool list | grep -c Connected", "2"],
+    [
+      "gv0 is a started replica of two",
+      "gluster volume info gv0 | grep -E '^(Type|Status|Number of Bricks)'",
+      "Type: Replicate\nStatus: Started\nNumber of Bricks: 1 x 2 = 2",
+    ],
+    [
+      "the volume is mounted",
+      "findmnt -n -o FSTYPE,SOURCE /mnt/gluster1 | tr -s ' '",
+      "fuse.glusterfs localhost:/gv0",
+    ],
+    [
+      "sites-available links to the volume",
+      "readlink /etc/nginx/sites-available/cluster",
+      "/mnt/gluster1/cluster",
+    ],
+    [
+      "sites-enabled links to sites-available",
+      "readlink /etc/nginx/sites-enabled/cluster",
+      "/etc/nginx/sites-available/cluster",
+    ],
+    ["no other site is enabled", "ls /etc/nginx/sites-enabled", "cluster"],
+    [
+      "nginx runs that server block",
+      "nginx -T 2>/dev/null | grep -o 'root /mnt/gluster1/www'",
+      "root /mnt/gluster1/www",
+    ],
+    [
+      "nginx starts at boot and runs",
+      "systemctl is-enabled nginx && systemctl is-active nginx",
+      "enabled\nactive",
+    ],
+    ["the web root has a page", "test -s /mnt/gluster1/www/index.html && echo yes", "yes"],
+    ["nothing failed on the Pi", "systemctl is-system-running", "running"],
+  ];
+  for (const pi of PIS)
+    it.each(states)(`${pi}: %s`, async (_, command, answer) => {
+      expect(await inside(pi, command)).toBe(answer);
+    });
+
+  it("the server block is the article's", async () => {
+    expect(await inside("pi2", "cat /mnt/gluster1/cluster")).toBe(
+      [
+        "server {",
+        "  root /mnt/gluster1/www;",
+        "  index index.html index.htm;",
+        "  server_name twopir twopir.example.com;",
+        "",
+        "  location / {",
+        "        try_files $uri $uri/ /index.html;",
+        "  }",
+        "}",
+      ].join("\n"),
+    );
+  });
+
+  it.each(PIS)("%s serves nginx's own page", async (pi) => {
+    const page = await get(address(pi));
+    expect(page.status).toBe(200);
+    expect(page.body).toContain("Welcome to nginx!");
+  });
+
+  it("the name has both addresses, in changing order", async () => {
+    const answers = await Promise.all(Array.from({ length: 20 }, addresses));
+    for (const answer of answers) expect([...answer].sort()).toEqual(PIS.map(address));
+    expect(new Set(answers.map((answer) => answer[0])).size).toBe(2);
+  });
+
+  it("what is copied into the web root on one Pi is served by both", async () => {
+    await inside("pi1", "echo two Pis, one site >/mnt/gluster1/www/copied.html");
+    for (const pi of PIS)
+      expect(await get(address(pi), "/copied.html")).toEqual({ status: 200, body: "two Pis, one site\n" });
+    expect((await getByName("/no/such/page")).body).toContain("Welcome to nginx!"); // try_files
+  });
+});
+
+describe("a second pulumi up", () => {
+  it("changes nothing", async () => {
+    const outcome = await cluster.up();
+    succeeded(outcome);
+    expect(outcome.changed).toEqual({});
+  });
+});
+
+describe("a reboot of one Pi", () => {
+  it.each(PIS)("of %s is unnoticed by a client of the name, and it serves again by itself", async (pi) => {
+    const boot = "cat /proc/sys/kernel/random/boot_id; systemctl show -P UserspaceTimestampMonotonic";
+    const before = await inside(pi, boot);
+    const seen = await whileFetching(async () => {
+      await lab("reboot", pi);
+      await servesAgain(pi);
+    });
+    expect(await inside(pi, boot)).not.toBe(before);
+    expect(seen.requests).toBeGreaterThan(20);
+    expect(seen.failed).toBe(0);
+    expect(seen.from).toContain(address(OTHER[pi as "pi1"]));
+    await healed(pi);
+  });
+
+  it("leaves nothing to repair", async () => {
+    const outcome = await cluster.preview();
+    expect(outcome.said).toBe("");
+    expect(outcome.changed).toEqual({});
+  });
+});
+
+describe("the article's third machine", () => {
+  it("loses no line while the Pis are stopped in turn", async () => {
+    await inside(
+      "pi3",
+      "apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends glusterfs-client >/dev/null 2>&1",
+    );
+    await inside(
+      "pi3",
+      `grep -q localhost /etc/hosts && mkdir -p /mnt/gluster1 && mount -t glusterfs -o backup-volfile-servers=${address("pi2")} ${address("pi1")}:/gv0 /mnt/gluster1`,
+    );
+    // Counts the lines that were acknowledged: echo's own exit status.
+    await inside(
+      "pi3",
+      `cat >/root/append <<'TEXT'
+n=0
+while [ ! -e /root/stop ]; do
+  n=$((n + 1))
+  echo "$n $(date +%T)" >>/mnt/gluster1/times && echo "$n" >>/root/acknowledged
+  sleep 1
+done
+TEXT
+systemd-run --quiet --unit=append bash /root/append`,
+    );
+    for (const pi of PIS) {
+      await lab("halt", pi);
+      await until("the third machine writes while one Pi is off", 30, async () => {
+        const count = "wc -l </root/acknowledged";
+        const before = Number(await inside("pi3", count));
+        await new Promise((resolve) => setTimeout(resolve, 3000));
+        return Number(await inside("pi3", count)) > before;
+      });
+      await lab("on", pi);
+      await servesAgain(pi);
+      await healed(pi);
+    }
+    await inside("pi3", "touch /root/stop; while systemctl -q is-active append; do sleep 0.2; done");
+    const acknowledged = await inside("pi3", "cat /root/acknowledged");
+    for (const pi of PIS) expect(await inside(pi, "cut -d' ' -f1 /mnt/gluster1/times")).toBe(acknowledged);
+    expect(acknowledged.split("\n").length).toBeGreaterThan(10);
+    await inside("pi3", "umount /mnt/gluster1");
+  });
+});
+
+describe("pulumi destroy", () => {
+  it("takes back what up made, except data, and says so", async () => {
+    await inside("pi1", "rm -f /mnt/gluster1/times");
+    const outcome = await cluster.destroy();
+    succeeded(outcome);
+    for (const pi of PIS) expect(outcome.said).toContain(`the data stay on ${pi} in /data/brick1/gv0`);
+  });
+
+  const gone: [string, string, string][] = [
+    [
+      "no package",
+      "dpkg-query -W -f='${db:Status-Status} ${Package}\\n' | grep -cE '^installed (nginx|glusterfs)' || true",
+      "0",
+    ],
+    ["no mount", "grep -c gluster /proc/mounts /etc/fstab || true", "/proc/mounts:0\n/etc/fstab:0"],
+    [
+      "no file of ours",
+      "ls -d /etc/nginx /var/lib/twopir /etc/systemd/system/*.service.d /mnt/gluster1 2>/dev/null || true",
+      "",
+    ],
+    ["no process", "pgrep -c 'nginx|gluster' || true", "0"],
+    ["the page in the brick", "cat /data/brick1/gv0/www/copied.html", "two Pis, one site"],
+  ];
+  for (const pi of PIS)
+    it.each(gone)(`${pi} has %s`, async (_, command, answer) => {
+      expect(await inside(pi, command)).toBe(answer);
+    });
+
+  it("leaves no A record", async () => {
+    await expect(addresses()).rejects.toThrow(/ENODATA|ENOTFOUND/);
+  });
+
+  it("and pulumi up brings the cluster back with its data", async () => {
+    succeeded(await cluster.up());
+    for (const pi of PIS) expect((await get(address(pi), "/copied.html")).body).toBe("two Pis, one site\n");
+  });
+});

@@ -1,0 +1,154 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { address, get, inside, lab, root, run } from "./lab";
+import { Cluster, pi } from "./stack";
+
+// Each mistake is met by bare or half-made Pis, and the last pulumi up goes on from where all the failed ones ended.
+let cluster: Cluster;
+let folder: string;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "twopir-"));
+  await lab("down");
+  await lab("up", "2");
+  cluster = await Cluster.create();
+});
+
+afterAll(async () => {
+  rmSync(folder, { recursive: true });
+  await lab("down");
+});
+
+const labFile = (name: string): string => join(root, ".twopir", "lab", "e2e", name);
+const packages = (name: string): Promise<string> =>
+  inside(
+    name,
+    "dpkg-query -W -f='${db:Status-Status} ${Package}\\n' | grep -cE '^installed (nginx|glusterfs-server)$' || true",
+  );
+
+describe("before any Pi is contacted", () => {
+  it("every mistake in the config is named at once", async () => {
+    await cluster.configure({ "twopir:pis": [pi("pi1", { address: "192.168.77" })], "twopir:hostnme": "x" });
+    const outcome = await cluster.up();
+    expect(outcome.failed).toBe(true);
+    expect(outcome.said).toContain('twopir:pis[0].address is "192.168.77"; right would be: an IPv4 address');
+    expect(outcome.said).toContain("twopir:hostnme is no setting");
+    expect(outcome.said).toContain("two or more Pis");
+    expect(outcome.changed).toEqual({});
+  });
+});
+
+describe("a host key", () => {
+  it("that nobody knows: nothing is changed, and how to accept it is said", async () => {
+    const knownHosts = join(folder, "empty");
+    writeFileSync(knownHosts, "");
+    await cluster.configure({ "twopir:ssh": { keyFile: labFile("id_ed25519"), knownHosts } });
+    const outcome = await cluster.up();
+    expect(outcome.failed).toBe(true);
+    for (const name of ["pi1", "pi2"])
+      expect(outcome.said).toContain(`${name} (${address(name)}): its host key is not in ${knownHosts}`);
+    expect(outcome.changed).toEqual({});
+    const preview = await cluster.preview();
+    expect(preview.failed).toBe(false); // a warning there, and the rest of the plan
+    expect(preview.said).toContain("its host key is not in");
+  });
+
+  it("that changed: nothing is changed, and both explanations are given", async () => {
+    const knownHosts = join(folder, "changed");
+    const lines = readFileSync(labFile("known_hosts"), "utf8").split("\n");
+    const keyOfPi1 =
+      lines.find((line) => line.startsWith(`${address("pi1")} ssh-ed25519`))?.split(" ")[2] ?? "";
+    writeFileSync(
+      knownHosts,
+      lines
+        .map((line) => line.replace(new RegExp(`^(${address("pi2")} ssh-ed25519) .*`), `$1 ${keyOfPi1}`))
+        .join("\n"),
+    );
+    await cluster.configure({ "twopir:ssh": { keyFile: labFile("id_ed25519"), knownHosts } });
+    const outcome = await cluster.up();
+    expect(outcome.failed).toBe(true);
+    expect(outcome.said).toMatch(
+      /pi2 \(192\.168\.77\.122\) shows another host key[^]*ssh-keygen -R 192\.168\.77\.122/,
+    );
+    expect(outcome.changed).toEqual({});
+    expect(await packages("pi1")).toBe("0");
+  });
+});
+
+describe("one Pi alone has a fault, the other is finished as far as it can be", () => {
+  it("a wrong key", async () => {
+    const keyFile = join(folder, "stranger");
+    await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", keyFile]);
+    await cluster.configure({ "twopir:ssh": { keyFile, knownHosts: labFile("known_hosts") } });
+    const outcome = await cluster.up();
+    expect(outcome.failed).toBe(true);
+    expect(outcome.said).toContain(`pi2 (${address("pi2")}) refuses the key for user pi`);
+    expect(outcome.said).toContain(`ssh-copy-id pi@${address("pi2")}`);
+    await cluster.configure({});
+  });
+
+  it("no sudo on pi2", async () => {
+    const sudoers = "/etc/sudoers.d";
+    await inside("pi2", `mv ${sudoers} /root/sudoers.d && deluser -q pi sudo`);
+    const outcome = await cluster.up();
+    await inside("pi2", `mv /root/sudoers.d ${sudoers} && adduser -q pi sudo`);
+    expect(outcome.failed).toBe(true);
+    expect(outcome.said).toMatch(
+      /pi2 \(192\.168\.77\.122\): user pi may not use sudo without a password[^]*NOPASSWD/,
+    );
+    expect([await packages("pi1"), await packages("pi2")]).toEqual(["2", "0"]);
+  });
+
+  it("no disk space on pi2", async () => {
+    await inside(
+      "pi2",
+      "mkdir /run/small && mount -t tmpfs -o size=100m small /run/small && mkdir /run/small/upper /run/small/work && " +
+        "mount -t overlay overlay -o lowerdir=/usr,upperdir=/run/small/upper,workdir=/run/small/work /usr",
+    );
+    const outcome = await cluster.up();
+    await inside("pi2", "umount -l /usr && umount -l /run/small && rmdir /run/small");
+    expect(outcome.failed).toBe(true);
+    expect(outcome.said).toMatch(
+      /pi2: pi2-nginx-package: no disk space for nginx: only \d+ MB free on \/usr, 400 MB needed/,
+    );
+    expect(await packages("pi2")).toBe("0");
+  });
+
+  it("a package that pi2 cannot get", async () => {
+    await inside(
+      "pi2",
+      "mv /etc/apt /root/apt && cp -a /root/apt /etc/apt && rm -rf /etc/apt/sources.list* /run/twopir-apt-lists",
+    );
+    const outcome = await cluster.up();
+    await inside("pi2", "rm -rf /etc/apt && mv /root/apt /etc/apt && rm -f /run/twopir-apt-lists");
+    expect(outcome.failed).toBe(true);
+    expect(outcome.said).toMatch(
+      /pi2: pi2-nginx-package: .*install.* failed, see above\. Is the Pi on the network/,
+    );
+    expect(outcome.said).toMatch(/E: .*nginx/); // apt's own words
+  });
+
+  it("pi2 is off", async () => {
+    await lab("off", "pi2");
+    const preview = await cluster.preview();
+    expect(preview.failed).toBe(false);
+    expect(preview.said).toMatch(/warning|pi2 \(192\.168\.77\.122\) does not answer on port 22 within 5 s/);
+    const outcome = await cluster.up();
+    await lab("on", "pi2");
+    expect(outcome.failed).toBe(true);
+    expect(outcome.said).toContain(`pi2 (${address("pi2")}) does not answer on port 22 within 5 s`);
+    expect(outcome.seconds).toBeLessThan(45); // ten dials of 15 s would be 150
+  });
+});
+
+describe("with all of that mended", () => {
+  it("pulumi up goes on from there", async () => {
+    const outcome = await cluster.up();
+    expect(outcome.said).not.toMatch(/error/);
+    expect(outcome.failed).toBe(false);
+    expect(outcome.changed).not.toHaveProperty("pi1-nginx-package");
+    for (const name of ["pi1", "pi2"]) expect((await get(address(name))).status).toBe(200);
+  });
+});

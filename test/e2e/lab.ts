@@ -1,0 +1,127 @@
+import { execFile, type ExecFileException } from "node:child_process";
+import { Resolver } from "node:dns/promises";
+import { request } from "node:http";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+export const root = join(__dirname, "..", "..");
+
+/** The tests' own lab, beside the one that `npm start` makes. */
+export const SUBNET = "192.168.77";
+export const NAME = "twopir.example.com";
+const environment = { ...process.env, TWOPIR_LAB: "e2e", TWOPIR_LAB_SUBNET: SUBNET };
+
+export const address = (pi: string): string => `${SUBNET}.${(120 + Number(pi.slice(2))).toString()}`;
+
+/** Runs a program; rejects with what it printed where it fails. */
+export const run = (file: string, args: readonly string[]): Promise<string> =>
+  new Promise((resolve, reject) => {
+    execFile(
+      file,
+      args,
+      { env: environment, cwd: root, maxBuffer: 1 << 26 },
+      (error: ExecFileException | null, out, err) => {
+        if (error) reject(new Error(`${file} ${args.join(" ")}: ${error.message}\n${out}${err}`));
+        else resolve(out);
+      },
+    );
+  });
+
+/** A command of the lab. */
+export const lab = (...args: readonly string[]): Promise<string> => run("bash", ["lab/lab.sh", ...args]);
+
+/** A line of shell as root in a Pi, not by way of its network: works also while it is cut off. */
+export const inside = async (pi: string, line: string): Promise<string> =>
+  (await lab("exec", pi, "bash", "-c", line)).trimEnd();
+
+/** The addresses that the lab's name server gives, in its order. */
+export async function addresses(): Promise<string[]> {
+  const resolver = new Resolver({ timeout: 2000, tries: 2 });
+  resolver.setServers([`${SUBNET}.53`]);
+  return resolver.resolve4(NAME);
+}
+
+/** The status and the body that a Pi answers with, on a new connection. */
+export const get = (host: string, path = "/", timeout = 3000): Promise<{ status: number; body: string }> =>
+  new Promise((resolve, reject) => {
+    const asked = request({ host, path, headers: { Host: NAME }, agent: false, timeout }, (response) => {
+      let body = "";
+      response.setEncoding("utf8").on("data", (text: string) => (body += text));
+      response.on("end", () => {
+        resolve({ status: response.statusCode ?? 0, body });
+      });
+      response.on("error", reject);
+    });
+    asked.on("timeout", () =>
+      asked.destroy(new Error(`no answer from ${host} within ${timeout.toString()} ms`)),
+    );
+    asked.on("error", reject).end();
+  });
+
+/** The page by name as a browser gets it: the first address that answers. */
+export async function getByName(path = "/"): Promise<{ status: number; body: string; from: string }> {
+  let last: unknown;
+  for (const host of await addresses())
+    try {
+      return { ...(await get(host, path)), from: host };
+    } catch (error) {
+      last = error;
+    }
+  throw last;
+}
+
+/** Fetches the page by name every 100 ms while something happens. */
+export async function whileFetching(
+  happening: () => Promise<void>,
+): Promise<{ requests: number; failed: number; from: Set<string> }> {
+  const seen = { requests: 0, failed: 0, from: new Set<string>() };
+  const state = { over: false };
+  const client = (async () => {
+    while (!state.over) {
+      seen.requests += 1;
+      try {
+        const page = await getByName();
+        if (page.status !== 200) seen.failed += 1;
+        seen.from.add(page.from);
+      } catch {
+        seen.failed += 1;
+      }
+      await sleep(100);
+    }
+  })();
+  try {
+    await happening();
+  } finally {
+    state.over = true;
+    await client;
+  }
+  return seen;
+}
+
+/** Asks every half second until it is so; the last answer is in the error. */
+export async function until(what: string, seconds: number, ask: () => Promise<boolean>): Promise<void> {
+  const end = Date.now() + seconds * 1000;
+  let last: unknown;
+  while (Date.now() < end) {
+    try {
+      if (await ask()) return;
+    } catch (error) {
+      last = error;
+    }
+    await sleep(500);
+  }
+  throw new Error(
+    `not within ${seconds.toString()} s: ${what}${last instanceof Error ? ` (${last.message})` : ""}`,
+  );
+}
+
+export const servesAgain = (pi: string): Promise<void> =>
+  until(`${pi} serves the page`, 60, async () => (await get(address(pi))).status === 200);
+
+/** Nothing left to copy from one brick to the other. */
+export const healed = (pi: string): Promise<void> =>
+  until("everything is healed", 120, async () => {
+    const info = await inside(pi, "gluster volume heal gv0 info");
+    const counts = [...info.matchAll(/^Number of entries: (.*)$/gm)].map((match) => match[1]);
+    return counts.length === 2 && counts.every((count) => count === "0");
+  });

@@ -1,0 +1,125 @@
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  LocalWorkspace,
+  PulumiCommand,
+  Stack,
+  type EngineEvent,
+  type OutputMap,
+} from "@pulumi/pulumi/automation";
+import { address, NAME, root, run, SUBNET } from "./lab";
+
+/** What one command of Pulumi did, as a reader of its output sees it. */
+export interface Outcome {
+  readonly failed: boolean;
+  /** Resources by what is or would be done with them; those that stay the same are not here. */
+  readonly changed: Readonly<Record<string, string>>;
+  /** All diagnostics, warnings and errors, as text. */
+  readonly said: string;
+  readonly outputs: OutputMap;
+  readonly seconds: number;
+}
+
+type PiSettings = Readonly<Record<string, unknown>> & { readonly name: string; readonly address: string };
+
+/** The settings of a Pi of the lab. */
+export const pi = (name: string, more: Readonly<Record<string, unknown>> = {}): PiSettings => ({
+  name,
+  address: address(name),
+  user: "pi",
+  ...more,
+});
+
+/** The tests' own stack: its state in a folder of its own, its config a file that git ignores. */
+export class Cluster {
+  private constructor(private readonly stack: Stack) {}
+
+  /** Starts from nothing: no state, config for the Pis of the lab. */
+  static async create(settings: Readonly<Record<string, unknown>> = {}): Promise<Cluster> {
+    const state = join(root, ".twopir", "test", "state");
+    rmSync(state, { recursive: true, force: true });
+    mkdirSync(state, { recursive: true });
+    writeConfig(settings);
+    const printed = await run("bash", ["toolchain/pulumi.sh", "--env"]);
+    const envVars = Object.fromEntries(
+      printed
+        .trim()
+        .split("\n")
+        .map((line) => line.split(/=(.*)/s).slice(0, 2) as [string, string]),
+    );
+    Object.assign(envVars, { PULUMI_BACKEND_URL: `file://${state}`, PULUMI_STACK: "e2e" });
+    process.env["PATH"] = envVars["PATH"];
+    const workspace = await LocalWorkspace.create({
+      workDir: root,
+      envVars,
+      pulumiCommand: await PulumiCommand.get({ skipVersionCheck: true }),
+    });
+    const stack = await Stack.createOrSelect("e2e", workspace);
+    const cluster = new Cluster(stack);
+    await cluster.tsig(await published("LAB_TSIG_SECRET"));
+    return cluster;
+  }
+
+  /** Other settings from now on, beside the key that is set already. */
+  async configure(settings: Readonly<Record<string, unknown>>): Promise<void> {
+    writeConfig(settings);
+    await this.tsig(await published("LAB_TSIG_SECRET"));
+  }
+
+  async tsig(secret: string): Promise<void> {
+    await this.stack.setConfig("twopir:tsigSecret", { value: secret, secret: true });
+  }
+
+  preview = (): Promise<Outcome> =>
+    this.#outcome((onEvent) => this.stack.preview({ onEvent }).then(() => ({})));
+  up = (): Promise<Outcome> =>
+    this.#outcome((onEvent) => this.stack.up({ onEvent }).then((result) => result.outputs));
+  destroy = (): Promise<Outcome> =>
+    this.#outcome((onEvent) => this.stack.destroy({ onEvent }).then(() => ({})));
+
+  async #outcome(command: (onEvent: (event: EngineEvent) => void) => Promise<OutputMap>): Promise<Outcome> {
+    const changed: Record<string, string> = {};
+    const said: string[] = [];
+    const begin = Date.now();
+    const onEvent = (event: EngineEvent): void => {
+      const step = event.resourcePreEvent?.metadata;
+      if (step && step.op !== "same" && step.type.startsWith("command:"))
+        changed[step.urn.split("::").at(-1) ?? ""] = step.op;
+      if (event.diagnosticEvent && (event.diagnosticEvent.severity as string) !== "debug")
+        said.push(event.diagnosticEvent.message);
+    };
+    let outputs: OutputMap = {};
+    let failed = false;
+    try {
+      outputs = await command(onEvent);
+    } catch (error) {
+      failed = true;
+      said.push(String(error));
+    }
+    return { failed, changed, said: said.join("\n"), outputs, seconds: (Date.now() - begin) / 1000 };
+  }
+}
+
+const published = async (name: string): Promise<string> => {
+  const lines = (await run("bash", ["lab/lab.sh", "env"])).split("\n");
+  return lines.find((line) => line.startsWith(`${name}=`))?.slice(name.length + 1) ?? "";
+};
+
+/** Every YAML reader reads JSON. */
+function writeConfig(settings: Readonly<Record<string, unknown>>): void {
+  const lab = join(root, ".twopir", "lab", "e2e");
+  const config = {
+    "twopir:hostname": NAME,
+    "twopir:pis": [pi("pi1"), pi("pi2")],
+    "twopir:dns": {
+      provider: "rfc2136",
+      server: `${SUBNET}.53`,
+      zone: "example.com",
+      keyName: "twopir",
+      ttl: 60,
+    },
+    "twopir:ssh": { keyFile: join(lab, "id_ed25519"), knownHosts: join(lab, "known_hosts") },
+    ...settings,
+  };
+  writeFileSync(join(root, "Pulumi.e2e.yaml"), JSON.stringify({ config }));
+}
