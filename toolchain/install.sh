@@ -151,7 +151,8 @@ use_build() {
 
 installed=$(path_pulumi)
 key=${TWOPIR_TOOLCHAIN:-any}:$installed:$(key_of install.sh cli language-nodejs plugin)
-# there: what was chosen last time is still right, and still there.
+# there: what was chosen last time is still right, and still there. Our own plugin is a choice for one day: then it
+# is seen again whether the official one can be had.
 there() {
   local cli='' home='' plugin='' name value
   [ "$(head -n 1 "$out/choice" 2>/dev/null)" = "key=$key" ] || return
@@ -162,7 +163,9 @@ there() {
       PULUMI_HOME) home=$value ;;
     esac
   done <"$out/choice"
-  [ -x "$cli/pulumi" ] && { [ "$plugin" = official ] || [ -x "$home/plugins/resource-command-v$command_version/pulumi-resource-command" ]; }
+  [ -x "$cli/pulumi" ] || return
+  [ "$plugin" = official ] ||
+    { [ -x "$home/plugins/resource-command-v$command_version/pulumi-resource-command" ] && [ -n "$(find "$out/choice" -mtime -1)" ]; }
 }
 there && exit
 mkdir -p "$out"

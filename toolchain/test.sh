@@ -110,6 +110,15 @@ expect 'in a home of its own' chose "PULUMI_HOME=$project/.twopir/toolchain/home
 rm "$tmp/ran"
 expect 'a second time' install
 expect 'does nothing then' test ! -e "$tmp/ran" -a ! -s "$tmp/said"
+echo '# changed' >>"$project/toolchain/install.sh"
+expect 'after a change of install.sh' install
+expect 'the same plugin stays in place, untouched' test ! -e "$tmp/ran"
+touch -d '2 days ago' "$project/.twopir/toolchain/choice"
+expect 'two days later, downloads can be reached' install TWOPIR_DOWNLOADS="$site/there"
+expect 'it goes over to the official plugin' chose 'TWOPIR_PLUGIN=official'
+fresh
+install
+rm "$tmp/ran"
 echo '// changed' >>"$project/toolchain/plugin/main.go"
 expect 'after a change of the plugin' install
 expect 'the plugin is built again' ran 'pulumi-resource-command.new'
