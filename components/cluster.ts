@@ -44,7 +44,7 @@ export function clusterParts(args: ClusterArgs, reachable: ReadonlySet<string>):
     ...pis.map((pi) => piPart({ pi, brick })),
     volumePart({ volume: volume.name, brick, pis, leader }),
     ...pis.map((pi) => mountPart({ pi, pis, volume: volume.name, mountPoint, ...turn(pi) })),
-    sitePart({ mountPoint, serverNames: [...args.serverNames, hostname], leader }),
+    sitePart({ mountPoint, serverNames: [...new Set([...args.serverNames, hostname])], leader }),
     ...pis.map((pi) => webServerPart({ pi, mountPoint, hostname, ...turn(pi) })),
     aRecordsPart({ hostname, pis, dns }),
   ];

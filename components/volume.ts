@@ -59,7 +59,7 @@ export function volumeStates({ volume, brick, pis, leader }: VolumeArgs): State[
       name: names.volumeStarted(volume),
       scripts: ["volume-started.sh"],
       parameters: { volume },
-      after: [options],
+      after: [created, options],
       disturbedBy: [created],
     },
   ];

@@ -1,0 +1,366 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { Dns } from "../../../components/a-records";
+import { HostProblem } from "../../../remote/ssh";
+import { OPERATOR, stdin, type State } from "../../../remote/state";
+import { cluster, declare, rfc2136, SECRET, states } from "./cluster";
+
+const cloudflare: Dns = { provider: "cloudflare", zoneId: "0123456789abcdef0123456789abcdef", ttl: 120 };
+const byName = (all: readonly State[]): Map<string, State> =>
+  new Map(all.map((state) => [state.name, state]));
+
+describe.each([2, 3, 5])("the plain states of %i Pis", (count) => {
+  const args = cluster(count);
+  const all = states(args);
+
+  it("have names of their own, and come after all that they name", () => {
+    const before = new Set<string>();
+    for (const { name, after, disturbedBy = [] } of all) {
+      expect(before).not.toContain(name);
+      for (const other of after) expect(before, `${name} comes after ${other}`).toContain(other);
+      for (const other of disturbedBy) expect(after, `${name} is disturbed by ${other}`).toContain(other);
+      before.add(name);
+    }
+  });
+
+  it("run on a Pi of the cluster or on this machine", () => {
+    const places = [...args.pis.map((pi) => pi.name), OPERATOR];
+    expect([...new Set(all.map((state) => state.on))].sort()).toEqual(places.sort());
+  });
+
+  it("are the article's end states for every Pi", () => {
+    const own = (pi: string): string[] => all.filter((s) => s.name.startsWith(`${pi}-`)).map((s) => s.name);
+    for (const { name: pi, storage } of args.pis)
+      expect(own(pi)).toEqual([
+        `${pi}-gluster-package`,
+        `${pi}-nginx-package`,
+        `${pi}-glusterd`,
+        ...(storage ? [`${pi}-brick`] : []),
+        `${pi}-gluster-mount`,
+        `${pi}-sites-available-link`,
+        `${pi}-sites-enabled-link`,
+        `${pi}-default-site-gone`,
+        `${pi}-nginx`,
+        `${pi}-a-record`,
+      ]);
+  });
+
+  it("copy the volume to the Pis that store, and mount it on all", () => {
+    const named = byName(all);
+    const stores = args.pis.filter((pi) => pi.storage);
+    expect(named.get("gv0-volume")?.parameters.bricks).toEqual(
+      stores.map((pi) => `${pi.address}:/data/brick1/gv0`),
+    );
+    expect(named.get("gv0-volume")?.after).toEqual(
+      expect.arrayContaining(stores.map((pi) => `${pi.name}-brick`)),
+    );
+    for (const pi of args.pis) {
+      const others = args.pis.filter((other) => other !== pi).map((other) => other.address);
+      expect(named.get(`${pi.name}-gluster-mount`)?.parameters.fstab_line).toMatch(
+        new RegExp(
+          `^localhost:/gv0 /mnt/gluster1 glusterfs .*,nofail,backup-volfile-servers=${others.join(":")},`,
+        ),
+      );
+    }
+  });
+
+  it("mount and start nginx Pi by Pi", () => {
+    const named = byName(all);
+    args.pis.slice(1).forEach((pi, i) => {
+      const before = args.pis[i]?.name ?? "";
+      expect(named.get(`${pi.name}-gluster-mount`)?.after).toContain(`${before}-gluster-mount`);
+      expect(named.get(`${pi.name}-nginx`)?.after).toContain(`${before}-nginx`);
+    });
+  });
+
+  it("publish an address after its Pi serves", () => {
+    for (const pi of args.pis) {
+      const record = byName(all).get(`${pi.name}-a-record`);
+      expect(record?.after).toEqual([`${pi.name}-nginx`]);
+      expect(record?.parameters.address).toBe(pi.address);
+    }
+  });
+});
+
+describe("the article's files", () => {
+  const named = byName(states(cluster(2)));
+
+  it("are its server block", () => {
+    expect(named.get("site-config")?.parameters).toEqual({
+      mount_point: "/mnt/gluster1",
+      config_path: "/mnt/gluster1/cluster",
+      content: `server {
+  root /mnt/gluster1/www;
+  index index.html index.htm;
+  server_name twopir twopir.example.com;
+
+  location / {
+        try_files $uri $uri/ /index.html;
+  }
+}
+`,
+    });
+  });
+
+  it("are its links, and no default site", () => {
+    expect(named.get("pi1-sites-available-link")?.parameters).toEqual({
+      link: "/etc/nginx/sites-available/cluster",
+      target: "/mnt/gluster1/cluster",
+    });
+    expect(named.get("pi1-sites-enabled-link")?.parameters).toEqual({
+      link: "/etc/nginx/sites-enabled/cluster",
+      target: "/etc/nginx/sites-available/cluster",
+    });
+    expect(named.get("pi1-default-site-gone")?.parameters).toEqual({
+      path: "/etc/nginx/sites-enabled/default",
+    });
+  });
+
+  it("name the host once, even where it is among the further names", () => {
+    const args = cluster(2, { serverNames: ["twopir", "twopir.example.com"] });
+    expect(byName(states(args)).get("site-config")?.parameters.content).toContain(
+      "server_name twopir twopir.example.com;",
+    );
+  });
+});
+
+describe("the scripts", () => {
+  const folder = join(__dirname, "../../../scripts");
+  const every = [...byName([...states(cluster(2)), ...states(cluster(5))]).values()];
+  const unique = new Map(every.map((state) => [state.scripts.join(" "), state]));
+
+  /** The parameters that a script's first comment lists: name and whether it is an array. */
+  function listed(script: string): [name: string, isArray: boolean][] {
+    const lines = readFileSync(join(folder, script), "utf8").split("\n");
+    const end = lines.findIndex((line) => !line.startsWith("#"));
+    const comment = lines
+      .slice(0, end)
+      .map((line) => line.slice(2))
+      .join(" ");
+    const list = /Parameters: (.*)$/.exec(comment)?.[1] ?? "";
+    return list.split(/,\s*(?![^(]*\))/).flatMap((one) => {
+      const name = /^\w+/.exec(one.trim())?.[0];
+      return name === undefined ? [] : [[name, /\(array\b/.test(one)]];
+    });
+  }
+
+  it.each([...unique])("%s are there, and get the parameters that they list and no others", (_, state) => {
+    for (const script of state.scripts) expect(existsSync(join(folder, script)), script).toBe(true);
+    const given = Object.entries({ ...state.parameters, ...state.secrets });
+    expect(given.map(([name, value]) => [name, typeof value === "object"]).sort()).toEqual(
+      state.scripts.flatMap(listed).sort(),
+    );
+    const text = state.scripts.map((script) => readFileSync(join(folder, script), "utf8")).join("\n");
+    for (const [name] of given) expect(text, `${name} is used`).toMatch(new RegExp(`\\$\\{?${name}\\b`));
+  });
+
+  it("are all of use", () => {
+    const used = new Set(["lib.sh", ...every.flatMap((state) => state.scripts)]);
+    expect([...used].sort()).toEqual(readdirSync(folder).sort());
+  });
+});
+
+describe("a Pi that cannot be reached", () => {
+  const names = (all: readonly State[]): string[] => all.map((state) => state.name);
+
+  it("leaves the graph of the others as it was", () => {
+    expect(names(states(cluster(3), "pi1"))).toEqual(names(states(cluster(3))));
+  });
+
+  it("hands the lead to the next one", () => {
+    const led = (...gone: string[]): string[] => [
+      ...new Set(states(cluster(3), ...gone).flatMap((state) => (state.anywhere ? [state.on] : []))),
+    ];
+    expect(led()).toEqual(["pi1"]);
+    expect(led("pi1")).toEqual(["pi2"]);
+    expect(led("pi1", "pi2")).toEqual(["pi3"]);
+    expect(led("pi1", "pi2", "pi3")).toEqual(["pi1"]);
+  });
+
+  it("is skipped by the turns, and waits for nobody's", () => {
+    const named = byName(states(cluster(3), "pi2"));
+    for (const turn of ["gluster-mount", "nginx"]) {
+      expect(named.get(`pi3-${turn}`)?.after).toContain(`pi1-${turn}`);
+      expect(named.get(`pi3-${turn}`)?.after).not.toContain(`pi2-${turn}`);
+      expect(named.get(`pi2-${turn}`)?.after).not.toContain(`pi1-${turn}`);
+    }
+  });
+
+  it("changes no input that the engine compares but the place of what may run anywhere", async () => {
+    const off = new HostProblem("pi1 is off");
+    const before = await declare(cluster(3));
+    const { resources } = await declare(cluster(3), { problems: { pi1: off } });
+    for (const [name, { inputs, ignoreChanges }] of resources) {
+      const compared = Object.entries(inputs).filter(([key]) => !ignoreChanges.includes(key));
+      for (const [key, value] of compared)
+        expect(before.resources.get(name)?.inputs[key], `${name}: ${key}`).toEqual(value);
+    }
+    const moved = [...resources.values()]
+      .filter((r) => r.ignoreChanges.includes("connection"))
+      .map((r) => r.name);
+    expect(moved).toEqual(
+      [...byName(states(cluster(3))).values()].filter((s) => s.anywhere).map((s) => s.name),
+    );
+  });
+
+  it("is a warning, in a preview and in an update", async () => {
+    const off = { pi1: new HostProblem("pi1 is off") };
+    for (const preview of [true, false])
+      expect((await declare(cluster(2), { problems: off, preview })).log).toEqual(["warning: pi1 is off"]);
+  });
+
+  it("is only a warning in a preview when its host key was refused, and stops an update", async () => {
+    const refused = {
+      pi1: new HostProblem("pi1 shows another host key", true),
+      pi2: new HostProblem("pi2 is off"),
+    };
+    const args = cluster(2);
+    const { log, resources } = await declare(args, { problems: refused, preview: true });
+    expect(log).toEqual(["warning: pi1 shows another host key", "warning: pi2 is off"]);
+    expect(resources.get("pi1-glusterd")?.ignoreChanges).toEqual(["update", "connection"]);
+    await expect(declare(args, { problems: refused })).rejects.toThrow(
+      "Nothing was changed:\n- pi1 shows another host key",
+    );
+  });
+});
+
+describe("what the engine is asked for", () => {
+  const args = cluster(2);
+
+  it("is one component for each noun, the mount and the web server inside their Pi", async () => {
+    const { resources } = await declare(args);
+    const components = [...resources.values()].filter((r) => r.type.startsWith("twopir:"));
+    expect(components.map((r) => `${r.type} ${r.name} in ${r.parent}`).sort()).toEqual([
+      "twopir:ARecords twopir.example.com in twopir",
+      "twopir:Cluster twopir in ",
+      "twopir:Mount pi1-mount in pi1",
+      "twopir:Mount pi2-mount in pi2",
+      "twopir:Pi pi1 in twopir",
+      "twopir:Pi pi2 in twopir",
+      "twopir:Site site in twopir",
+      "twopir:Volume gv0 in twopir",
+      "twopir:WebServer pi1-web-server in pi1",
+      "twopir:WebServer pi2-web-server in pi2",
+    ]);
+    expect(resources.get("pi2-nginx")?.parent).toBe("pi2-web-server");
+    expect(resources.get("pi2-a-record")?.parent).toBe("twopir.example.com");
+  });
+
+  it("is one command for each state, on its host, after those that it names", async () => {
+    const { resources } = await declare(args);
+    for (const state of states(args)) {
+      const resource = resources.get(state.name);
+      expect(resource?.type).toBe(state.on === OPERATOR ? "command:local:Command" : "command:remote:Command");
+      expect([...(resource?.after ?? [])].sort()).toEqual([...state.after].sort());
+      expect(resource?.inputs.stdin).toBe(stdin(state));
+    }
+  });
+
+  it.each([
+    ["pi1-glusterd", "pi", "sudo -n bash -s apply pi1", "sudo -n bash -s remove pi1"],
+    ["pi2-glusterd", "root", "bash -s apply pi2", "bash -s remove pi2"],
+    ["pi1-a-record", "", "bash -s apply", "bash -s remove"],
+  ])("gives %s its commands, for user %j", async (name, user, apply, remove) => {
+    const { inputs } = (await declare(args)).resources.get(name) ?? {};
+    expect(inputs).toMatchObject({ create: apply, update: apply, delete: remove });
+    if (user !== "") expect(inputs?.connection).toMatchObject({ user });
+  });
+
+  it("logs in with the pinned host key, and a private key that nobody sees", async () => {
+    const { inputs, secrets } = (await declare(args)).resources.get("pi1-glusterd") ?? {};
+    expect(inputs?.connection).toMatchObject({
+      host: "192.168.0.121",
+      user: "pi",
+      hostKey: "ssh-ed25519 pi1",
+      perDialTimeout: 5,
+    });
+    expect(secrets).toContain("connection");
+    expect(secrets).not.toContain("stdin");
+  });
+
+  it("encrypts the TSIG secret, which is on stdin only", async () => {
+    const { resources } = await declare(args, {
+      drifted: { "pi1-a-record": { reasons: ["gone"], details: "" } },
+    });
+    for (const name of ["pi1-a-record", "pi2-a-record", "no-other-a-records"]) {
+      const { inputs = {}, secrets = [] } = resources.get(name) ?? {};
+      expect(secrets).toEqual(["stdin"]);
+      const where = Object.keys(inputs).filter((key) => JSON.stringify(inputs[key]).includes(SECRET));
+      expect(where).toEqual(["stdin"]);
+    }
+  });
+
+  it("ignores the update of a state that is as it should be", async () => {
+    const { resources, log } = await declare(args, { preview: true });
+    for (const { name } of states(args)) expect(resources.get(name)?.ignoreChanges, name).toEqual(["update"]);
+    expect(log).toEqual([]);
+  });
+
+  const drifted = {
+    "pi1-sites-enabled-link": { reasons: ["a is\nmissing", "b differs"], details: "-a\n+b" },
+    "pi2-nginx": { reasons: ["not yet: nginx is not installed"], details: "" },
+  };
+
+  it("updates a drifted state, for a reason of one line", async () => {
+    const { resources } = await declare(args, { drifted });
+    const { inputs, ignoreChanges } = resources.get("pi1-sites-enabled-link") ?? {};
+    expect(ignoreChanges).toEqual([]);
+    expect(inputs?.create).toBe("sudo -n bash -s apply pi1");
+    expect(inputs?.update).toMatch(
+      /^sudo -n bash -s apply pi1 # a is missing; b differs \(seen \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\)$/,
+    );
+    expect(resources.get("pi1-default-site-gone")?.ignoreChanges).toEqual(["update"]);
+  });
+
+  it("tells a preview what differs, and spares it what is only not there yet", async () => {
+    expect((await declare(args, { drifted, preview: true })).log).toEqual([
+      "pi1-sites-enabled-link: a is\nmissing",
+      "pi1-sites-enabled-link: b differs",
+      "-a\n+b",
+    ]);
+    expect((await declare(args, { drifted })).log).toEqual([]);
+  });
+});
+
+describe("the A records", () => {
+  const records = (all: Iterable<{ name: string; type: string }>): string[] =>
+    [...all].filter((r) => r.name.includes("a-record")).map((r) => `${r.name} ${r.type}`);
+
+  it("are states for rfc2136, and one that there are no others", async () => {
+    const { resources } = await declare(cluster(2, { dns: rfc2136 }));
+    expect(records(resources.values())).toEqual([
+      "pi1-a-record command:local:Command",
+      "pi2-a-record command:local:Command",
+      "no-other-a-records command:local:Command",
+    ]);
+    const only = byName(states(cluster(2))).get("no-other-a-records");
+    expect(only?.parameters.addresses).toEqual(["192.168.0.121", "192.168.0.122"]);
+    expect(only?.after).toEqual(["pi1-a-record", "pi2-a-record"]);
+  });
+
+  it("are the provider's own resources for Cloudflare, each after its Pi serves", async () => {
+    const { resources } = await declare(cluster(2, { dns: cloudflare }));
+    expect(records(resources.values())).toEqual([
+      "pi1-a-record cloudflare:index/dnsRecord:DnsRecord",
+      "pi2-a-record cloudflare:index/dnsRecord:DnsRecord",
+    ]);
+    const record = resources.get("pi2-a-record");
+    expect(record?.inputs).toEqual({
+      zoneId: "0123456789abcdef0123456789abcdef",
+      type: "A",
+      name: "twopir.example.com",
+      content: "192.168.0.122",
+      ttl: 120,
+      proxied: false,
+      comment: "twopir: pi2",
+    });
+    expect(record?.after).toEqual(["pi2-nginx"]);
+    expect(record?.parent).toBe("twopir.example.com");
+  });
+
+  it("are nobody's business without a provider", async () => {
+    const { resources } = await declare(cluster(2, { dns: { provider: "none" } }));
+    expect(records(resources.values())).toEqual([]);
+  });
+});
