@@ -6,6 +6,7 @@ import { z } from "zod";
 import type { ClusterArgs } from "./components/cluster";
 import type { Pi } from "./components/part";
 import type { PiAddress, Ssh } from "./remote/look";
+import { refuse } from "./remote/refuse";
 
 /** What a stack's config says, checked and complete. */
 export interface Config extends ClusterArgs {
@@ -278,7 +279,8 @@ export function readConfig(): Config {
   try {
     return parseConfig(raw, process.cwd());
   } catch (error) {
-    throw error instanceof ConfigError ? new pulumi.RunError(error.message) : error;
+    if (error instanceof ConfigError) refuse(error.message);
+    throw error;
   }
 }
 

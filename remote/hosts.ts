@@ -2,6 +2,7 @@ import * as local from "@pulumi/command/local";
 import * as remote from "@pulumi/command/remote";
 import * as pulumi from "@pulumi/pulumi";
 import type { Look, Reached } from "./look";
+import { refuse } from "./refuse";
 import { DIAL_SECONDS } from "./ssh";
 import { command, stdin, type State } from "./state";
 
@@ -27,7 +28,7 @@ export class Hosts {
   #speak(): void {
     const refused = this.seen.problems.filter((problem) => problem.refused);
     if (refused.length > 0 && !pulumi.runtime.isDryRun())
-      throw new pulumi.RunError(["Nothing was changed:", ...refused.map((r) => `- ${r.message}`)].join("\n"));
+      refuse(["Nothing was changed:", ...refused.map((problem) => `- ${problem.message}`)].join("\n"));
     for (const problem of this.seen.problems) void pulumi.log.warn(problem.message);
   }
 
