@@ -2,7 +2,7 @@
 # npm test: every test there is, from a clean clone on. With names, only those: npm test -- unit e2e
 #   unit       the program without any Pi: config, states, graph, ssh
 #   scripts    the desired states in real bash, on this machine's scratch folders
-#   toolchain  the command plugin against a real sshd (where Go is)
+#   toolchain  how pulumi comes to a machine, and our command plugin against a real sshd
 #   lab        virtual Pis and their faults
 #   e2e        bare virtual Pis to a cluster and back, by a real pulumi
 # All are run even where one fails; the last line counts.
@@ -28,21 +28,14 @@ vitest() {
   count $(node -p 'const r = JSON.parse(require("fs").readFileSync(process.argv[1], "utf8")); `${r.numPassedTests} ${r.numFailedTests}`' "$file" 2>/dev/null || echo 0 0) "$status"
 }
 
-go_tests() {
-  local status=0
-  if ! command -v go >/dev/null; then
-    say "no Go on this machine, so the command plugin is neither built nor tested here"
-    return
-  fi
-  (cd toolchain/plugin && go test -count=1 -v ./...) >"$results/toolchain.log" 2>&1 || status=$?
-  grep -E '^(ok|FAIL|panic|--- FAIL|    )' "$results/toolchain.log"
-  count "$(grep -c '^--- PASS' "$results/toolchain.log")" "$(grep -c '^--- FAIL' "$results/toolchain.log")" "$status"
-}
-
-lab_tests() {
-  local status=0
-  bash test/lab.test.sh | tee "$results/lab.log" || status=$?
-  count "$(grep -c '^ok ' "$results/lab.log")" "$(grep -c '^not ok ' "$results/lab.log")" "$status"
+# script NAME FILE: a suite in bash, which says "N passed, N failed"; each package that go tests is one more.
+script() {
+  local status=0 log="$results/$1.log" numbers
+  bash "$2" 2>&1 | tee "$log" || status=$?
+  numbers=$(sed -nE 's/^(.*: )?([0-9]+) passed, ([0-9]+) failed$/\2 \3/p' "$log" | tail -n 1)
+  # shellcheck disable=SC2086 # two numbers
+  count ${numbers:-0 0} "$status"
+  count "$(grep -cE '^ok[[:space:]]' "$log")" 0 0
 }
 
 suites=("$@")
@@ -55,8 +48,8 @@ for suite in "${suites[@]}"; do
   say "tests: $suite"
   case $suite in
     unit | scripts) vitest "$suite" ;;
-    toolchain) go_tests ;;
-    lab) lab_tests ;;
+    toolchain) script toolchain toolchain/test.sh ;;
+    lab) script lab test/lab.test.sh ;;
     e2e)
       bash toolchain/install.sh || exit 1
       vitest e2e
