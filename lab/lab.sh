@@ -91,11 +91,12 @@ up() {
   refuse_foreign ns $(seq -f 'pi%g' "$count")
   refuse_used_subnet
   can_overlay
+  [ -e /dev/fuse ] || die "there is no /dev/fuse, which mounts of GlusterFS need: load it with \`modprobe fuse\`"
   printf 'subnet=%s debian=%s\n' "$subnet" "$debian" >"$lab_dir/settings"
   make_key
   ensure_base
   make_network
-  ns_answers || start_names
+  lives ns || start_names
   for k in $(seq "$count") $(made_pis); do
     pid1 "$k" >/dev/null && continue
     [[ " ${new[*]} " != *" $k "* ]] || continue
@@ -126,7 +127,7 @@ down() {
 purge() {
   down
   rm -rf --one-file-system "$lab_dir"
-  compgen -G "$root/.twopir/lab/*" >/dev/null || rm -rf --one-file-system "$cache"
+  compgen -G "$root/.twopir/lab/*" >/dev/null || rm -rf --one-file-system "$cache" "$root/.twopir/lab"
 }
 
 power() { if pid1 "$1" >/dev/null; then echo on; else echo off; fi; }

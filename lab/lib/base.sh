@@ -81,10 +81,10 @@ build_base() {
 # follow PID LOG: shows mmdebstrap's steps while it runs.
 follow() { tail --pid="$1" -n +1 -f "$2" | sed -nu 's/^I: \(.*\)\.\.\.$/    \1/p' >&2; }
 
-# prune_bases: images of older settings that no card lies over.
+# prune_bases: this release's images of older settings that no card lies over.
 prune_bases() {
   local dir
-  for dir in "$cache"/trixie-* "$cache"/bookworm-*; do
+  for dir in "$cache/$debian"-*; do
     [ ! -d "$dir" ] || [ "$dir" = "$base" ] ||
       grep -qsxF "$dir" "$root"/.twopir/lab/*/pi*/base || rm -rf "$dir"
   done

@@ -101,9 +101,19 @@ table ip $prefix {
 }
 NFT
   forward_on
+  [[ $(name_servers) == *nameserver* ]] ||
+    say "/etc/resolv.conf names no server that a Pi could reach: apt in the Pis finds no mirror until it does"
   if nft list chains 2>/dev/null | grep 'hook forward' | grep 'policy drop' >/dev/null; then
     say "this machine's firewall drops forwarded packets by default: allow those of $bridge, or the Pis cannot install packages"
   fi
+}
+
+# name_servers: this machine's, as lines of resolv.conf, but for those that a Pi cannot reach: on this machine's own
+# loopback, or IPv6.
+name_servers() {
+  local file=/etc/resolv.conf
+  ! grep -qs '^nameserver 127.0.0.53' $file || [ ! -e /run/systemd/resolve/resolv.conf ] || file=/run/systemd/resolve/resolv.conf
+  sed -nE '/^nameserver 127\./d; /^nameserver .*:/d; /^(nameserver|search|options) /p' "$file"
 }
 
 # part_rules: the bridge forwards nothing between two Pis that are parted; a Pi is known by its plug, not its addresses.

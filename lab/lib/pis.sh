@@ -58,7 +58,7 @@ await_pi() {
   local seconds=60 deadline
   deadline=$((SECONDS + seconds))
   until ssh_answers "$1"; do
-    grep -qs '^populated 1' "$group/pi$1/cgroup.events" ||
+    lives "pi$1" ||
       die "pi$1 stopped while it started, or was switched off: see $lab_dir/pi$1/supervisor.log"$'\n'"$(tail -n 5 "$lab_dir/pi$1/supervisor.log" 2>/dev/null)"
     [ $SECONDS -lt $deadline ] ||
       die "pi$1 does not answer by ssh on $(pi_address "$1") after $seconds s: see $lab_dir/pi$1/supervisor.log"$'\n'"$(tail -n 5 "$lab_dir/pi$1/supervisor.log" 2>/dev/null)"

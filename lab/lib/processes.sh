@@ -11,7 +11,8 @@ group=$cgroup_root/$prefix-$hash
 spawn() {
   local name=$1 log=$2
   shift 2
-  mkdir -p "$group/$name" || die "cannot make the control group $group/$name: the lab needs root and a mounted cgroup2 (Linux 5.14 or later)"
+  { mkdir -p "$group/$name" && [ -e "$group/cgroup.kill" ]; } ||
+    die "cannot make the control group $group/$name: the lab needs root and a mounted cgroup2 (Linux 5.14 or later)"
   (
     exec </dev/null >>"$log" 2>&1 9>&-
     # Where a `down` has removed the group by now, the command must not start any more.
@@ -20,6 +21,9 @@ spawn() {
   ) &
   until grep -qsx $! "$group/$name/cgroup.procs" || ! kill -0 $! 2>/dev/null; do sleep 0.01; done
 }
+
+# lives GROUP: whether a process is in it.
+lives() { grep -qs '^populated 1' "$group/$1/cgroup.events"; }
 
 # end_group [GROUP]: kills every process of the group (of the whole lab without a name) and removes it.
 end_group() {

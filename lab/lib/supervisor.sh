@@ -40,13 +40,6 @@ mirror_hosts() {
   done
 }
 
-# name_servers: this machine's, but for those on its own loopback, which a Pi cannot reach.
-name_servers() {
-  local file=/etc/resolv.conf
-  ! grep -q '^nameserver 127.0.0.53' $file || [ ! -e /run/systemd/resolve/resolv.conf ] || file=/run/systemd/resolve/resolv.conf
-  grep -vE '^nameserver (127\.|::1)' "$file"
-}
-
 boot() {
   mkdir -p "$card"/{upper,work,root}
   mount -t overlay overlay -o "lowerdir=$(cat "$card/base"),upperdir=$card/upper,workdir=$card/work" "$rootfs"
@@ -54,7 +47,7 @@ boot() {
   mkdir -p /run/systemd/nspawn
   mount -t tmpfs -o mode=755 tmpfs /run/systemd/nspawn
   [ -e "$card/ready" ] || write_card
-  name_servers >"$rootfs/etc/resolv.conf" || true
+  name_servers >"$rootfs/etc/resolv.conf"
   # A Pi has the newer control groups only, whatever this machine has; it may set its own network's sysctls.
   export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 SYSTEMD_NSPAWN_API_VFS_WRITABLE=network
   exec systemd-nspawn --quiet --boot --directory="$rootfs" --machine="$prefix-pi$k" --hostname="pi$k" \
