@@ -47,7 +47,7 @@ describe("bare Pis", () => {
         "pi2-a-record",
       ]),
     );
-    expect(outcome.outputs["addresses"]?.value).toEqual(PIS.map(address));
+    expect(outcome.outputs.addresses?.value).toEqual(PIS.map(address));
   });
 });
 

@@ -48,7 +48,7 @@ export class Cluster {
         .map((line) => line.split(/=(.*)/s).slice(0, 2) as [string, string]),
     );
     Object.assign(envVars, { PULUMI_BACKEND_URL: `file://${state}`, PULUMI_STACK: "e2e" });
-    process.env["PATH"] = envVars["PATH"];
+    process.env.PATH = envVars.PATH;
     const workspace = await LocalWorkspace.create({
       workDir: root,
       envVars,
