@@ -1,0 +1,158 @@
+import { execFileSync, spawn, spawnSync, type ChildProcess } from "node:child_process";
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, relative } from "node:path";
+import { stdin, type State } from "../../remote/state";
+
+/** Folders of a host that a test gets for itself; the rest of the system shows through. */
+const OWN = ["etc", "var/lib", "run", "mnt", "usr/local/sbin"];
+
+/** True where a mount namespace can be had, which takes root; the tests that need one are skipped elsewhere. */
+export const canIsolate = spawnSync("unshare", ["--mount", "true"]).status === 0;
+if (!canIsolate) console.warn("not root: the tests that run scripts against a scratch root are skipped");
+
+/** How one run of a script ended. */
+export interface Run {
+  readonly status: number | null;
+  /** The reasons that it gave. */
+  readonly changes: readonly string[];
+  /** All that it printed on both, line by line as it came. */
+  readonly output: string;
+}
+
+/** A state as the tests write it: the script, its parameters. */
+export const state = (script: string, parameters: State["parameters"] = {}, name = "pi1-x"): State => ({
+  name,
+  on: "pi1",
+  scripts: [script],
+  parameters,
+  after: [],
+});
+
+/**
+ * A scratch host: real scripts in a real bash as on a Pi, in a mount namespace in which /etc, /var/lib, /run, /mnt
+ * and /usr/local/sbin are folders of the test's own. Stand-ins for a Pi's commands go to the last, the first on the
+ * scripts' PATH.
+ */
+export class Host {
+  readonly root = mkdtempSync(join(tmpdir(), "twopir-host-"));
+
+  constructor() {
+    for (const folder of [...OWN, "run/lock", "var/lib/twopir"])
+      mkdirSync(this.at(folder), { recursive: true });
+  }
+
+  /** Where a path of the host lies on this machine. */
+  at(path: string): string {
+    return join(this.root, path);
+  }
+
+  write(path: string, text: string, mode = 0o644): void {
+    mkdirSync(dirname(this.at(path)), { recursive: true });
+    writeFileSync(this.at(path), text);
+    chmodSync(this.at(path), mode);
+  }
+
+  read(path: string): string {
+    return readFileSync(this.at(path), "utf8");
+  }
+
+  /** A stand-in for a command: the text of a bash script. */
+  command(name: string, text: string): void {
+    this.write(`/usr/local/sbin/${name}`, `#!/bin/bash\n${text}\n`, 0o755);
+  }
+
+  /** A state whose script is this text instead of a file of scripts/. */
+  script(text: string, parameters: State["parameters"] = {}): State {
+    const path = join(this.root, "script.sh");
+    writeFileSync(path, `${text}\nmain "$@"\n`);
+    return state(relative(join(__dirname, "../../scripts"), path), parameters);
+  }
+
+  /** Starts a script without waiting for its end; `text` instead of the state's own to cut it short. */
+  start(mode: string, one: State | string): ChildProcess {
+    const inside =
+      OWN.map((folder) => `mount -n --bind "$root/${folder}" /${folder}`).join(" && ") +
+      ' && exec bash -s "$@" 2>&1';
+    const child = spawn("unshare", ["--mount", "bash", "-c", inside, "bash", mode, "pi1"], {
+      env: { ...process.env, root: this.root },
+    });
+    child.stdin.on("error", () => undefined); // a script may end before it has read everything
+    child.stdin.end(typeof one === "string" ? one : stdin(one));
+    return child;
+  }
+
+  run(mode: string, one: State | string): Promise<Run> {
+    return finished(this.start(mode, one));
+  }
+
+  /** Runs `check`, and proves that it left everything as it was. */
+  async check(one: State): Promise<Run> {
+    const before = this.tree();
+    const run = await this.run("check", one);
+    const after = this.tree();
+    if (JSON.stringify(after) !== JSON.stringify(before))
+      throw new Error(`the check changed something: ${JSON.stringify({ before, after }, undefined, 2)}`);
+    return run;
+  }
+
+  /** Everything that there is but the lock: paths with mode, time of change, and content or target. */
+  tree(): string[] {
+    const entries = readdirSync(this.root, { recursive: true, encoding: "utf8" }).sort();
+    return entries
+      .filter((path) => path !== "run/lock/twopir" && path !== "script.sh")
+      .map((path) => {
+        const { mode, ctimeMs } = lstatSync(this.at(path));
+        const kind = mode & 0o170000;
+        const what =
+          kind === 0o120000
+            ? `-> ${readlinkSync(this.at(path))}`
+            : kind === 0o100000
+              ? JSON.stringify(this.read(path))
+              : "";
+        return `${path} ${mode.toString(8)} ${ctimeMs} ${what}`;
+      });
+  }
+
+  /** The paths under a folder, e.g. to see that nothing was left behind. */
+  list(folder: string): string[] {
+    return readdirSync(this.at(folder), { recursive: true, encoding: "utf8" }).sort();
+  }
+
+  remove(): void {
+    rmSync(this.root, { recursive: true });
+  }
+}
+
+/** Waits for the end of a script. */
+export async function finished(child: ChildProcess): Promise<Run> {
+  let output = "";
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => (output += text));
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => (output += text));
+  const status = await new Promise<number | null>((resolve) => child.once("close", resolve));
+  const changes = output
+    .split("\n")
+    .filter((line) => line.startsWith("change: "))
+    .map((line) => line.slice("change: ".length));
+  return { status, changes, output };
+}
+
+/** True where a command is installed. */
+export const has = (command: string): boolean => {
+  try {
+    execFileSync("sh", ["-c", `command -v ${command}`], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+};
