@@ -138,9 +138,9 @@ want_file() {
 }
 
 write_file() { # PATH CONTENT [VALIDATOR...]
-  local candidate
+  local candidate=$1.twopir # one name, so that the next run clears away what a killed one left
   mkdir -p "$(dirname "$1")"
-  candidate=$(mktemp "$(dirname "$1")/.twopir.XXXXXX")
+  rm -f -- "$candidate"
   # shellcheck disable=SC2064 # the name is known now
   trap "rm -f -- '$candidate'" EXIT
   printf '%s' "$2" >"$candidate"
