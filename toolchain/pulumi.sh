@@ -62,7 +62,7 @@ holds() {
 bash toolchain/install.sh
 [ -d node_modules ] || {
   say "installing the npm packages"
-  npm ci --no-audit --no-fund >&2
+  npm ci --ignore-scripts --no-audit --no-fund >&2
 }
 
 names=(PATH)
