@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Virtual Raspberry Pis on this machine, and faults for them. `lab.sh help` lists the commands.
-set -euo pipefail
+set -eEuo pipefail
+# A command that fails without a word of the lab's own is at least named.
+trap 'printf "twopir: failed: %s (%s, line %s)\n" "$BASH_COMMAND" "${BASH_SOURCE[0]}" "$LINENO" >&2' ERR
 here=$(dirname "${BASH_SOURCE[0]}")
 . "$here/../toolchain/lib.sh"
 
@@ -81,7 +83,7 @@ install_tools() {
 }
 
 up() {
-  local count=${1:-${TWOPIR_LAB_PIS:-2}} k new=()
+  local count=${1:-${TWOPIR_LAB_PIS:-2}} k pis
   [[ $count =~ ^[1-9][0-9]?$ ]] || die "\"$count\" is no number of Pis: give 1 to $most_pis"
   refuse_other_settings
   install_tools
@@ -97,16 +99,15 @@ up() {
   ensure_base
   make_network
   lives ns || start_names
-  for k in $(seq "$count") $(made_pis); do
-    pid1 "$k" >/dev/null && continue
-    [[ " ${new[*]} " != *" $k "* ]] || continue
+  pis=$({ seq "$count" && made_pis; } | sort -nu)
+  for k in $pis; do
+    ! lives "pi$k" || continue
     [ -e "$lab_dir/pi$k/base" ] || new_card "$k" "$base"
     say "starting pi$k ($(pi_address "$k"))"
     power_on "$k"
-    new+=("$k")
   done
   unlock
-  for k in "${new[@]}"; do await_pi "$k"; done
+  for k in $pis; do await_pi "$k"; done
   await_names
   lock
   trust_keys new
@@ -181,12 +182,12 @@ print_env() {
 
 on() {
   lock
-  if pid1 "$1" >/dev/null; then
+  if lives "pi$1"; then
     say "pi$1 is on already"
-    return
+  else
+    has_link "$bridge" || die "lab $lab has no network (was this machine restarted?): bring it back with \`lab.sh up\`"
+    power_on "$1"
   fi
-  has_link "$bridge" || die "lab $lab has no network (was this machine restarted?): bring it back with \`lab.sh up\`"
-  power_on "$1"
   unlock
   await_pi "$1"
 }
@@ -202,7 +203,7 @@ leave() {
   local k=$1 pid deadline=$((SECONDS + 90))
   pid=$(pid1 "$k") || die "pi$k is off: switch it on with \`lab.sh on pi$k\`"
   run_inside "$k" systemctl "$2"
-  while [ "$(pid1 "$k" || true)" = "$pid" ]; do
+  while [ -d "/proc/$pid" ]; do
     [ $SECONDS -lt $deadline ] || die "pi$k still runs 90 s after \`systemctl $2\`: look with \`lab.sh exec pi$k systemctl list-jobs\`, or pull its plug with \`lab.sh off pi$k\`"
     sleep 0.1
   done
@@ -265,11 +266,12 @@ case $command in
       die "there is no command \"$command\": \`lab.sh help\` lists them"
       ;;
     esac
-    k=$(pi "${1:-}")
+    k=$(pi "${1:-}") || exit
     shift
     case $command in
-      ssh) run_ssh "$k" -- "$@" ;;
-      exec) run_inside "$k" "${@:-bash}" ;;
+      # Their exit status is the command's own.
+      ssh) run_ssh "$k" -- "$@" || exit ;;
+      exec) run_inside "$k" "${@:-bash}" || exit ;;
       on | off) "$command" "$k" ;;
       blank) blank "$k" "$@" ;;
       cut) cable "$k" down ;;
@@ -280,7 +282,7 @@ case $command in
         await_pi "$k"
         ;;
       part | join)
-        other=$(pi "${1:-}")
+        other=$(pi "${1:-}") || exit
         between "$command" "$k" "$other"
         ;;
     esac

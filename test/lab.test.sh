@@ -173,6 +173,7 @@ check "the Pis reach each other" ssh_pi1 ping -c 1 -W 2 "$TWOPIR_LAB_SUBNET.122"
 check "apt reaches its mirror" ssh_pi1 'sudo apt-get update -qq 2>&1 | { ! grep -E "^[EW]:"; }'
 lab status --json >"$mine/before"
 check "a second up" lab up
+check "two more at once" eval 'lab up & lab up && wait $!'
 check "changes nothing" unchanged "$mine/before"
 check "another network for a lab that is up is refused" says "was made with TWOPIR_LAB_SUBNET" env TWOPIR_LAB_SUBNET=192.168.87 bash "$root/lab/lab.sh" up
 
@@ -209,6 +210,7 @@ id=$(boot_id)
 check "reboot" lab reboot pi1
 check "it was one" rebooted "$id"
 check "halt" lab halt pi1
+check "halt is seen" within 5 state pi1 "off up no"
 check "and its link goes with it" within 5 fails ip link show "$prefix-1"
 check "on again" lab on pi1
 lab part pi1 pi2
@@ -232,7 +234,7 @@ check "but the key" test -s "$mine/id_ed25519"
 
 section "crashes"
 for seconds in 0.5 1 2 3; do
-  killed_up $seconds 2>/dev/null
+  killed_up $seconds >/dev/null 2>&1
   if [ $seconds = 2 ]; then
     check "up goes on after an up that was killed at $seconds s" lab up
     check "and both Pis answer" eval 'state pi1 "on up yes" && state pi2 "on up yes"'

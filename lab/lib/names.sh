@@ -50,6 +50,7 @@ start_names() {
   # shellcheck disable=SC2016 # expanded by the inner shell
   spawn ns "$lab_dir/named.log" unshare --mount --propagation slave sh -c \
     'mount --bind "$1" /var/cache/bind && exec nsenter --net="/run/netns/$2" /usr/sbin/named -g -u bind -c /var/cache/bind/named.conf' - "$ns_dir" "$(netns ns)"
+  disown
 }
 
 await_names() {

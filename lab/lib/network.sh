@@ -43,10 +43,11 @@ refuse_used_subnet() {
     die "$subnet.0/24 is in use on this machine (route: ${used%%[[:space:]]$'\n'*}): give the lab another network, such as TWOPIR_LAB_SUBNET=192.168.77"
 }
 
-# make_netns NAME: the namespace is marked before it has a name.
+# make_netns NAME: the namespace is marked before it has a name. It would begin with this machine's ip_forward, and a
+# Pi forwards nothing.
 make_netns() {
   # shellcheck disable=SC2016 # expanded by the inner shell
-  unshare --net sh -c 'ip link set lo up alias "$2" && ip netns attach "$1" $$' - "$1" "$mark"
+  unshare --net sh -c 'echo 0 >/proc/sys/net/ipv4/ip_forward && ip link set lo up alias "$2" && ip netns attach "$1" $$' - "$1" "$mark"
 }
 
 # mtu: that of the way out, so that downloads pass where it is smaller than 1500 (tunnels, clouds).

@@ -21,6 +21,7 @@ power_on() {
   # Its group may hold what a crash left of the last run.
   end_group "pi$1"
   spawn "pi$1" "$lab_dir/pi$1/supervisor.log" bash "$root/lab/lib/supervisor.sh" "$lab" "$1"
+  disown
 }
 
 # power_off K: as when the plug is pulled. The others hear nothing any more from the first moment.

@@ -55,7 +55,7 @@ refuse_other_settings() {
 made_pis() {
   local dir
   for dir in "$lab_dir"/pi*/; do
-    [ -d "$dir" ] && basename "$dir" | cut -c 3-
+    [ ! -d "$dir" ] || basename "$dir" | cut -c 3-
   done | sort -n
 }
 
