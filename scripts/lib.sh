@@ -137,8 +137,10 @@ want_file() {
   change "$reason" write_file "$@"
 }
 
-write_file() { # PATH CONTENT [VALIDATOR...]
-  local candidate=$1.twopir # one name, so that the next run clears away what a killed one left
+# write_file PATH CONTENT [VALIDATOR...]. The candidate has one name, so that the next run clears away what a killed
+# one left.
+write_file() {
+  local candidate=$1.twopir
   mkdir -p "$(dirname "$1")"
   rm -f -- "$candidate"
   # shellcheck disable=SC2064 # the name is known now

@@ -18,23 +18,25 @@ fstab_lines() { awk -v m="$mount_point" '$1 !~ /^#/ && $2 == m' /etc/fstab; }
 described() { [ -n "$(fstab_lines)" ] && echo "another line" || echo "no line"; }
 mounted() { findmnt -n -t fuse.glusterfs --mountpoint "$mount_point" >/dev/null; }
 
-# Another line for the same folder was there before us: it is noted, for remove.
+candidate=/etc/fstab.twopir # one name, so that the next run clears away what a killed one left
+
+# What was there for the same folder before us, perhaps nothing, is noted once, for remove: later it is our own.
 write_fstab() {
-  local candidate
-  candidate=$(mktemp /etc/.fstab.XXXXXX)
-  if [ -n "$(fstab_lines)" ] && [ ! -e "$notes/fstab-$state" ]; then
+  if [ ! -e "$notes/fstab-$state" ]; then
     mkdir -p "$notes"
     fstab_lines >"$notes/fstab-$state"
   fi
-  awk -v m="$mount_point" '$1 ~ /^#/ || $2 != m' /etc/fstab >"$candidate"
+  other_lines >"$candidate"
   printf '%s\n' "$fstab_line" >>"$candidate"
-  replace_fstab "$candidate"
+  replace_fstab
 }
 
+other_lines() { awk -v m="$mount_point" '$1 ~ /^#/ || $2 != m' /etc/fstab; }
+
 replace_fstab() {
-  chmod 644 "$1"
-  sync "$1"
-  mv -T "$1" /etc/fstab
+  chmod 644 "$candidate"
+  sync "$candidate"
+  mv -T "$candidate" /etc/fstab
   systemctl daemon-reload
 }
 
@@ -56,14 +58,12 @@ remount_volume() {
 gone() { ! systemctl is-active -q "$(unit)"; }
 
 unwant() {
-  local candidate
   if mounted; then
     systemctl stop "$(unit)" || umount -l "$mount_point"
   fi
-  candidate=$(mktemp /etc/.fstab.XXXXXX)
-  awk -v m="$mount_point" '$1 ~ /^#/ || $2 != m' /etc/fstab >"$candidate"
+  other_lines >"$candidate"
   if [ -e "$notes/fstab-$state" ]; then cat "$notes/fstab-$state" >>"$candidate"; fi
-  replace_fstab "$candidate"
+  replace_fstab
   rm -f "$notes/fstab-$state"
   rmdir "$mount_point" 2>/dev/null || true
 }

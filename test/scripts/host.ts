@@ -7,7 +7,9 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  realpathSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -50,6 +52,8 @@ export class Host {
   constructor() {
     for (const folder of [...OWN, "run/lock", "var/lib/twopir"])
       mkdirSync(this.at(folder), { recursive: true });
+    // Debian's awk is a link through /etc/alternatives, which is hidden.
+    symlinkSync(realpathSync("/usr/bin/awk"), this.at("/usr/local/sbin/awk"));
   }
 
   /** Where a path of the host lies on this machine. */
@@ -65,6 +69,10 @@ export class Host {
 
   read(path: string): string {
     return readFileSync(this.at(path), "utf8");
+  }
+
+  delete(path: string): void {
+    rmSync(this.at(path));
   }
 
   /** A stand-in for a command: the text of a bash script. */

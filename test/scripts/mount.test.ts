@@ -1,0 +1,133 @@
+import { existsSync } from "node:fs";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { canIsolate, Host, state } from "./host";
+
+const LINE = "localhost:/gv0 /mnt/gluster1 glusterfs defaults,_netdev,nofail 0 0";
+const NEW_LINE = `${LINE.slice(0, -4)},backup-volfile-servers=192.168.0.123 0 0`;
+const OTHERS =
+  "# /mnt/gluster1 is the volume\nUUID=1 / ext4 defaults 0 1\nUUID=2 /mnt/gluster10 ext4 defaults 0 2\n";
+
+const mount = (line = LINE) =>
+  state("mount.sh", { mount_point: "/mnt/gluster1", fstab_line: line }, "pi1-gluster-mount");
+
+describe.skipIf(!canIsolate)("mount.sh", () => {
+  let host: Host;
+
+  // What a Pi has and this machine may lack. A file stands for the mounted volume; another one makes it silent.
+  beforeEach(() => {
+    host = new Host();
+    host.write("/etc/fstab", OTHERS);
+    host.command("mount.glusterfs", "");
+    host.command("findmnt", "[ -e /run/mounted ]");
+    host.command("systemd-escape", "echo mnt-gluster1.mount");
+    host.command("umount", "rm /run/mounted /run/silent");
+    host.command("stat", '[ ! -e /run/silent ] && exec /usr/bin/stat "$@"');
+    host.command(
+      "systemctl",
+      `echo "$*" >>/run/systemctl
+case $1 in
+  start) [ ! -e /run/broken ] && touch /run/mounted ;;
+  stop) rm /run/mounted ;;
+  is-active) [ -e /run/mounted ] ;;
+esac`,
+    );
+  });
+  afterEach(() => host.remove());
+
+  const fstab = (): string => host.read("/etc/fstab");
+
+  it("adds its line after what is there, mounts, and has nothing more to do then", async () => {
+    expect((await host.check(mount())).changes).toEqual([
+      "/etc/fstab has no line for /mnt/gluster1",
+      "/mnt/gluster1 is missing",
+      "/mnt/gluster1 is not mounted",
+    ]);
+    expect(await host.run("apply", mount())).toMatchObject({ status: 0 });
+    expect(fstab()).toBe(`${OTHERS}${LINE}\n`);
+    expect(host.read("/run/systemctl")).toMatch(/daemon-reload\n(.*\n)*start mnt-gluster1\.mount\n/);
+    expect(await host.check(mount())).toEqual({ status: 0, changes: [], output: "" });
+    expect(host.list("etc")).toEqual(["fstab"]);
+  });
+
+  it.each([
+    ["is without a newline at its end", OTHERS.trimEnd()],
+    ["is empty", ""],
+    ["has only comments", "# nothing\n# UUID=3 /mnt/gluster1 ext4\n"],
+  ])("adds a line of its own to an fstab that %s", async (_, text) => {
+    host.write("/etc/fstab", text);
+    await host.run("apply", mount());
+    expect(fstab()).toBe(`${text}${text === "" || text.endsWith("\n") ? "" : "\n"}${LINE}\n`);
+  });
+
+  it("takes away everything that it made", async () => {
+    await host.run("apply", mount());
+    expect(await host.run("remove", mount())).toMatchObject({ status: 0, output: "" });
+    expect(fstab()).toBe(OTHERS);
+    expect(existsSync(host.at("/run/mounted"))).toBe(false);
+    expect(host.list("mnt")).toEqual([]);
+    expect(host.list("var/lib")).toEqual([]);
+    expect(host.list("etc")).toEqual(["fstab"]);
+  });
+
+  it("replaces a line that the user had for that folder, and puts it back", async () => {
+    const users = "UUID=9\t/mnt/gluster1  ext4\tdefaults 0 2\n";
+    host.write("/etc/fstab", `${users}${OTHERS}`);
+    expect((await host.check(mount())).changes[0]).toBe("/etc/fstab has another line for /mnt/gluster1");
+    await host.run("apply", mount());
+    expect(fstab()).toBe(`${OTHERS}${LINE}\n`);
+    await host.run("remove", mount());
+    expect(fstab()).toBe(`${OTHERS}${users}`);
+  });
+
+  it("puts back no line of its own, when that has changed since", async () => {
+    await host.run("apply", mount());
+    await host.run("apply", mount(NEW_LINE));
+    expect(fstab()).toBe(`${OTHERS}${NEW_LINE}\n`);
+    await host.run("remove", mount(NEW_LINE));
+    expect(fstab()).toBe(OTHERS);
+  });
+
+  it("writes its line once, where it stood twice", async () => {
+    host.write("/etc/fstab", `${LINE}\n${OTHERS}${LINE}\n`);
+    await host.run("apply", mount());
+    expect(fstab()).toBe(`${OTHERS}${LINE}\n`);
+  });
+
+  it("leaves no candidate of a killed run behind", async () => {
+    host.command("sync", "kill -KILL $PPID");
+    expect((await host.run("apply", mount())).status).not.toBe(0);
+    expect(fstab()).toBe(OTHERS);
+    host.command("sync", "");
+    await host.run("apply", mount());
+    expect(host.list("etc")).toEqual(["fstab"]);
+  });
+
+  it("mounts again what was unmounted", async () => {
+    await host.run("apply", mount());
+    host.delete("/run/mounted");
+    expect((await host.check(mount())).changes).toEqual(["/mnt/gluster1 is not mounted"]);
+    await host.run("apply", mount());
+    expect((await host.check(mount())).changes).toEqual([]);
+  });
+
+  it("unmounts and mounts again what does not answer", async () => {
+    await host.run("apply", mount());
+    host.write("/run/silent", "");
+    expect((await host.check(mount())).changes).toEqual(["the mount at /mnt/gluster1 does not answer"]);
+    expect((await host.run("apply", mount())).status).toBe(0);
+    expect((await host.check(mount())).changes).toEqual([]);
+  });
+
+  it("says what the log says when the volume cannot be mounted", async () => {
+    host.write("/run/broken", "");
+    const { status, output } = await host.run("apply", mount());
+    expect(status).toBe(65);
+    expect(output).toMatch(/pi1: pi1-gluster-mount: cannot mount \/mnt\/gluster1: /);
+  });
+
+  it("writes the line, then fails, where the client is not installed; a check says not yet", async () => {
+    host.delete("/usr/local/sbin/mount.glusterfs");
+    expect((await host.check(mount())).changes).toContain("not yet: glusterfs-client is not installed");
+    expect((await host.run("apply", mount())).output).toContain("needs the command mount.glusterfs");
+  });
+});
