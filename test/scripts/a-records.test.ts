@@ -1,0 +1,117 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { aRecordStates } from "../../components/a-records";
+import type { State } from "../../remote/state";
+import type { Run } from "./host";
+import { canServe, KEY_NAME, NameServer, SECRET } from "./name-server";
+
+const NAME = "twopir.example.com";
+const WRONG_SECRET = "YW5vdGhlciBrZXkgb2YgdGhlIHNhbWUgbGVuZ3RoISE=";
+const dns = { server: "127.0.0.1", zone: "example.com", keyName: KEY_NAME, keySecret: SECRET, ttl: 60 };
+
+/** The states of the A records as the program makes them, so that the test notices when their parameters change. */
+function states(more: Partial<typeof dns> = {}): [pi1: State, pi2: State, only: State] {
+  const pis = [1, 2].map((n) => ({ name: `pi${n}`, address: `192.168.0.${120 + n}`, storage: true }));
+  const [pi1, pi2, only] = aRecordStates({
+    hostname: NAME,
+    pis,
+    dns: { provider: "rfc2136", ...dns, ...more },
+  });
+  if (pi1 === undefined || pi2 === undefined || only === undefined)
+    throw new Error("three states are expected");
+  return [pi1, pi2, only];
+}
+
+describe.skipIf(!canServe)("the A records, at a real name server", () => {
+  const server = new NameServer();
+  const [pi1, pi2, only] = states();
+  const fine: Run = { status: 0, changes: [], output: "" };
+
+  beforeAll(() => server.start());
+  afterAll(() => server.stop());
+  afterEach(() => server.change(`update delete ${NAME}. A`));
+
+  it("come, one by one, and there is nothing more to do then", async () => {
+    expect((await server.run("check", pi1)).changes).toEqual([`${NAME} has no A record 192.168.0.121`]);
+    expect(server.records(NAME)).toEqual([]); // a check changes nothing
+    expect(await server.run("apply", pi1)).toMatchObject({
+      status: 0,
+      changes: [`${NAME} has no A record 192.168.0.121`],
+    });
+    expect(server.records(NAME)).toEqual(["192.168.0.121 60"]);
+    await server.run("apply", pi2);
+    expect(server.records(NAME)).toEqual(["192.168.0.121 60", "192.168.0.122 60"]);
+    for (const state of [pi1, pi2, only]) expect(await server.run("check", state)).toEqual(fine);
+    expect(await server.run("apply", pi1)).toEqual(fine);
+  });
+
+  it("get another TTL", async () => {
+    await server.run("apply", pi1);
+    const [slower] = states({ ttl: 300 });
+    const why = [`the A record 192.168.0.121 of ${NAME} has TTL 60 instead of 300`];
+    expect((await server.run("check", slower)).changes).toEqual(why);
+    expect(await server.run("apply", slower)).toMatchObject({ status: 0, changes: why });
+    expect(server.records(NAME)).toEqual(["192.168.0.121 300"]);
+    expect(await server.run("check", slower)).toEqual(fine);
+  });
+
+  it("go, each its own only", async () => {
+    await server.run("apply", pi1);
+    await server.run("apply", pi2);
+    expect(await server.run("remove", pi1)).toEqual(fine);
+    expect(server.records(NAME)).toEqual(["192.168.0.122 60"]);
+    expect(await server.run("remove", pi1)).toEqual(fine); // gone already
+    expect(await server.run("remove", only)).toEqual(fine);
+    expect(server.records(NAME)).toEqual(["192.168.0.122 60"]);
+  });
+
+  it("have no others beside them, and leave other names and types alone", async () => {
+    await server.run("apply", pi1);
+    await server.run("apply", pi2);
+    const strangers = ["192.168.0.12", "192.168.0.7"]; // the first begins as a Pi's address does
+    server.change(
+      ...strangers.map((address) => `update add ${NAME}. 60 A ${address}`),
+      `update add ${NAME}. 60 TXT "mine"`,
+    );
+    const why = strangers.map((address) => `${NAME} has an A record ${address} that is none of the Pis'`);
+    expect([...(await server.run("check", only)).changes].sort()).toEqual(why);
+    expect(server.records(NAME)).toHaveLength(4);
+    expect((await server.run("apply", only)).status).toBe(0);
+    expect(server.records(NAME)).toEqual(["192.168.0.121 60", "192.168.0.122 60"]);
+    expect(await server.run("check", only)).toEqual(fine);
+    expect(server.records("other.example.com")).toEqual(["192.168.0.99 300"]);
+    expect(() => server.change(`prereq yxrrset ${NAME}. TXT "mine"`)).not.toThrow();
+    server.change(`update delete ${NAME}. TXT`);
+  });
+
+  it.each<[string, Partial<typeof dns>, string]>([
+    ["a wrong secret", { keySecret: WRONG_SECRET }, "BADSIG"],
+    ["an unknown key", { keyName: "nobody" }, "BADKEY"],
+    ["another zone", { zone: "example.org" }, "NOTAUTH"],
+  ])("are refused with %s, in words that do not tell the secret", async (_, more, why) => {
+    const [refused] = states(more);
+    const { status, output } = await server.run("apply", refused);
+    expect(status).toBe(65);
+    expect(output).toContain(
+      `this machine: pi1-a-record: the name server 127.0.0.1 refused the update of ${NAME}: `,
+    );
+    expect(output).toContain(why);
+    expect(output).toContain("Are twopir:dns.keyName, twopir:tsigSecret and twopir:dns.zone right");
+    expect(output).not.toContain(SECRET);
+    expect(output).not.toContain(WRONG_SECRET);
+    expect(server.records(NAME)).toEqual([]);
+  });
+
+  it.each(["check", "apply", "remove"])(
+    "say in %s that the name server does not answer, soon",
+    async (mode) => {
+      const start = Date.now();
+      const { status, output } = await server.run(mode, states({ server: "127.0.0.53" })[0]);
+      expect(status).toBe(65);
+      expect(output).toContain("127.0.0.53");
+      expect(output).not.toContain(SECRET);
+      if (mode !== "remove")
+        expect(output).toContain("does not answer: is the address right, is port 53 open from here?");
+      expect(Date.now() - start).toBeLessThan(10_000);
+    },
+  );
+});
