@@ -117,24 +117,31 @@ export async function look(states: readonly State[], reached: ReadonlyMap<string
     }),
   );
   for (const { client } of reached.values()) client?.end();
-  return { findings: propagate(states, new Map(found.flatMap((f) => [...f]))), problems };
+  const findings = new Map(found.flatMap((f) => [...f]));
+  for (const { name, concerns } of states)
+    if (concerns !== undefined && !reached.get(concerns)?.client) findings.delete(name);
+  return { findings: propagate(states, findings), problems };
 }
 
 async function runHere(line: string, stdin: string, seconds: number): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(line, { shell: true, timeout: seconds * 1000, stdio: ["pipe", "pipe", "inherit"] });
+    // A process group of its own, so that nothing of it outlives the time limit and holds the pipe open.
+    const child = spawn(line, { shell: true, detached: true, stdio: ["pipe", "pipe", "inherit"] });
+    const end = (): void => {
+      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+    };
+    const timer = setTimeout(end, seconds * 1000);
     let out = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => (out += text));
     child.on("error", reject);
-    child.on("close", (status) => {
+    child.on("close", (status, signal) => {
+      clearTimeout(timer);
       if (status === 0) resolve(out);
-      else
-        reject(
-          new HostProblem(
-            `the checks on this machine ended with status ${String(status)} within ${seconds.toString()} s`,
-          ),
-        );
+      else if (signal !== null)
+        reject(new HostProblem(`the checks on this machine were not done after ${seconds} s.`));
+      else reject(new HostProblem(`the checks on this machine ended with status ${String(status)}.`));
     });
+    child.stdin.on("error", () => undefined); // its end says what is wrong
     child.stdin.end(stdin);
   });
 }

@@ -237,7 +237,9 @@ describe("with a real sshd", () => {
 
     it("says which signal ended a command", async () => {
       const { message } = await problem(running("echo words >&2; kill -KILL $$"));
-      expect(message).toBe('pi1 (127.0.0.1): "echo words >&2; kill -KILL $$" ended with signal SIGKILL: words');
+      expect(message).toBe(
+        'pi1 (127.0.0.1): "echo words >&2; kill -KILL $$" ended with signal SIGKILL: words',
+      );
     });
 
     it("says that the connection was gone before, and leaves no timer behind", async () => {

@@ -1,0 +1,205 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ConnectConfig } from "ssh2";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { look, reach, type PiAddress, type Reached } from "../../../remote/look";
+import { HostProblem } from "../../../remote/ssh";
+import { OPERATOR, type State } from "../../../remote/state";
+import { freePort, newKey, publicKey, startSshd, type Sshd } from "./sshd";
+
+/** The program dials port 22; here that is led to the test's own sshd, but for addresses where a Pi is off. */
+const port22 = vi.hoisted(() => ({ is: 0, closed: 0 }));
+vi.mock("ssh2", async (original) => {
+  const real = await original<typeof import("ssh2")>();
+  class Redirected extends real.Client {
+    override connect(config: ConnectConfig): this {
+      const port = config.host === "127.0.0.9" ? port22.closed : port22.is;
+      return super.connect({ ...config, host: "127.0.0.1", port });
+    }
+  }
+  return { ...real, Client: Redirected };
+});
+
+let sshd: Sshd;
+let hostKey: string;
+let folder: string;
+const text = (path: string): string => join(folder, path);
+
+beforeAll(async () => {
+  sshd = await startSshd();
+  folder = mkdtempSync(join(tmpdir(), "twopir-look-"));
+  hostKey = publicKey(sshd.hostKeys.ed25519);
+  port22.is = sshd.port;
+  port22.closed = await freePort();
+  writeFileSync(text("known_hosts"), `127.0.0.1 ${hostKey}\n`);
+});
+afterAll(async () => {
+  await sshd.stop();
+  rmSync(folder, { recursive: true });
+});
+
+const pi = (name: string, more: Partial<PiAddress> = {}): PiAddress => ({
+  name,
+  address: "127.0.0.1",
+  user: sshd.user,
+  ...more,
+});
+const ssh = () => ({ keyFile: sshd.userKey, knownHosts: text("known_hosts") });
+const closeAll = (reached: ReadonlyMap<string, Reached>): void => {
+  for (const { client } of reached.values()) client?.end();
+};
+
+describe("reach", () => {
+  it("connects by known_hosts, or by the pinned key without it", async () => {
+    const reached = await reach([pi("pi1"), pi("pi2", { address: "127.0.0.2", hostKey })], ssh());
+    closeAll(reached);
+    expect(
+      [...reached].map(([name, one]) => [name, one.login.hostKey, one.problem, one.client !== undefined]),
+    ).toEqual([
+      ["pi1", hostKey, undefined, true],
+      ["pi2", hostKey, undefined, true],
+    ]);
+  });
+
+  it("takes the pinned key's word against known_hosts", async () => {
+    const other = publicKey(newKey(text("other")));
+    const reached = await reach([pi("pi1", { hostKey: other })], ssh());
+    expect(reached.get("pi1")?.problem?.message).toContain("shows another host key");
+  });
+
+  it("contacts nobody whose host key is not known, and says what to do", async () => {
+    const { client, problem } = (await reach([pi("pi1", { address: "127.0.0.3" })], ssh())).get("pi1") ?? {};
+    expect(client).toBeUndefined();
+    expect(problem?.refused).toBe(true);
+    expect(problem?.message).toBe(
+      `pi1 (127.0.0.3): its host key is not in ${text("known_hosts")}. Log in once and compare the fingerprint ` +
+        `(ssh ${sshd.user}@127.0.0.3), or pin it as hostKey of pi1 in twopir:pis.`,
+    );
+  });
+
+  it("says which key file cannot be read", async () => {
+    const { client, problem } =
+      (await reach([pi("pi1")], { ...ssh(), keyFile: "/no/such/key" })).get("pi1") ?? {};
+    expect(client).toBeUndefined();
+    expect(problem?.refused).toBe(true);
+    expect(problem?.message).toMatch(
+      /^pi1: the key file \/no\/such\/key cannot be read\. Set twopir:ssh\.keyFile/,
+    );
+  });
+
+  it("makes a problem of a key file that holds no key", async () => {
+    writeFileSync(text("no_key"), "not a key");
+    const { problem } = (await reach([pi("pi1")], { ...ssh(), keyFile: text("no_key") })).get("pi1") ?? {};
+    expect(problem).toBeInstanceOf(HostProblem);
+    expect(problem?.message).not.toContain("not a key");
+  });
+
+  it("reaches the others where one is off", async () => {
+    const reached = await reach([pi("pi1", { address: "127.0.0.9", hostKey }), pi("pi2")], ssh());
+    closeAll(reached);
+    expect(reached.get("pi1")?.problem?.message).toContain("nothing listens on port 22");
+    expect(reached.get("pi1")?.problem?.refused).toBe(false);
+    expect(reached.get("pi2")?.client).toBeDefined();
+  });
+});
+
+// As another user the look goes through sudo, which a test cannot rely on.
+describe.skipIf(process.getuid?.() !== 0)("look", () => {
+  const scripts = join(__dirname, "../../../scripts");
+  let made = 0;
+
+  function state(name: string, on: string, want: string, more: Partial<State> = {}): State {
+    const path = text(`${(made += 1)}.sh`);
+    writeFileSync(path, `want() {\n${want}\n}\nmain "$@"\n`);
+    return { name, on, scripts: [relative(scripts, path)], parameters: {}, after: [], ...more };
+  }
+
+  afterEach(() => vi.useRealTimers());
+
+  it("runs every check where it belongs, in check mode, and closes the connections", async () => {
+    const reached = await reach([pi("pi1"), pi("pi2")], ssh());
+    const closed = [...reached.values()].map(
+      ({ client }) => new Promise((resolve) => client?.once("end", () => resolve(true))),
+    );
+    const where = 'change "$mode on ${pi:-this machine}" touch /nonexistent/file';
+    const { findings, problems } = await look(
+      [
+        state("a", "pi1", where),
+        state("b", "pi2", where),
+        state("c", OPERATOR, where),
+        state("d", "pi1", ":"),
+      ],
+      reached,
+    );
+    expect(problems).toEqual([]);
+    expect(Object.fromEntries([...findings].map(([name, { reasons }]) => [name, reasons]))).toEqual({
+      a: ["check on pi1"],
+      b: ["check on pi2"],
+      c: ["check on this machine"],
+      d: [],
+    });
+    expect(await Promise.all(closed)).toEqual([true, true]);
+  });
+
+  it("hands drift on across places", async () => {
+    const reached = await reach([pi("pi1")], ssh());
+    const { findings } = await look(
+      [
+        state("cause", OPERATOR, 'change "gone" false'),
+        state("victim", "pi1", ":", { after: ["cause"], disturbedBy: ["cause"] }),
+      ],
+      reached,
+    );
+    expect(findings.get("victim")?.reasons).toEqual(["after cause"]);
+  });
+
+  it("guesses nothing about a Pi that cannot be reached, and says why", async () => {
+    const reached = await reach([pi("pi1", { address: "127.0.0.9", hostKey }), pi("pi2")], ssh());
+    const { findings, problems } = await look([state("a", "pi1", ":"), state("b", "pi2", ":")], reached);
+    expect([...findings.keys()]).toEqual(["b"]);
+    expect(problems.map((problem) => problem.message)).toEqual([
+      expect.stringMatching(/^pi1 .*nothing listens/),
+    ]);
+  });
+
+  it("makes a problem of one Pi's look that breaks off, and goes on with the others", async () => {
+    const reached = await reach([pi("pi1"), pi("pi2")], ssh());
+    const { findings, problems } = await look(
+      [
+        state("before", "pi1", "say fine"),
+        state("breaks", "pi1", 'kill -KILL "$PPID"; kill -KILL $$'),
+        state("b", "pi2", ":"),
+        state("c", OPERATOR, ":"),
+      ],
+      reached,
+    );
+    expect([...findings.keys()].sort()).toEqual(["b", "c"]);
+    expect(problems).toHaveLength(1);
+    expect(problems[0]?.message).toMatch(/^pi1 \(127\.0\.0\.1\)/);
+  });
+
+  it("ends what takes too long on this machine, with all that it started", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const pid = text("pid");
+    const looking = look([state("slow", OPERATOR, `bash -c 'echo $$ >${pid}; sleep 300; :'`)], new Map());
+    while (!existsSync(pid) || readFileSync(pid, "utf8") === "") await sleep(20);
+    vi.advanceTimersByTime(21_000);
+    const { findings, problems } = await looking;
+    expect(findings.size).toBe(0);
+    expect(problems.map((problem) => problem.message)).toEqual([
+      "the checks on this machine were not done after 20 s.",
+    ]);
+    expect(() => process.kill(Number(readFileSync(pid, "utf8")), 0)).toThrow("ESRCH");
+  });
+
+  it("says so when the checks on this machine break off", async () => {
+    const { problems } = await look(
+      [state("dies", OPERATOR, 'kill -TERM "$PPID"; kill -KILL $$')],
+      new Map(),
+    );
+    expect(problems).toHaveLength(1);
+    expect(problems[0]?.message).toMatch(/^the checks on this machine /);
+  });
+});
