@@ -1,0 +1,105 @@
+import { existsSync } from "node:fs";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { siteStates } from "../../components/site";
+import type { State } from "../../remote/state";
+import { canIsolate, Host } from "./host";
+
+const leader = { name: "pi1", address: "192.168.0.121", storage: true };
+const siteOf = (...serverNames: string[]): [config: State, content: State] => {
+  const [config, content] = siteStates({ mountPoint: "/mnt/gluster1", serverNames, leader });
+  if (config === undefined || content === undefined) throw new Error("two states are expected");
+  return [config, content];
+};
+
+describe.skipIf(!canIsolate)("what lies on the volume", () => {
+  const CONFIG = "/mnt/gluster1/cluster";
+  const [config, content] = siteOf("twopir", "twopir.example.com");
+  let host: Host;
+
+  // An nginx that refuses what contains "bad", and a file that stands for the mounted volume.
+  beforeEach(() => {
+    host = new Host();
+    host.command("findmnt", "[ -e /mnt/gluster1/mounted ]");
+    host.command(
+      "nginx",
+      `config=$(sed -n 's:.*include \\(/mnt/[^;]*\\);.*:\\1:p' "\${@: -1}")
+[ -f "$config" ] || { echo "no config in \${*: -1}" >&2; exit 1; }
+! grep -q bad "$config" || { echo "nginx: [emerg] bad server name" >&2; exit 1; }`,
+    );
+    host.write("/mnt/gluster1/mounted", "");
+  });
+  afterEach(() => host.remove());
+
+  describe("site-config.sh", () => {
+    it("writes the server block, and has nothing more to do then", async () => {
+      expect((await host.check(config)).changes).toEqual([`${CONFIG} is missing`]);
+      expect(await host.run("apply", config)).toMatchObject({ status: 0 });
+      expect(host.read(CONFIG)).toBe(config.parameters.content);
+      expect(await host.check(config)).toEqual({ status: 0, changes: [], output: "" });
+      expect(host.list("mnt/gluster1")).toEqual(["cluster", "mounted"]);
+    });
+
+    it("keeps the old one, and says why, when nginx refuses the new one", async () => {
+      await host.run("apply", config);
+      const { status, output } = await host.run("apply", siteOf("bad.example.com")[0]);
+      expect(status).toBe(65);
+      expect(output).toContain(
+        "nginx refuses the server block, so it stays as it was: nginx: [emerg] bad server name",
+      );
+      expect(host.read(CONFIG)).toBe(config.parameters.content);
+      expect(host.list("mnt/gluster1")).toEqual(["cluster", "mounted"]);
+    });
+
+    it("goes away, and leaves the rest", async () => {
+      await host.run("apply", config);
+      expect(await host.run("remove", config)).toMatchObject({ status: 0 });
+      expect(host.list("mnt/gluster1")).toEqual(["mounted"]);
+    });
+  });
+
+  describe("site-content.sh", () => {
+    beforeEach(() => {
+      // nginx's own page lies in a folder that the scratch host shares with this machine, so it may be missing.
+      host.command("install", 'echo "Welcome to nginx!" >"\${@: -1}"');
+    });
+
+    it("puts nginx's page there once", async () => {
+      expect((await host.check(content)).changes).toEqual([
+        "/mnt/gluster1/www is missing",
+        "/mnt/gluster1/www has no index.html",
+      ]);
+      expect((await host.run("apply", content)).status).toBe(0);
+      expect(host.read("/mnt/gluster1/www/index.html")).toBe("Welcome to nginx!\n");
+      expect((await host.check(content)).changes).toEqual([]);
+    });
+
+    it.each(["index.html", "index.htm"])(
+      "leaves the user's %s alone, and keeps it in the end",
+      async (page) => {
+        host.write(`/mnt/gluster1/www/${page}`, "mine\n");
+        expect((await host.check(content)).changes).toEqual([]);
+        await host.run("apply", content);
+        await host.run("remove", content);
+        expect(host.list("mnt/gluster1/www")).toEqual([page]);
+        expect(host.read(`/mnt/gluster1/www/${page}`)).toBe("mine\n");
+      },
+    );
+  });
+
+  describe.each([
+    ["site-config.sh", config],
+    ["site-content.sh", content],
+  ])("%s without the mount", (_, state) => {
+    beforeEach(() => host.delete("/mnt/gluster1/mounted"));
+
+    it("writes nothing under the mount point", async () => {
+      expect((await host.check(state)).changes).toEqual(["not yet: /mnt/gluster1 is not mounted"]);
+      const { status, output } = await host.run("apply", state);
+      expect(status).toBe(65);
+      expect(output).toContain("/mnt/gluster1 is not mounted");
+      expect((await host.run("remove", state)).status).toBe(0);
+      expect(host.list("mnt/gluster1")).toEqual([]);
+      expect(existsSync(host.at(CONFIG))).toBe(false);
+    });
+  });
+});
