@@ -48,6 +48,7 @@ pid1() {
   # NSpid lists a process's ids from the outermost namespace inward.
   # shellcheck disable=SC2016 # awk's own variables
   pid=$(find "$group/pi$1" -name cgroup.procs -exec cat {} + 2>/dev/null |
-    sed 's#.*#/proc/&/status#' | xargs -r awk '/^NSpid:/ && NF == 3 && $3 == 1 { print $2 }' 2>/dev/null) || true
+    # grep goes on where a process has ended meanwhile, which awk would not.
+    sed 's#.*#/proc/&/status#' | xargs -r grep -sh '^NSpid:' | awk 'NF == 3 && $3 == 1 { print $2 }') || true
   [ -n "$pid" ] && echo "$pid"
 }
