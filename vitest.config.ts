@@ -23,4 +23,7 @@ const asked = process.argv.some(
   (word, i, all) => word === "--project=e2e" || (word === "e2e" && all[i - 1] === "--project"),
 );
 
-export default defineConfig({ test: { projects: asked ? [unit, scripts, e2e] : [unit, scripts] } });
+// Most of the time the tests wait, for sshd, name servers and sleeps: more workers than processors.
+export default defineConfig({
+  test: { maxWorkers: 4, minWorkers: 1, projects: asked ? [unit, scripts, e2e] : [unit, scripts] },
+});
