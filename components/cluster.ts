@@ -41,7 +41,7 @@ export function clusterParts(args: ClusterArgs, reachable: ReadonlySet<string>):
     return before === undefined ? {} : { turnAfter: before };
   };
   return [
-    ...pis.map((pi) => piPart({ pi, brick })),
+    ...pis.map(piPart),
     volumePart({ volume: volume.name, brick, pis, leader }),
     ...pis.map((pi) => mountPart({ pi, pis, volume: volume.name, mountPoint, ...turn(pi) })),
     sitePart({ mountPoint, serverNames: [...new Set([...args.serverNames, hostname])], leader }),

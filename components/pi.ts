@@ -3,18 +3,12 @@ import type { Hosts } from "../remote/hosts";
 import { file, type State } from "../remote/state";
 import { names, StateGroup, type Part, type Pi } from "./part";
 
-export interface HostArgs {
-  readonly pi: Pi;
-  /** Folder of its copy of the volume, e.g. "/data/brick1/gv0". */
-  readonly brick: string;
-}
-
 /**
- * What a Pi needs before it can join: both packages, glusterd, and a folder for its brick.
+ * What a Pi needs before it can join: both packages, and glusterd.
  *
- * @example hostStates({ pi: { name: "pi1", address: "192.168.0.121", storage: true }, brick: "/data/brick1/gv0" })
+ * @example hostStates({ name: "pi1", address: "192.168.0.121", storage: true })
  */
-export function hostStates({ pi, brick }: HostArgs): State[] {
+export function hostStates(pi: Pi): State[] {
   const on = pi.name;
   const gluster = names.glusterPackage(pi);
   const packages = (name: string, list: string[]): State => ({
@@ -35,13 +29,10 @@ export function hostStates({ pi, brick }: HostArgs): State[] {
       after: [gluster],
       disturbedBy: [gluster],
     },
-    ...(pi.storage
-      ? [{ name: names.brick(pi), on, scripts: ["brick.sh"], parameters: { brick }, after: [gluster] }]
-      : []),
   ];
 }
 
-/** A Pi: packages, glusterd, brick; its mount and its web server lie inside it. See {@link hostStates}. */
+/** A Pi: packages, glusterd; its mount and its web server lie inside it. See {@link hostStates}. */
 export class PiHost extends StateGroup {
   constructor(
     name: string,
@@ -54,8 +45,8 @@ export class PiHost extends StateGroup {
 }
 
 /** @returns the component of one Pi. */
-export function piPart(args: HostArgs): Part {
-  const { name } = args.pi;
-  const states = hostStates(args);
+export function piPart(pi: Pi): Part {
+  const { name } = pi;
+  const states = hostStates(pi);
   return { name, states, make: (hosts, options) => new PiHost(name, states, hosts, options) };
 }

@@ -26,42 +26,63 @@ const OPTIONS = ["client.tcp-user-timeout=3", "network.ping-timeout=10"];
  * @example volumeStates({ volume: "gv0", brick: "/data/brick1/gv0", pis: [pi1, pi2], leader: pi1 })
  */
 export function volumeStates({ volume, brick, pis, leader }: VolumeArgs): State[] {
-  const common = { on: leader.name, anywhere: true };
-  const peers = pis.map((pi) => ({
-    ...common,
-    name: `${volume}-peer-${pi.name}`,
-    scripts: ["peer.sh"],
-    parameters: { address: pi.address },
-    after: pis.map(names.glusterd),
-  }));
+  const anywhere = { on: leader.name, anywhere: true };
   const stores = pis.filter((pi) => pi.storage);
+  const addressesBut = (pi: Pi): string[] =>
+    pis.filter((other) => other !== pi).map((other) => other.address);
+  const peer = (pi: Pi): string => `${volume}-peer-${pi.name}`;
   const created = `${volume}-volume`;
   const options = `${volume}-options`;
+  const started = names.volumeStarted(volume);
   return [
-    ...peers,
+    ...pis.map((pi) => ({
+      ...anywhere,
+      name: peer(pi),
+      concerns: pi.name,
+      scripts: ["gluster.sh", "peer.sh"],
+      parameters: { address: pi.address, volume, brick },
+      after: pis.map(names.glusterd),
+    })),
+    ...stores.map((pi) => ({
+      name: names.brick(pi),
+      on: pi.name,
+      scripts: ["gluster.sh", "brick.sh"],
+      parameters: { volume, brick, address: pi.address, others: addressesBut(pi) },
+      after: [peer(pi)],
+      disturbedBy: [peer(pi)],
+    })),
     {
-      ...common,
+      ...anywhere,
       name: created,
-      scripts: ["volume.sh"],
+      scripts: ["gluster.sh", "volume.sh"],
       parameters: { volume, bricks: stores.map((pi) => `${pi.address}:${brick}`) },
-      after: [...peers.map((peer) => peer.name), ...stores.map(names.brick)],
+      after: [...pis.map(peer), ...stores.map(names.brick)],
+      disturbedBy: pis.map(peer),
     },
     {
-      ...common,
+      ...anywhere,
       name: options,
-      scripts: ["volume-options.sh"],
+      scripts: ["gluster.sh", "volume-options.sh"],
       parameters: { volume, options: OPTIONS },
       after: [created],
       disturbedBy: [created],
     },
     {
-      ...common,
-      name: names.volumeStarted(volume),
-      scripts: ["volume-started.sh"],
+      ...anywhere,
+      name: started,
+      scripts: ["gluster.sh", "volume-started.sh"],
       parameters: { volume },
-      after: [created, options],
+      after: [options],
       disturbedBy: [created],
     },
+    ...stores.map((pi) => ({
+      name: `${pi.name}-brick-process`,
+      on: pi.name,
+      scripts: ["gluster.sh", "brick-process.sh"],
+      parameters: { volume, brick },
+      after: [started],
+      disturbedBy: [started],
+    })),
   ];
 }
 

@@ -33,6 +33,8 @@ export interface State {
   readonly after: readonly string[];
   /** Those of them whose repair can undo this one, so that it runs after them too. Default: none. */
   readonly disturbedBy?: readonly string[];
+  /** The Pi without which nothing can be said or done about it. Default: the one that it runs on alone. */
+  readonly concerns?: string;
   /** True where any Pi could run it, and the first that can be reached does. Default: false. */
   readonly anywhere?: boolean;
 }

@@ -3,15 +3,19 @@
 
 want() {
   need gluster glusterfs-server
-  local option have
+  local option have all
+  all=$(timeout "$answer_wait" gluster volume get "$volume" all 2>/dev/null) || true
   for option in "${options[@]}"; do
-    have=$(gluster volume get "$volume" "${option%%=*}" 2>/dev/null | awk -v key="${option%%=*}" '$1 == key { print $2 }') || true
+    have=$(awk -v key="${option%%=*}" '$1 == key { print $2 }' <<<"$all")
     [ "$have" = "${option#*=}" ] ||
       change "${option%%=*} of $volume is ${have:-not set} instead of ${option#*=}" set_option "${option%%=*}" "${option#*=}"
   done
 }
 
-set_option() { gluster --mode=script volume set "$volume" "$1" "$2" >/dev/null || fail "cannot set $1 of volume $volume to $2"; }
+set_option() {
+  local answer
+  answer=$(gluster_tell volume set "$volume" "$1" "$2") || fail "cannot set $1 of volume $volume to $2: $answer"
+}
 
 unwant() { :; } # they go with the volume
 

@@ -1,27 +1,47 @@
 # shellcheck shell=bash disable=SC2154
-# The replicated volume exists. Parameters: volume (name), bricks (array of address:path)
+# The replicated volume exists, with a brick on each Pi that stores. Parameters: volume, bricks (array of
+# address:path)
 
 want() {
   need gluster glusterfs-server
-  local have
-  have=$(gluster volume info "$volume" 2>/dev/null | sed -n 's/^Brick[0-9]*: //p') || true
+  local have missing
+  have=$(volume_bricks)
   if [ -z "$have" ]; then
     change "volume $volume is missing" create
-  elif [ "$(sort <<<"$have")" != "$(printf '%s\n' "${bricks[@]}" | sort)" ]; then
-    fail "volume $volume has other bricks than the config names: $(tr '\n' ' ' <<<"$have")"
+    return
+  fi
+  missing=$(printf '%s\n' "${bricks[@]}" | grep -vxF -- "$have" || true)
+  [ "$(wc -w <<<"$missing")" -lt "${#bricks[@]}" ] ||
+    fail "volume $volume is another one: it has none of the bricks ${bricks[*]}, but $(tr '\n' ' ' <<<"$have")"
+  if [ -n "$missing" ]; then
+    # shellcheck disable=SC2086 # a brick is one word
+    change "volume $volume lacks the brick $(xargs <<<"$missing")" add_bricks "$(wc -l <<<"$have")" $missing
   fi
 }
 
 # "force" allows a brick on the root file system, which is all that a Pi with one card has.
 create() {
-  gluster --mode=script volume create "$volume" replica "${#bricks[@]}" "${bricks[@]}" force >/dev/null ||
-    fail "cannot create volume $volume from ${bricks[*]}. A brick that \"is already part of a volume\" was made by hand: look at what is in it, then remove its mark with: sudo setfattr -x trusted.glusterfs.volume-id BRICK"
+  local answer
+  answer=$(gluster_tell volume create "$volume" replica "${#bricks[@]}" "${bricks[@]}" force) ||
+    fail "cannot create volume $volume from ${bricks[*]}: $answer. If a brick \"is already part of a volume\", look at what is in it; then, on its Pi: sudo setfattr -x trusted.glusterfs.volume-id BRICK"
 }
 
+# The new copies are filled from the others; the heal goes on by itself, also after this script.
+add_bricks() { # COPIES-NOW BRICK...
+  local answer
+  answer=$(gluster_tell volume add-brick "$volume" replica "$(($1 + $# - 1))" "${@:2}" force) ||
+    fail "cannot add ${*:2} to volume $volume: $answer"
+  until_true 30 heal_all || fail "the heal of volume $volume does not start: $(gluster_tell volume heal "$volume" full)"
+}
+
+# Refused until the new brick and its self-heal daemon are connected, a second or two.
+heal_all() { [ "$(volume_status)" != Started ] || gluster_tell volume heal "$volume" full >/dev/null; }
+
 unwant() {
-  command -v gluster >/dev/null && gluster volume info "$volume" >/dev/null 2>&1 || return 0
-  gluster --mode=script volume stop "$volume" >/dev/null 2>&1 || true # it may be stopped already
-  gluster --mode=script volume delete "$volume" >/dev/null || fail "cannot delete volume $volume"
+  local answer
+  command -v gluster >/dev/null && [ -n "$(volume_info)" ] || return 0
+  gluster_tell volume stop "$volume" >/dev/null || true # it may be stopped already
+  answer=$(gluster_tell volume delete "$volume") || fail "cannot delete volume $volume: $answer"
 }
 
 main "$@"

@@ -1,0 +1,28 @@
+# shellcheck shell=bash disable=SC2154
+# For states that ask or tell gluster something; it goes between lib.sh and the script.
+
+busy_wait=90   # seconds; a create or an add-brick of another Pi takes a few
+answer_wait=10 # seconds; glusterd answers in 0.1 s, and a dead peer can make it silent for two minutes
+
+# gluster_tell ARGUMENT...: a command to gluster, tried again while another one is in progress, which gluster refuses.
+# Prints gluster's answer; false where it refuses for good.
+gluster_tell() {
+  local answer status end=$((SECONDS + busy_wait))
+  while true; do
+    status=0
+    answer=$(gluster --mode=script "$@" 2>&1) || status=$?
+    [[ $status -ne 0 && $answer =~ "Another transaction"|"Locking failed"|"in progress" && $SECONDS -lt $end ]] || break
+    sleep 1
+  done
+  printf '%s\n' "$answer"
+  return "$status"
+}
+
+# volume_info: what this Pi's glusterd knows of the volume; nothing where it knows none.
+volume_info() { timeout "$answer_wait" gluster volume info "$volume" 2>/dev/null || true; }
+
+# volume_bricks: address:path of each brick of the volume.
+volume_bricks() { volume_info | sed -n 's/^Brick[0-9]*: //p'; }
+
+# volume_status: Created, Started or Stopped; nothing where there is no volume.
+volume_status() { volume_info | sed -n 's/^Status: //p'; }
