@@ -262,22 +262,29 @@ function show(value: unknown): string {
 }
 
 /**
+ * The config of a stack, from the texts that Pulumi keeps it as.
+ *
+ * @param texts By full key: { "twopir:hostname": "twopir.example.com", "twopir:pis": "[{...}, {...}]", ... }.
+ * @param folder Relative paths start here: the project's folder.
+ * @throws ConfigError with every mistake at once.
+ */
+export function stackConfig(texts: Readonly<Record<string, string>>, folder: string): Config {
+  const prefix = "twopir:";
+  const own = Object.entries(texts)
+    .filter(([key]) => key.startsWith(prefix))
+    .map(([key, text]): [string, string] => [key.slice(prefix.length), text]);
+  const raw = own.map(([key, text]) => [key, SECRETS.includes(key) ? text : structure(text)] as const);
+  return parseConfig(Object.fromEntries(raw), folder);
+}
+
+/**
  * The config of the current stack.
  *
  * @throws pulumi.RunError with every mistake at once, before any Pi is contacted.
  */
 export function readConfig(): Config {
-  const prefix = "twopir:";
-  const raw = Object.fromEntries(
-    Object.entries(pulumi.runtime.allConfig())
-      .filter(([key]) => key.startsWith(prefix))
-      .map(([key, text]) => [
-        key.slice(prefix.length),
-        SECRETS.includes(key.slice(prefix.length)) ? text : structure(text),
-      ]),
-  );
   try {
-    return parseConfig(raw, process.cwd());
+    return stackConfig(pulumi.runtime.allConfig(), process.cwd());
   } catch (error) {
     if (error instanceof ConfigError) refuse(error.message);
     throw error;

@@ -164,3 +164,11 @@ start_service() {
   systemctl reset-failed "$1" 2>/dev/null || true
   systemctl start "$1" || fail "$1 does not start: $(journalctl -q --no-pager -o cat -n 5 -u "$1" | tr '\n' ' ')"
 }
+
+# serves ADDRESS NAME: the page by the site's name, asked of a Pi's own address.
+serves() {
+  local status
+  # shellcheck disable=SC2016 # the inner shell expands them
+  status=$(timeout 5 bash -c 'exec 3<>"/dev/tcp/$1/80" && printf "GET / HTTP/1.0\r\nHost: %s\r\n\r\n" "$2" >&3 && head -n 1 <&3' - "$1" "$2" 2>/dev/null) || return 1
+  [[ $status == HTTP/1.?" 200 "* ]]
+}

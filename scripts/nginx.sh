@@ -12,7 +12,7 @@ want() {
   need nginx nginx
   want_service nginx.service
   sum | cmp -s - "$loaded" || change "nginx runs another config than the one on disk" reload
-  [ "$mode" = check ] || until_true "$patience" serves || fail "nginx runs but does not serve http://$host/ at $address: see /var/log/nginx/error.log"
+  [ "$mode" = check ] || until_true "$patience" serves "$address" "$host" || fail "nginx runs but does not serve http://$host/ at $address: see /var/log/nginx/error.log"
 }
 
 sum() { nginx -T 2>/dev/null | sha256sum; }
@@ -22,14 +22,6 @@ reload() {
   local answer
   answer=$(nginx -t -q 2>&1) || fail "nginx refuses its config, so it goes on with the old one: $answer"
   systemctl reload nginx.service
-}
-
-# serves: the page by the site's name, asked of this Pi's own address.
-serves() {
-  local status
-  # shellcheck disable=SC2016 # the inner shell expands them
-  status=$(timeout 5 bash -c 'exec 3<>"/dev/tcp/$1/80" && printf "GET / HTTP/1.0\r\nHost: %s\r\n\r\n" "$2" >&3 && head -n 1 <&3' - "$address" "$host" 2>/dev/null) || return 1
-  [[ $status == HTTP/1.?" 200 "* ]]
 }
 
 unwant() {

@@ -1,0 +1,143 @@
+import type { Look, Reached } from "../remote/look";
+import type { State } from "../remote/state";
+import type { ClusterArgs } from "./cluster";
+import type { Pi } from "./part";
+
+/** What is known of one Pi; undefined where nobody could be asked. */
+export interface PiStatus {
+  readonly name: string;
+  readonly address: string;
+  readonly reachable: boolean;
+  readonly nginx?: string;
+  readonly glusterd?: string;
+  readonly mounted?: boolean;
+  readonly pageServed?: boolean;
+  /** Its own copy; undefined also where it holds none. */
+  readonly brickServed?: boolean;
+  /** Files that its copy has still to give to the others. */
+  readonly healsWaiting?: number;
+  readonly splitBrain?: number;
+  readonly aRecord: boolean;
+}
+
+export interface ClusterStatus {
+  readonly hostname: string;
+  readonly well: boolean;
+  readonly pis: readonly PiStatus[];
+  /** What pulumi preview would name, "resource: reason". */
+  readonly drift: readonly string[];
+  /** Why something could not be looked at. */
+  readonly problems: readonly string[];
+}
+
+const stateName = (pi: Pi): string => `${pi.name}-status`;
+
+/** States that want nothing: their checks print facts. */
+export const statusStates = ({ pis, volume, hostname }: ClusterArgs): State[] =>
+  pis.map((pi) => ({
+    name: stateName(pi),
+    on: pi.name,
+    scripts: ["gluster.sh", "status.sh"],
+    parameters: {
+      volume: volume.name,
+      brick: pi.storage ? volume.brick : "",
+      mount_point: volume.mount,
+      address: pi.address,
+      host: hostname,
+    },
+    after: [],
+  }));
+
+/**
+ * Puts the facts together.
+ *
+ * @param records The addresses that DNS gives for the name.
+ */
+export function clusterStatus(
+  args: ClusterArgs,
+  reached: ReadonlyMap<string, Reached>,
+  seen: Look,
+  records: readonly string[],
+): ClusterStatus {
+  const pis = args.pis.map((pi): PiStatus => {
+    const facts = new Map(
+      (seen.findings.get(stateName(pi))?.details ?? "")
+        .split("\n")
+        .map((line) => line.split("=", 2) as [string, string | undefined]),
+    );
+    const yes = (name: string): boolean | undefined =>
+      facts.has(name) ? facts.get(name) === "yes" : undefined;
+    const count = (name: string): number | undefined =>
+      facts.has(name) ? Number(facts.get(name)) : undefined;
+    return {
+      name: pi.name,
+      address: pi.address,
+      reachable: reached.get(pi.name)?.client !== undefined,
+      ...given({
+        nginx: facts.get("nginx"),
+        glusterd: facts.get("glusterd"),
+        mounted: yes("mount"),
+        pageServed: yes("page"),
+        brickServed: yes("brick"),
+        healsWaiting: count("heals"),
+        splitBrain: count("split_brain"),
+      }),
+      aRecord: args.dns.provider === "none" || records.includes(pi.address),
+    };
+  });
+  const drift = [...seen.findings].flatMap(([name, { reasons }]) =>
+    reasons.map((reason) => `${name}: ${reason}`),
+  );
+  const problems = seen.problems.map((problem) => problem.message);
+  const well = drift.length === 0 && problems.length === 0 && pis.every(isWell);
+  return { hostname: args.hostname, well, pis, drift, problems };
+}
+
+/** Only the values that are known. */
+const given = <T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
+
+const isWell = (pi: PiStatus): boolean =>
+  pi.reachable &&
+  pi.nginx === "active" &&
+  pi.glusterd === "active" &&
+  pi.mounted === true &&
+  pi.pageServed === true &&
+  pi.brickServed !== false &&
+  (pi.healsWaiting ?? 0) === 0 &&
+  (pi.splitBrain ?? 0) === 0 &&
+  pi.aRecord;
+
+const COLUMNS: readonly [string, (pi: PiStatus) => string | number | boolean | undefined][] = [
+  ["PI", (pi) => pi.name],
+  ["ADDRESS", (pi) => pi.address],
+  ["REACHABLE", (pi) => pi.reachable],
+  ["NGINX", (pi) => pi.nginx],
+  ["GLUSTERD", (pi) => pi.glusterd],
+  ["BRICK", (pi) => pi.brickServed],
+  ["MOUNT", (pi) => pi.mounted],
+  ["HEALS WAITING", (pi) => pi.healsWaiting],
+  ["SPLIT BRAIN", (pi) => pi.splitBrain],
+  ["PAGE", (pi) => pi.pageServed],
+  ["A RECORD", (pi) => pi.aRecord],
+];
+
+/** The status as a table, what is wrong below it. */
+export function statusText({ hostname, well, pis, drift, problems }: ClusterStatus): string {
+  const word = (value: string | number | boolean | undefined): string =>
+    value === undefined ? "-" : value === true ? "yes" : value === false ? "NO" : String(value);
+  const rows = [COLUMNS.map(([title]) => title), ...pis.map((pi) => COLUMNS.map(([, of]) => word(of(pi))))];
+  const widths = COLUMNS.map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
+  const lines = rows.map((row) =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
+  return [
+    ...lines,
+    ...problems.map((problem) => `warning: ${problem}`),
+    ...drift.map((reason) => `drift: ${reason}`),
+    well ? `all is well: http://${hostname}/` : "not all is well",
+  ].join("\n");
+}

@@ -1,0 +1,30 @@
+# shellcheck shell=bash disable=SC2154
+# Facts of one Pi for npm run status, as lines of NAME=VALUE; nothing is wanted and nothing is changed.
+# Parameters: volume, brick (empty where it stores nothing), mount_point, address, host
+
+answer=5 # seconds that a living mount needs at most to answer
+
+want() {
+  local waiting split
+  fact nginx "$(systemctl is-active nginx 2>/dev/null || true)"
+  fact glusterd "$(systemctl is-active glusterd 2>/dev/null || true)"
+  fact mount "$(timeout "$answer" findmnt -n -t fuse.glusterfs --mountpoint "$mount_point" >/dev/null && timeout "$answer" stat -t "$mount_point" >/dev/null 2>&1 && echo yes || echo no)"
+  fact page "$(serves "$address" "$host" && echo yes || echo no)"
+  [ -n "$brick" ] || return 0
+  fact brick "$(pgrep -x glusterfsd -a | grep -F -- "--brick-name $brick " >/dev/null && echo yes || echo no)"
+  # What this copy has still to give to the others, file by file: gluster's own index of it.
+  waiting=$(find "$brick/.glusterfs/indices/xattrop" -type f -not -name 'xattrop-*' 2>/dev/null | wc -l)
+  fact heals "$waiting"
+  split=0
+  if [ "$waiting" -gt 0 ]; then
+    split=$(timeout "$answer_wait" gluster volume heal "$volume" info split-brain 2>/dev/null |
+      sed -n 's/^Number of entries in split-brain: //p' | sort -n | tail -n 1)
+  fi
+  fact split_brain "${split:-unknown}"
+}
+
+fact() { printf '%s=%s\n' "$1" "$2"; }
+
+unwant() { :; }
+
+main "$@"

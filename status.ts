@@ -1,0 +1,64 @@
+import { execFile } from "node:child_process";
+import { resolve4 } from "node:dns/promises";
+import { parseArgs, promisify } from "node:util";
+import { clusterParts } from "./components/cluster";
+import { clusterStatus, statusStates, statusText } from "./components/status";
+import { ConfigError, stackConfig, type Config } from "./config";
+import { look, reach } from "./remote/look";
+
+/** `npm run status -- [--stack NAME] [--json]`: the same look as preview's, as a table; exit status 0 if all is well. */
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: { json: { type: "boolean" }, stack: { type: "string", short: "s" } },
+  });
+  const config = await configOf(values.stack);
+  const reached = await reach(config.pis, config.ssh);
+  const reachable = new Set([...reached].filter(([, { client }]) => client).map(([name]) => name));
+  const wanted = clusterParts(config, reachable).flatMap((part) => part.states);
+  const [seen, records] = await Promise.all([
+    look([...wanted, ...statusStates(config)], reached),
+    recordsOf(config),
+  ]);
+  const status = clusterStatus(config, reached, seen, records);
+  console.log(values.json ? JSON.stringify(status, undefined, 2) : statusText(status));
+  process.exitCode = status.well ? 0 : 1;
+}
+
+async function configOf(stack: string | undefined): Promise<Config> {
+  const command = [
+    "toolchain/pulumi.sh",
+    "config",
+    "--json",
+    "--show-secrets",
+    ...(stack ? ["--stack", stack] : []),
+  ];
+  const { stdout } = await promisify(execFile)("bash", command);
+  const values = JSON.parse(stdout) as Record<string, { value: string }>;
+  const texts = Object.entries(values).map(([key, { value }]) => [key, value] as const);
+  return stackConfig(Object.fromEntries(texts), process.cwd());
+}
+
+/** From the primary server itself where the config names one, and otherwise as any client gets them. */
+async function recordsOf({ dns, hostname }: Config): Promise<string[]> {
+  if (dns.provider !== "rfc2136") return dns.provider === "none" ? [] : resolve4(hostname).catch(() => []);
+  const answer = await promisify(execFile)("dig", [
+    "+tcp",
+    "+short",
+    "+norecurse",
+    "+time=3",
+    "+tries=1",
+    `@${dns.server}`,
+    `${hostname}.`,
+    "A",
+  ]).catch(() => ({ stdout: "" }));
+  return answer.stdout.split("\n").filter((line) => line !== "");
+}
+
+main().catch((error: unknown) => {
+  console.error(
+    error instanceof ConfigError
+      ? error.message
+      : `twopir: ${error instanceof Error ? error.message : String(error)}`,
+  );
+  process.exitCode = 2;
+});
