@@ -20,10 +20,11 @@ if (!canServe)
  * there, too. It holds example.com, and takes updates of it with the key.
  */
 export class NameServer {
-  readonly #folder = mkdtempSync(join(tmpdir(), "twopir-named-"));
+  #folder = "";
   #named: ChildProcess | undefined;
 
   async start(): Promise<void> {
+    this.#folder = mkdtempSync(join(tmpdir(), "twopir-named-"));
     const zone = join(this.#folder, "example.com");
     writeFileSync(
       zone,

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
@@ -187,11 +188,15 @@ describe.skipIf(process.getuid?.() !== 0)("look", () => {
     while (!existsSync(pid) || readFileSync(pid, "utf8") === "") await sleep(20);
     vi.advanceTimersByTime(21_000);
     const { findings, problems } = await looking;
+    vi.useRealTimers();
     expect(findings.size).toBe(0);
     expect(problems.map((problem) => problem.message)).toEqual([
       "the checks on this machine were not done after 20 s.",
     ]);
-    expect(() => process.kill(Number(readFileSync(pid, "utf8")), 0)).toThrow("ESRCH");
+    // Whoever inherits a dead process may take a while to collect it.
+    const left = (): string =>
+      spawnSync("ps", ["-o", "stat=", "-p", readFileSync(pid, "utf8")], { encoding: "utf8" }).stdout;
+    await expect.poll(left, { timeout: 3000 }).toMatch(/^(Z.*)?\s*$/);
   });
 
   it("says so when the checks on this machine break off", async () => {
