@@ -71,6 +71,7 @@ const pi = only(
     ),
     hostKey: hostKey.optional(),
     storage: z.boolean({ error: "true or false" }).default(true),
+    drained: z.boolean({ error: "true or false" }).default(false),
   },
   "a Pi: { name: pi1, address: 192.168.0.121, user: pi }",
 );
@@ -168,6 +169,8 @@ function crossRules(config: Unchecked, context: z.core.$RefinementCtx): void {
       ["pis"],
       `two or three Pis that store, each a full copy; ${stores} do (mark the others with storage: false)`,
     );
+  if (pis.length > 0 && pis.every((one) => one?.drained === true))
+    wrong(["pis"], "at least one Pi that is not drained, or nobody serves the site");
   if (config.dns?.provider !== "rfc2136") return;
   if (config.tsigSecret === undefined)
     wrong(["tsigSecret"], "needed for rfc2136; set it with: pulumi config set --secret twopir:tsigSecret");

@@ -25,18 +25,31 @@ export type Dns =
 export interface ARecordsArgs {
   /** The name that carries the records, e.g. "twopir.example.com". */
   readonly hostname: string;
+  /** Those that get a record. */
   readonly pis: readonly Pi[];
   readonly dns: Dns;
+  readonly volume: string;
+  /** The Pi that is asked whether everything is healed. */
+  readonly leader: Pi;
 }
 
+const healed = (volume: string): string => `${volume}-healed`;
 const recordName = (pi: Pi): string => `${pi.name}-a-record`;
 
 /**
- * The A records as desired states, one a Pi, each after its Pi serves; and one that says that there are no others.
- * None for a provider that has resources of its own.
+ * The A records as desired states, after a gate: every copy of the volume is healed. One record a Pi, each after its
+ * Pi serves; and one state that says that there are no others. A provider with resources of its own has the gate only.
  */
-export function aRecordStates({ hostname, pis, dns }: ARecordsArgs): State[] {
-  if (dns.provider !== "rfc2136") return [];
+export function aRecordStates({ hostname, pis, dns, volume, leader }: ARecordsArgs): State[] {
+  const gate: State = {
+    name: healed(volume),
+    on: leader.name,
+    anywhere: true,
+    scripts: ["gluster.sh", "healed.sh"],
+    parameters: { volume, serving: pis.map((pi) => pi.address) },
+    after: pis.map(names.nginx),
+  };
+  if (dns.provider !== "rfc2136") return [gate];
   const { server, zone, keyName, keySecret } = dns;
   const common = { on: OPERATOR, secrets: { key_secret: keySecret } };
   const parameters = { server, zone, name: hostname, key_name: keyName };
@@ -45,9 +58,11 @@ export function aRecordStates({ hostname, pis, dns }: ARecordsArgs): State[] {
     name: recordName(pi),
     scripts: ["dns.sh", "a-record.sh"],
     parameters: { ...parameters, address: pi.address, ttl: dns.ttl },
-    after: [names.nginx(pi)],
+    identity: [server, zone, hostname, pi.address],
+    after: [names.nginx(pi), gate.name],
   }));
   return [
+    gate,
     ...records,
     {
       ...common,
@@ -78,7 +93,10 @@ export class ARecords extends pulumi.ComponentResource {
             proxied: false, // the browser must see every address to go on to the next one
             comment: `twopir: ${pi.name}`,
           },
-          { parent: this, dependsOn: [hosts.resource(names.nginx(pi))] },
+          {
+            parent: this,
+            dependsOn: [names.nginx(pi), healed(args.volume)].map((name) => hosts.resource(name)),
+          },
         );
     }
     this.registerOutputs();

@@ -8,6 +8,8 @@ export interface PiStatus {
   readonly name: string;
   readonly address: string;
   readonly reachable: boolean;
+  /** Left alone by the user's word, so nothing is asked of it. */
+  readonly drained: boolean;
   readonly nginx?: string;
   readonly glusterd?: string;
   readonly mounted?: boolean;
@@ -73,6 +75,7 @@ export function clusterStatus(
       name: pi.name,
       address: pi.address,
       reachable: reached.get(pi.name)?.client !== undefined,
+      drained: pi.drained,
       ...given({
         nginx: facts.get("nginx"),
         glusterd: facts.get("glusterd"),
@@ -98,20 +101,21 @@ const given = <T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], un
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
 
 const isWell = (pi: PiStatus): boolean =>
-  pi.reachable &&
-  pi.nginx === "active" &&
-  pi.glusterd === "active" &&
-  pi.mounted === true &&
-  pi.pageServed === true &&
-  pi.brickServed !== false &&
-  (pi.healsWaiting ?? 0) === 0 &&
-  (pi.splitBrain ?? 0) === 0 &&
-  pi.aRecord;
+  pi.drained ||
+  (pi.reachable &&
+    pi.nginx === "active" &&
+    pi.glusterd === "active" &&
+    pi.mounted === true &&
+    pi.pageServed === true &&
+    pi.brickServed !== false &&
+    (pi.healsWaiting ?? 0) === 0 &&
+    (pi.splitBrain ?? 0) === 0 &&
+    pi.aRecord);
 
 const COLUMNS: readonly [string, (pi: PiStatus) => string | number | boolean | undefined][] = [
   ["PI", (pi) => pi.name],
   ["ADDRESS", (pi) => pi.address],
-  ["REACHABLE", (pi) => pi.reachable],
+  ["REACHABLE", (pi) => (pi.drained ? "drained" : pi.reachable)],
   ["NGINX", (pi) => pi.nginx],
   ["GLUSTERD", (pi) => pi.glusterd],
   ["BRICK", (pi) => pi.brickServed],

@@ -52,6 +52,7 @@ export class Hosts {
       delete: command("remove", place),
       stdin: state.secrets === undefined ? stdin(state) : pulumi.secret(stdin(state)),
       addPreviousOutputInEnv: false, // needs AcceptEnv in the Pi's sshd
+      ...(state.identity === undefined ? {} : { triggers: [...state.identity] }),
     };
     const options = {
       parent,
@@ -66,8 +67,10 @@ export class Hosts {
     if (drifted && pulumi.runtime.isDryRun()) this.#tell(state, resource);
   }
 
-  /** Inputs that differ only because of who can be reached from here and now; they are no change of the cluster. */
+  /** Inputs whose change is none of the cluster: who can be reached from here and now, and all of a drained Pi. */
   #unsure(state: State, reached: Reached | undefined): string[] {
+    if (reached?.drained || this.reached.get(state.concerns ?? "")?.drained)
+      return ["connection", "create", "delete", "stdin"];
     const first = [...this.reached.keys()][0];
     if (state.anywhere && state.on !== first) return ["connection", "create", "delete"];
     return reached?.problem?.refused ? ["connection"] : [];

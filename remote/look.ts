@@ -17,6 +17,8 @@ export interface PiAddress {
   readonly user: string;
   /** "ssh-ed25519 AAAA..."; default: the one in known_hosts. */
   readonly hostKey?: string;
+  /** True: it is neither contacted nor waited for. Default: false. */
+  readonly drained?: boolean;
 }
 
 /** How to log in to all of them. */
@@ -33,6 +35,7 @@ export interface Reached {
   readonly login: Login;
   readonly client?: Client;
   readonly problem?: HostProblem;
+  readonly drained?: boolean;
 }
 
 /** Connects to every Pi at once; a Pi that cannot be reached costs {@link DIAL_SECONDS} and stops nobody. */
@@ -54,6 +57,7 @@ async function reachOne(pi: PiAddress, ssh: Ssh, privateKey: string | undefined)
     privateKey: privateKey ?? "",
     ...(ssh.passphrase === undefined ? {} : { passphrase: ssh.passphrase }),
   };
+  if (pi.drained) return { login, drained: true };
   try {
     if (privateKey === undefined)
       throw new HostProblem(

@@ -35,6 +35,8 @@ export interface State {
   readonly disturbedBy?: readonly string[];
   /** The Pi without which nothing can be said or done about it. Default: the one that it runs on alone. */
   readonly concerns?: string;
+  /** What makes it this state: with other values it is another one, made before the old one is removed. Default: none. */
+  readonly identity?: readonly string[];
   /** True where any Pi could run it, and the first that can be reached does. Default: false. */
   readonly anywhere?: boolean;
 }
@@ -96,6 +98,8 @@ export function checkAll(states: readonly State[], nonce: string): string {
 /** What a look found in one state: no reasons means that the host is as the program wants it. */
 export interface Finding {
   readonly reasons: readonly string[];
+  /** True where the repair can undo the states that name this one in disturbedBy. */
+  readonly disturbs: boolean;
   /** What the check printed besides: the differences of files. */
   readonly details: string;
 }
@@ -125,12 +129,15 @@ function split3(line: string): [string, string, string] {
 }
 
 const CHANGE = "change: ";
+const MEND = "mend: ";
 
 function finding(lines: readonly string[], status: number): Finding {
-  const reasons = lines.filter((l) => l.startsWith(CHANGE)).map((l) => l.slice(CHANGE.length));
-  const details = lines.filter((l) => l !== "" && !l.startsWith(CHANGE));
+  const isReason = (line: string): boolean => line.startsWith(CHANGE) || line.startsWith(MEND);
+  const disturbs = status !== 0 || lines.some((line) => line.startsWith(CHANGE));
+  const reasons = lines.filter(isReason).map((line) => line.slice(line.indexOf(": ") + 2));
+  const details = lines.filter((line) => line !== "" && !isReason(line));
   if (status !== 0) reasons.push(`cannot be checked: ${details.pop() ?? `exit status ${status.toString()}`}`);
-  return { reasons, details: details.join("\n") };
+  return { reasons, disturbs, details: details.join("\n") };
 }
 
 /** A reason in one printable line of at most 200 characters: a newline would be a command of its own. */
@@ -163,8 +170,9 @@ export function propagate(
   for (const state of states) {
     const own = all.get(state.name);
     if (own === undefined || own.reasons.length > 0) continue;
-    const causes = (state.disturbedBy ?? []).filter((name) => (all.get(name)?.reasons.length ?? 0) > 0);
-    if (causes.length > 0) all.set(state.name, { ...own, reasons: [`after ${causes.join(", ")}`] });
+    const causes = (state.disturbedBy ?? []).filter((name) => all.get(name)?.disturbs);
+    if (causes.length > 0)
+      all.set(state.name, { ...own, disturbs: true, reasons: [`after ${causes.join(", ")}`] });
   }
   return all;
 }

@@ -13,9 +13,15 @@ want() {
   fi
 }
 
+# Whoever has the answer in a cache may use it until the TTL is over, so what serves there goes on until then; unless
+# that was the last record, and there is nowhere else to go.
 unwant() {
   need nsupdate bind9-dnsutils
   update "update delete $name. A $address"
+  if [ -n "$(ask)" ]; then
+    say "waiting until the TTL of $ttl s is over"
+    sleep "$ttl"
+  fi
 }
 
 replace() { update "update delete $name. A $address" "update add $name. $ttl A $address"; }

@@ -4,7 +4,7 @@
 patience=30 # seconds until a started brick is there; 1 to 2 s in the lab
 
 want() {
-  need gluster glusterfs-server
+  need_glusterd
   running || change "no process serves the brick $brick" start
 }
 

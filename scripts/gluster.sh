@@ -18,6 +18,15 @@ gluster_tell() {
   return "$status"
 }
 
+# need_glusterd: nothing can be said of peers and volumes while this Pi's glusterd is not there or does not run.
+need_glusterd() {
+  need gluster glusterfs-server
+  ! systemctl is-active -q glusterd.service || return 0
+  [ "$mode" != apply ] || fail "glusterd does not run"
+  [ "$mode" = remove ] || printf 'mend: not yet: glusterd does not run\n'
+  exit 0
+}
+
 # volume_info: what this Pi's glusterd knows of the volume; nothing where it knows none.
 volume_info() { timeout "$answer_wait" gluster volume info "$volume" 2>/dev/null || true; }
 

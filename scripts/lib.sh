@@ -48,6 +48,13 @@ change() {
   "${@:2}"
 }
 
+# mend REASON FUNCTION [ARGUMENT...]: a change after which the states that this one disturbs are as they were.
+mend() {
+  printf 'mend: %s\n' "$1"
+  [ "$mode" != check ] || return 0
+  "${@:2}"
+}
+
 # say TEXT: a line of progress, or of what was left alone.
 say() { printf '%s\n' "$*"; }
 

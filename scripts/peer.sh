@@ -5,7 +5,7 @@ patience=30 # seconds until a peer that answered the probe is connected; 1 s in 
 
 want() {
   local known
-  need gluster glusterfs-server
+  need_glusterd
   if grep -qwF "$address" <<<"$(ip -o address)"; then return; fi # this Pi itself
   known=$(known_peer)
   if [ -z "$known" ]; then
@@ -14,7 +14,7 @@ want() {
     if replaced "${known%% *}"; then
       change "$address has a new card: its glusterd is not the one that was a peer" replace
     else
-      change "$address is no connected peer: ${known#* }" probe
+      mend "$address is no connected peer: ${known#* }" probe
     fi
   fi
 }

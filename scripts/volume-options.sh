@@ -2,7 +2,7 @@
 # The volume has these options. Parameters: volume, options (array of key=value)
 
 want() {
-  need gluster glusterfs-server
+  need_glusterd
   local option have all
   all=$(timeout "$answer_wait" gluster volume get "$volume" all 2>/dev/null) || true
   for option in "${options[@]}"; do

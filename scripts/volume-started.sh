@@ -2,7 +2,7 @@
 # The volume is started. Parameters: volume
 
 want() {
-  need gluster glusterfs-server
+  need_glusterd
   local status
   status=$(volume_status)
   [ "$status" = Started ] || change "volume $volume is ${status:-missing}" start

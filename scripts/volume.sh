@@ -3,7 +3,7 @@
 # address:path)
 
 want() {
-  need gluster glusterfs-server
+  need_glusterd
   local have missing
   have=$(volume_bricks)
   if [ -z "$have" ]; then

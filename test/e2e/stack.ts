@@ -9,6 +9,9 @@ import {
 } from "@pulumi/pulumi/automation";
 import { address, NAME, root, run, SUBNET } from "./lab";
 
+/** Seconds; short, since a Pi that leaves serves until they are over. */
+export const TTL = 5;
+
 /** What one command of Pulumi did, as a reader of its output sees it. */
 export interface Outcome {
   readonly failed: boolean;
@@ -116,7 +119,7 @@ function writeConfig(settings: Readonly<Record<string, unknown>>): void {
       server: `${SUBNET}.53`,
       zone: "example.com",
       keyName: "twopir",
-      ttl: 60,
+      ttl: TTL,
     },
     "twopir:ssh": { keyFile: join(lab, "id_ed25519"), knownHosts: join(lab, "known_hosts") },
     ...settings,

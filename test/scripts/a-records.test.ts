@@ -10,10 +10,19 @@ const dns = { server: "127.0.0.1", zone: "example.com", keyName: KEY_NAME, keySe
 
 /** The states of the A records as the program makes them, so that the test notices when their parameters change. */
 function states(more: Partial<typeof dns> = {}): [pi1: State, pi2: State, only: State] {
-  const pis = [1, 2].map((n) => ({ name: `pi${n}`, address: `192.168.0.${120 + n}`, storage: true }));
-  const [pi1, pi2, only] = aRecordStates({
+  const pis = [1, 2].map((n) => ({
+    name: `pi${n}`,
+    address: `192.168.0.${120 + n}`,
+    storage: true,
+    drained: false,
+  }));
+  const [first] = pis;
+  if (first === undefined) throw new Error("two Pis are expected");
+  const [, pi1, pi2, only] = aRecordStates({
     hostname: NAME,
     pis,
+    volume: "gv0",
+    leader: first,
     dns: { provider: "rfc2136", ...dns, ...more },
   });
   if (pi1 === undefined || pi2 === undefined || only === undefined)
@@ -54,14 +63,21 @@ describe.skipIf(!canServe)("the A records, at a real name server", () => {
     expect(await server.run("check", slower)).toEqual(fine);
   });
 
-  it("go, each its own only", async () => {
+  it("go, each its own only, and the Pi serves on until nobody can have its address in a cache", async () => {
+    const [brief] = states({ ttl: 2 });
     await server.run("apply", pi1);
     await server.run("apply", pi2);
-    expect(await server.run("remove", pi1)).toEqual(fine);
+    const begin = Date.now();
+    expect(await server.run("remove", brief)).toEqual({
+      ...fine,
+      output: "waiting until the TTL of 2 s is over\n",
+    });
+    expect(Date.now() - begin).toBeGreaterThan(2000);
     expect(server.records(NAME)).toEqual(["192.168.0.122 60"]);
+    expect(await server.run("remove", pi2)).toEqual(fine); // the last one: nobody to wait for
     expect(await server.run("remove", pi1)).toEqual(fine); // gone already
     expect(await server.run("remove", only)).toEqual(fine);
-    expect(server.records(NAME)).toEqual(["192.168.0.122 60"]);
+    expect(server.records(NAME)).toEqual([]);
   });
 
   it("have no others beside them, and leave other names and types alone", async () => {

@@ -104,6 +104,13 @@ describe("every rule names the key, the value and what would be right", () => {
     [pisWith({ hostKey: "SHA256:abc" }), "pis[1].hostKey", '"SHA256:abc"', key],
     [pisWith({ hostKey: "ssh-dss AAAA" }), "pis[1].hostKey", '"ssh-dss AAAA"', key],
     [pisWith({ storage: "no" }), "pis[1].storage", '"no"', "true or false"],
+    [pisWith({ drained: 1 }), "pis[1].drained", "1", "true or false"],
+    [
+      { pis: [pi1, pi2].map((one) => ({ ...one, drained: true })) },
+      "pis",
+      "a list of 2",
+      "at least one Pi that is not drained, or nobody serves the site",
+    ],
     [
       pisWith({ storage: false }),
       "pis",
@@ -263,8 +270,8 @@ describe("a right config", () => {
       hostname: "twopir.example.com",
       serverNames: ["twopir"],
       pis: [
-        { ...pi1, user: "pi", storage: true },
-        { ...pi2, user: "pi", storage: true },
+        { ...pi1, user: "pi", storage: true, drained: false },
+        { ...pi2, user: "pi", storage: true, drained: false },
       ],
       volume: { name: "gv0", mount: "/mnt/gluster1", brick: "/data/brick1/gv0" },
       dns: { provider: "none" },

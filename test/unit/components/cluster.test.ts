@@ -84,7 +84,7 @@ describe.each([2, 3, 5])("the plain states of %i Pis", (count) => {
   it("publish an address after its Pi serves", () => {
     for (const pi of args.pis) {
       const record = byName(all).get(`${pi.name}-a-record`);
-      expect(record?.after).toEqual([`${pi.name}-nginx`]);
+      expect(record?.after).toEqual([`${pi.name}-nginx`, "gv0-healed"]);
       expect(record?.parameters.address).toBe(pi.address);
     }
   });
@@ -237,6 +237,26 @@ describe("a Pi that cannot be reached", () => {
   });
 });
 
+describe("a drained Pi", () => {
+  const args = { ...cluster(3), pis: cluster(3).pis.map((pi) => ({ ...pi, drained: pi.name === "pi2" })) };
+
+  it("has no A record, and the gate before the records is asked again", () => {
+    const named = byName(states(args, "pi2"));
+    expect(named.has("pi2-a-record")).toBe(false);
+    expect(named.get("no-other-a-records")?.parameters.addresses).toEqual(["192.168.0.121", "192.168.0.123"]);
+    expect(named.get("gv0-healed")?.parameters.serving).toEqual(["192.168.0.121", "192.168.0.123"]);
+  });
+
+  it("is left alone: no change of its states, and of the others' that concern it, reaches it", async () => {
+    const { resources } = await declare(args, { away: ["pi2"] });
+    const all = ["update", "connection", "create", "delete", "stdin"];
+    for (const name of ["pi2-glusterd", "pi2-brick", "pi2-nginx", "gv0-peer-pi2"])
+      expect(resources.get(name)?.ignoreChanges, name).toEqual(all);
+    for (const name of ["pi1-nginx", "gv0-volume", "gv0-peer-pi3"])
+      expect(resources.get(name)?.ignoreChanges, name).toEqual(["update"]);
+  });
+});
+
 describe("what the engine is asked for", () => {
   const args = cluster(2);
   let inSync: Awaited<ReturnType<typeof declare>>;
@@ -297,7 +317,7 @@ describe("what the engine is asked for", () => {
 
   it("encrypts the TSIG secret, which is on stdin only", async () => {
     const { resources } = await declare(args, {
-      drifted: { "pi1-a-record": { reasons: ["gone"], details: "" } },
+      drifted: { "pi1-a-record": { reasons: ["gone"], disturbs: true, details: "" } },
     });
     for (const name of ["pi1-a-record", "pi2-a-record", "no-other-a-records"]) {
       const { inputs = {}, secrets = [] } = resources.get(name) ?? {};
@@ -314,8 +334,8 @@ describe("what the engine is asked for", () => {
   });
 
   const drifted = {
-    "pi1-sites-enabled-link": { reasons: ["a is\nmissing", "b differs"], details: "-a\n+b" },
-    "pi2-nginx": { reasons: ["not yet: nginx is not installed"], details: "" },
+    "pi1-sites-enabled-link": { reasons: ["a is\nmissing", "b differs"], disturbs: true, details: "-a\n+b" },
+    "pi2-nginx": { reasons: ["not yet: nginx is not installed"], disturbs: true, details: "" },
   };
 
   it("updates a drifted state, for a reason of one line", async () => {
@@ -350,6 +370,9 @@ describe("the A records", () => {
       "pi2-a-record command:local:Command",
       "no-other-a-records command:local:Command",
     ]);
+    // With another name or address it is another record, and the old one goes.
+    const where = ["192.168.0.53", "example.com", "twopir.example.com", "192.168.0.121"];
+    expect(resources.get("pi1-a-record")?.inputs.triggers).toEqual(where);
     const only = byName(states(cluster(2))).get("no-other-a-records");
     expect(only?.parameters.addresses).toEqual(["192.168.0.121", "192.168.0.122"]);
     expect(only?.after).toEqual(["pi1-a-record", "pi2-a-record"]);
@@ -371,7 +394,7 @@ describe("the A records", () => {
       proxied: false,
       comment: "twopir: pi2",
     });
-    expect(record?.after).toEqual(["pi2-nginx"]);
+    expect(record?.after).toEqual(["pi2-nginx", "gv0-healed"]);
     expect(record?.parent).toBe("twopir.example.com");
   });
 

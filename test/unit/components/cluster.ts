@@ -26,6 +26,7 @@ const pis = (count: number): (Pi & PiAddress)[] =>
     address: `192.168.0.${121 + i}`,
     user: i === 1 ? "root" : "pi",
     storage: i < 3,
+    drained: false,
   }));
 
 /** A cluster, and how to log in to it. */
@@ -95,6 +96,8 @@ export interface Seen {
   readonly drifted?: Readonly<Record<string, Finding>>;
   readonly problems?: Readonly<Record<string, HostProblem>>;
   readonly preview?: boolean;
+  /** Pis that are drained. Default: none. */
+  readonly away?: readonly string[];
 }
 
 /**
@@ -104,7 +107,7 @@ export interface Seen {
  */
 export async function declare(
   args: Args,
-  { drifted = {}, problems = {}, preview = false }: Seen = {},
+  { drifted = {}, problems = {}, preview = false, away = [] }: Seen = {},
 ): Promise<{ resources: Map<string, Registered>; log: string[] }> {
   await pulumi.runtime.setMocks(
     { newResource: ({ name, inputs }) => ({ id: name, state: inputs as object }), call: () => ({}) },
@@ -130,16 +133,17 @@ export async function declare(
             passphrase: "open sesame",
           },
           ...(problems[pi.name] === undefined ? {} : { problem: problems[pi.name] }),
+          ...(away.includes(pi.name) ? { drained: true } : {}),
         },
       ]),
     );
     const parts = clusterParts(
       args,
-      new Set([...reached].flatMap(([name, { problem }]) => (problem ? [] : [name]))),
+      new Set([...reached].flatMap(([name, { problem, drained }]) => (problem || drained ? [] : [name]))),
     );
     const findings = new Map<string, Finding>(
       parts.flatMap((part) =>
-        part.states.map(({ name }) => [name, drifted[name] ?? { reasons: [], details: "" }]),
+        part.states.map(({ name }) => [name, drifted[name] ?? { reasons: [], disturbs: false, details: "" }]),
       ),
     );
     const seen: Look = { findings, problems: Object.values(problems) };

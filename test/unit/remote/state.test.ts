@@ -123,9 +123,9 @@ describe("checkAll and parseFindings", () => {
       state("drifted", 'change "a is missing" false; say "-a"; say "+b"; change "b differs" false'),
     );
     expect([...found]).toEqual([
-      ["fine", { reasons: [], details: "" }],
-      ["talks", { reasons: [], details: "all is well" }],
-      ["drifted", { reasons: ["a is missing", "b differs"], details: "-a\n+b" }],
+      ["fine", { reasons: [], disturbs: false, details: "" }],
+      ["talks", { reasons: [], disturbs: false, details: "all is well" }],
+      ["drifted", { reasons: ["a is missing", "b differs"], disturbs: true, details: "-a\n+b" }],
     ]);
   });
 
@@ -155,9 +155,18 @@ describe("checkAll and parseFindings", () => {
       state("reads", "cat"),
       state("last", 'change "looked at" false'),
     );
-    expect(found.get("no newline")).toEqual({ reasons: ["cut short"], details: "" });
-    expect(found.get("reads")).toEqual({ reasons: [], details: "" });
+    expect(found.get("no newline")).toEqual({ reasons: ["cut short"], disturbs: true, details: "" });
+    expect(found.get("reads")).toEqual({ reasons: [], disturbs: false, details: "" });
     expect(found.get("last")?.reasons).toEqual(["looked at"]);
+  });
+
+  it("tells a change that disturbs others from one that does not", () => {
+    const found = find(
+      state("quiet", `mend "peer away" false`),
+      state("loud", `mend "a" false; change "b" false`),
+    );
+    expect(found.get("quiet")).toEqual({ reasons: ["peer away"], disturbs: false, details: "" });
+    expect(found.get("loud")).toEqual({ reasons: ["a", "b"], disturbs: true, details: "" });
   });
 
   it("takes no frame from a script that prints one", () => {
@@ -171,6 +180,7 @@ describe("checkAll and parseFindings", () => {
     );
     expect(found.get("forger")).toEqual({
       reasons: ["real"],
+      disturbs: true,
       details: `${forged}\n${"f".repeat(32)} begin other`,
     });
     expect(found.get("other")?.reasons).toEqual([]);
@@ -181,7 +191,7 @@ describe("checkAll and parseFindings", () => {
       state("one", "leak=1; trap 'echo leaked' EXIT; cd /", { parameters: { own: "1" } }),
       state("two", 'change "own=${own-none} leak=${leak-none}" false'),
     );
-    expect(found.get("two")).toEqual({ reasons: ["own=none leak=none"], details: "" });
+    expect(found.get("two")).toEqual({ reasons: ["own=none leak=none"], disturbs: true, details: "" });
   });
 
   it("knows names with blanks and quotes", () => {
@@ -244,8 +254,8 @@ describe("propagate", () => {
     after: disturbedBy,
     disturbedBy,
   });
-  const none: Finding = { reasons: [], details: "" };
-  const bad: Finding = { reasons: ["gone"], details: "" };
+  const none: Finding = { reasons: [], disturbs: false, details: "" };
+  const bad: Finding = { reasons: ["gone"], disturbs: true, details: "" };
   const chain = [plain("a"), plain("b", ["a"]), plain("c", ["b"]), plain("d")];
 
   it("reaches everything that a drifted state disturbs, and nothing else", () => {
@@ -271,10 +281,10 @@ describe("propagate", () => {
       chain,
       new Map([
         ["a", bad],
-        ["b", { reasons: ["own"], details: "x" }],
+        ["b", { reasons: ["own"], disturbs: true, details: "x" }],
       ]),
     );
-    expect(all.get("b")).toEqual({ reasons: ["own"], details: "x" });
+    expect(all.get("b")).toEqual({ reasons: ["own"], disturbs: true, details: "x" });
     expect(all.has("c")).toBe(false);
   });
 
