@@ -1,0 +1,99 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { address, addresses, get, healed, inside, lab, servesAgain, whileFetching } from "./lab";
+import { Cluster, pi, type Outcome } from "./stack";
+
+let cluster: Cluster;
+
+beforeAll(async () => {
+  await lab("down");
+  await lab("up", "3");
+  cluster = await Cluster.create();
+  succeeded(await cluster.up());
+});
+
+afterAll(async () => {
+  await lab("down");
+});
+
+const succeeded = (outcome: Outcome): void => {
+  expect(outcome.said).not.toMatch(/error/);
+  expect(outcome.failed).toBe(false);
+};
+
+/** An up that nobody who asks by name notices. */
+async function upUnnoticed(): Promise<Outcome> {
+  let outcome: Outcome | undefined;
+  const seen = await whileFetching(async () => {
+    outcome = await cluster.up();
+  });
+  expect(seen.failed).toBe(0);
+  if (outcome === undefined) throw new Error("nothing happened");
+  succeeded(outcome);
+  return outcome;
+}
+
+const bricks = (): Promise<string> =>
+  inside("pi1", "gluster volume info gv0 | sed -n 's/^Number of Bricks: //p'");
+
+describe("a drained Pi", () => {
+  it("has no A record, can be switched off, and nothing waits for it", async () => {
+    await cluster.configure({ "twopir:pis": [pi("pi1"), pi("pi2", { drained: true })] });
+    const outcome = await upUnnoticed();
+    expect(outcome.changed).toEqual({
+      "gv0-healed": "update",
+      "no-other-a-records": "update",
+      "pi2-a-record": "delete",
+    });
+    expect(await addresses()).toEqual([address("pi1")]);
+    expect((await get(address("pi2"))).status).toBe(200); // for whoever has its address still
+
+    await lab("off", "pi2");
+    const preview = await cluster.preview();
+    expect(preview.said).toBe("");
+    expect(preview.changed).toEqual({});
+    await inside("pi1", "rm /etc/nginx/sites-enabled/cluster && echo written >/mnt/gluster1/www/written");
+    const repaired = await cluster.up();
+    succeeded(repaired);
+    expect(Object.keys(repaired.changed).sort()).toEqual(["pi1-nginx", "pi1-sites-enabled-link"]);
+  });
+
+  it("comes back healed, its record last", async () => {
+    await lab("on", "pi2");
+    await cluster.configure({});
+    const outcome = await upUnnoticed();
+    expect(Object.keys(outcome.changed).at(-2)).toBe("pi2-a-record");
+    expect((await addresses()).sort()).toEqual([address("pi1"), address("pi2")]);
+    expect(await inside("pi2", "cat /data/brick1/gv0/www/written")).toBe("written");
+    expect((await cluster.preview()).changed).toEqual({});
+  });
+});
+
+describe("a third Pi", () => {
+  it("joins with a full copy, the site served throughout", async () => {
+    await cluster.configure({ "twopir:pis": [pi("pi1"), pi("pi2"), pi("pi3")] });
+    await upUnnoticed();
+    expect(await bricks()).toBe("1 x 3 = 3");
+    await servesAgain("pi3");
+    await healed("pi1");
+    expect(await inside("pi3", "cat /data/brick1/gv0/www/written")).toBe("written");
+    expect((await addresses()).length).toBe(3);
+    expect((await cluster.preview()).changed).toEqual({});
+  });
+
+  it("that is taken out of the list gives back its record, then the rest, but no data", async () => {
+    await cluster.configure({});
+    const outcome = await upUnnoticed();
+    expect(outcome.changed["pi3-a-record"]).toBe("delete");
+    expect((await addresses()).sort()).toEqual([address("pi1"), address("pi2")]);
+    expect(await bricks()).toBe("1 x 2 = 2");
+    expect(await inside("pi1", "gluster pool list | grep -c Connected")).toBe("2");
+    expect(
+      await inside(
+        "pi3",
+        "dpkg-query -W -f='${db:Status-Status} ${Package}\\n' | grep -cE '^installed (nginx|glusterfs)' || true",
+      ),
+    ).toBe("0");
+    expect(await inside("pi3", "cat /data/brick1/gv0/www/written")).toBe("written");
+    expect((await cluster.preview()).changed).toEqual({});
+  });
+});
