@@ -31,23 +31,27 @@ export interface ARecordsArgs {
   readonly volume: string;
   /** The Pi that is asked whether everything is healed. */
   readonly leader: Pi;
+  /** Those whose nginx comes first: the ones that can be reached now, so that a dead Pi holds up no record. */
+  readonly living: readonly Pi[];
 }
 
 const healed = (volume: string): string => `${volume}-healed`;
+/** Not the host's name: another name in the config must not make another component, with other children. */
+const NAME = "a-records";
 const recordName = (pi: Pi): string => `${pi.name}-a-record`;
 
 /**
  * The A records as desired states, after a gate: every copy of the volume is healed. One record a Pi, each after its
  * Pi serves; and one state that says that there are no others. A provider with resources of its own has the gate only.
  */
-export function aRecordStates({ hostname, pis, dns, volume, leader }: ARecordsArgs): State[] {
+export function aRecordStates({ hostname, pis, dns, volume, leader, living }: ARecordsArgs): State[] {
   const gate: State = {
     name: healed(volume),
     on: leader.name,
     anywhere: true,
     scripts: ["gluster.sh", "healed.sh"],
     parameters: { volume, serving: pis.map((pi) => pi.address) },
-    after: pis.map(names.nginx),
+    after: living.map(names.nginx),
   };
   if (dns.provider !== "rfc2136") return [gate];
   const { server, zone, keyName, keySecret } = dns;
@@ -77,7 +81,7 @@ export function aRecordStates({ hostname, pis, dns, volume, leader }: ARecordsAr
 /** One name with an A record for each Pi; see {@link aRecordStates}. */
 export class ARecords extends pulumi.ComponentResource {
   constructor(args: ARecordsArgs, hosts: Hosts, options: pulumi.ComponentResourceOptions) {
-    super("twopir:ARecords", args.hostname, {}, options);
+    super("twopir:ARecords", NAME, {}, options);
     for (const state of aRecordStates(args)) hosts.declare(state, this);
     if (args.dns.provider === "cloudflare") {
       const { zoneId, ttl } = args.dns;
@@ -105,7 +109,7 @@ export class ARecords extends pulumi.ComponentResource {
 
 /** @returns the component of the A records. */
 export const aRecordsPart = (args: ARecordsArgs): Part => ({
-  name: args.hostname,
+  name: NAME,
   states: aRecordStates(args),
   make: (hosts, options) => new ARecords(args, hosts, options),
 });

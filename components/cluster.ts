@@ -46,7 +46,14 @@ export function clusterParts(args: ClusterArgs, reachable: ReadonlySet<string>):
     ...pis.map((pi) => mountPart({ pi, pis, volume: volume.name, mountPoint, ...turn(pi) })),
     sitePart({ mountPoint, serverNames: [...new Set([...args.serverNames, hostname])], leader }),
     ...pis.map((pi) => webServerPart({ pi, mountPoint, hostname, ...turn(pi) })),
-    aRecordsPart({ hostname, pis: pis.filter((pi) => !pi.drained), dns, volume: volume.name, leader }),
+    aRecordsPart({
+      hostname,
+      pis: pis.filter((pi) => !pi.drained),
+      dns,
+      volume: volume.name,
+      leader,
+      living,
+    }),
   ];
 }
 

@@ -26,7 +26,7 @@ export function fstabLine({ pi, pis, volume, mountPoint }: MountArgs): string {
     "_netdev",
     "nofail", // a Pi without its volume still boots, so that one can log in
     `backup-volfile-servers=${others.join(":")}`,
-    "x-systemd.requires=glusterd.service",
+    "x-systemd.after=glusterd.service", // not "requires": whenever glusterd stops, systemd would unmount the volume
     // nginx wants the mount and comes after it: each of nginx's attempts to start is one to mount, too.
     "x-systemd.wanted-by=nginx.service",
     "x-systemd.before=nginx.service",

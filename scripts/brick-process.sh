@@ -4,7 +4,7 @@
 patience=30 # seconds until a started brick is there; 1 to 2 s in the lab
 
 want() {
-  need_glusterd
+  need gluster glusterfs-server
   running || change "no process serves the brick $brick" start
 }
 

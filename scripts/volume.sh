@@ -31,11 +31,11 @@ add_bricks() { # COPIES-NOW BRICK...
   local answer
   answer=$(gluster_tell volume add-brick "$volume" replica "$(($1 + $# - 1))" "${@:2}" force) ||
     fail "cannot add ${*:2} to volume $volume: $answer"
-  until_true 30 heal_all || fail "the heal of volume $volume does not start: $(gluster_tell volume heal "$volume" full)"
+  until_true 60 heal_all || fail "the heal of volume $volume does not start: $answer"
 }
 
-# Refused until the new brick and its self-heal daemon are connected, a second or two.
-heal_all() { [ "$(volume_status)" != Started ] || gluster_tell volume heal "$volume" full >/dev/null; }
+# Refused until the new brick and its self-heal daemon are connected, a second or two. Sets its caller's answer.
+heal_all() { [ "$(volume_status)" != Started ] || answer=$(gluster_tell volume heal "$volume" full); }
 
 unwant() {
   local answer

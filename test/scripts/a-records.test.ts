@@ -23,6 +23,7 @@ function states(more: Partial<typeof dns> = {}): [pi1: State, pi2: State, only: 
     pis,
     volume: "gv0",
     leader: first,
+    living: pis,
     dns: { provider: "rfc2136", ...dns, ...more },
   });
   if (pi1 === undefined || pi2 === undefined || only === undefined)
