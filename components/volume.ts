@@ -42,6 +42,7 @@ export function volumeStates({ volume, brick, pis, leader }: VolumeArgs): State[
       scripts: ["gluster.sh", "peer.sh"],
       parameters: { address: pi.address, volume, brick },
       after: pis.map(names.glusterd),
+      disturbedBy: [names.glusterPackage(pi)], // a Pi without it has a new card, and its copy is gone
     })),
     ...stores.map((pi) => ({
       name: names.brick(pi),

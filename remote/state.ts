@@ -169,10 +169,10 @@ export function propagate(
   const all = new Map(found);
   for (const state of states) {
     const own = all.get(state.name);
-    if (own === undefined || own.reasons.length > 0) continue;
+    if (own === undefined || own.disturbs) continue;
     const causes = (state.disturbedBy ?? []).filter((name) => all.get(name)?.disturbs);
-    if (causes.length > 0)
-      all.set(state.name, { ...own, disturbs: true, reasons: [`after ${causes.join(", ")}`] });
+    const reasons = own.reasons.length > 0 ? own.reasons : [`after ${causes.join(", ")}`];
+    if (causes.length > 0) all.set(state.name, { ...own, disturbs: true, reasons });
   }
   return all;
 }

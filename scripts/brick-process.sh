@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2154
 # The process that serves this Pi's brick runs. Parameters: volume, brick
 
-patience=30 # seconds until a started brick is there; 1 to 2 s in the lab
+patience=15 # seconds until a started brick is there; 1 to 2 s in the lab
 
 want() {
   need gluster glusterfs-server
@@ -10,11 +10,15 @@ want() {
 
 running() { pgrep -x glusterfsd -a | grep -F -- "--brick-name $brick " >/dev/null; }
 
-# "force" starts what is dead of a started volume and touches nothing that lives.
+# "force" starts what is dead of a started volume and touches nothing that lives. glusterd says success also where the
+# process ends at once, as it may while the Pi has just joined, so it is told again.
 start() {
   local answer
-  answer=$(gluster_tell volume start "$volume" force) || fail "cannot start the brick $brick: $answer"
-  until_true "$patience" running || fail "no process serves the brick $brick after $patience s: see /var/log/glusterfs/bricks"
+  for _ in 1 2 3; do
+    answer=$(gluster_tell volume start "$volume" force) || fail "cannot start the brick $brick: $answer"
+    if until_true "$patience" running; then return; fi
+  done
+  fail "no process serves the brick $brick: $(grep -h ' E ' /var/log/glusterfs/bricks/*.log /var/log/glusterfs/glusterd.log 2>/dev/null | tail -n 3)"
 }
 
 unwant() { :; } # the bricks end with the volume

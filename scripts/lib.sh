@@ -87,11 +87,14 @@ lock() {
   [ -n "$pi" ] || return 0
   exec 9>>"$lock_file"
   if ! flock -n 9; then
-    say "waiting for $(cat "$lock_file")"
-    flock -w "$lock_wait" 9 || fail "still locked after $lock_wait s by $(cat "$lock_file"): wait for it, or end that process on $pi"
+    say "waiting for $(holder)"
+    flock -w "$lock_wait" 9 || fail "still locked after $lock_wait s by $(holder): wait for it, or end that process on $pi"
   fi
   printf '%s, process %s of %s, since %s\n' "$state" $$ "${SUDO_USER:-root}" "$(date -u +%FT%TZ)" >"$lock_file"
 }
+
+# holder: who has the lock; between taking it and saying so there is a moment.
+holder() { grep . "$lock_file" || echo "another script of twopir"; }
 
 # until_true SECONDS COMMAND [ARGUMENT...]: asks every half second; false when the time is over.
 until_true() {
@@ -136,7 +139,7 @@ want_file() {
     reason="$1 differs"
     diff -u --label "$1 on $pi" --label "$1 wanted" "$1" <(printf '%s' "$2") || true
   elif [ "$(stat -c %a "$1")" != 644 ]; then
-    change "$1 has mode $(stat -c %a "$1") instead of 644" chmod 644 "$1"
+    mend "$1 has mode $(stat -c %a "$1") instead of 644" chmod 644 "$1"
     return
   else
     return 0

@@ -10,16 +10,18 @@ want() {
   known=$(known_peer)
   if [ -z "$known" ]; then
     change "$address is not a peer" probe
+  elif suspect "$known" && replaced "${known%% *}"; then
+    change "$address has a new card: its glusterd is not the one that was a peer" replace
   elif [[ $known != *" $joined" ]]; then
-    if replaced "${known%% *}"; then
-      change "$address has a new card: its glusterd is not the one that was a peer" replace
-    else
-      mend "$address is no connected peer: ${known#* }" probe
-    fi
+    mend "$address is no connected peer: ${known#* }" probe
   fi
 }
 
 joined="Peer in Cluster (Connected)"
+
+# suspect PEER: in a look only one that is not joined. A new glusterd counts as joined for a moment, and when applying
+# that moment may be now.
+suspect() { [ "$mode" = apply ] || [[ $1 != *" $joined" ]]; }
 
 # known_peer: UUID and state of the peer; nothing where it is none.
 known_peer() {

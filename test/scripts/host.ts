@@ -150,8 +150,8 @@ export async function finished(child: ChildProcess): Promise<Run> {
   const status = await new Promise<number | null>((resolve) => child.once("close", resolve));
   const changes = output
     .split("\n")
-    .filter((line) => line.startsWith("change: "))
-    .map((line) => line.slice("change: ".length));
+    .filter((line) => /^(change|mend): /.test(line))
+    .map((line) => line.slice(line.indexOf(": ") + 2));
   return { status, changes, output };
 }
 
