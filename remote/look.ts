@@ -38,13 +38,23 @@ export interface Reached {
   readonly drained?: boolean;
 }
 
-/** Connects to every Pi at once; a Pi that cannot be reached costs {@link DIAL_SECONDS} and stops nobody. */
+/**
+ * Connects to every Pi at once; a Pi that cannot be reached costs {@link DIAL_SECONDS} and stops nobody. A key that
+ * not one of them takes is refused: each resource would fail to log in again, until their sshd shut us out.
+ */
 export async function reach(pis: readonly PiAddress[], ssh: Ssh): Promise<Map<string, Reached>> {
   const privateKey = await readFile(ssh.keyFile, "utf8").catch(() => undefined);
   const reached = await Promise.all(
     pis.map(async (pi) => [pi.name, await reachOne(pi, ssh, privateKey)] as const),
   );
-  return new Map(reached);
+  const asked = reached.filter(([, { drained }]) => !drained);
+  const wrong = asked.every(([, { problem }]) => problem?.login);
+  return new Map(
+    reached.map(([name, { problem, ...rest }]) => [
+      name,
+      { ...rest, ...(problem && { problem: wrong ? new HostProblem(problem.message, true) : problem }) },
+    ]),
+  );
 }
 
 async function reachOne(pi: PiAddress, ssh: Ssh, privateKey: string | undefined): Promise<Reached> {

@@ -25,10 +25,12 @@ export class HostProblem extends Error {
   /**
    * @param refused True where going on would be unsafe or senseless whatever there is to do: an unknown or changed
    *   host key, a key file that is not there.
+   * @param login True where the Pi does not take the key.
    */
   constructor(
     message: string,
     readonly refused = false,
+    readonly login = false,
   ) {
     super(message);
   }
@@ -104,7 +106,11 @@ function explain(
         `somebody may be in between.`,
       true,
     );
-  return new HostProblem(`${who} ${unreachable(login, error)}`);
+  return new HostProblem(
+    `${who} ${unreachable(login, error)}`,
+    false,
+    error.level === "client-authentication",
+  );
 }
 
 function unreachable(login: Login, error: Error & { level?: string; code?: string }): string {
@@ -116,6 +122,9 @@ function unreachable(login: Login, error: Error & { level?: string; code?: strin
     return `does not answer on port 22 within ${DIAL_SECONDS.toString()} s. Is it switched on, on the network, and at this address?`;
   if (error.code === "ECONNREFUSED")
     return `is on, but nothing listens on port 22. Enable ssh on it (sudo systemctl enable --now ssh).`;
+  // From OpenSSH 9.8 on, PerSourcePenalties: three failed logins close the door for 15 s, more for up to 10 min.
+  if (error.code === "ECONNRESET" || error.message.includes("before handshake"))
+    return `closes the connection at once, as sshd does for a while after several failed logins. Wait a minute and try again; its log says why (journalctl -u ssh).`;
   return `cannot be reached by ssh: ${error.message}.`;
 }
 

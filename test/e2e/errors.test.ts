@@ -77,18 +77,23 @@ describe("a host key", () => {
   });
 });
 
-describe("one Pi alone has a fault, the other is finished as far as it can be", () => {
-  it("a wrong key", async () => {
+describe("a key", () => {
+  it("that no Pi takes: nothing is changed, and the remedy is said", async () => {
     const keyFile = join(folder, "stranger");
     await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", keyFile]);
     await cluster.configure({ "twopir:ssh": { keyFile, knownHosts: labFile("known_hosts") } });
     const outcome = await cluster.up();
     expect(outcome.failed).toBe(true);
-    expect(outcome.said).toContain(`pi2 (${address("pi2")}) refuses the key for user pi`);
-    expect(outcome.said).toContain(`ssh-copy-id pi@${address("pi2")}`);
+    for (const name of ["pi1", "pi2"]) {
+      expect(outcome.said).toContain(`${name} (${address(name)}) refuses the key for user pi`);
+      expect(outcome.said).toContain(`ssh-copy-id pi@${address(name)}`);
+    }
+    expect(outcome.changed).toEqual({});
     await cluster.configure({});
   });
+});
 
+describe("one Pi alone has a fault, the other is finished as far as it can be", () => {
   it("no sudo on pi2", async () => {
     const sudoers = "/etc/sudoers.d";
     await inside("pi2", `mv ${sudoers} /root/sudoers.d && deluser -q pi sudo`);

@@ -97,6 +97,15 @@ describe("reach", () => {
     expect(problem?.message).not.toContain("not a key");
   });
 
+  it("refuses a key that no Pi takes, and bears one that some Pi takes", async () => {
+    const wrong = { ...ssh(), keyFile: newKey(text("wrong")) };
+    const problems = async (pis: PiAddress[]): Promise<(boolean | undefined)[]> =>
+      [...(await reach(pis, wrong)).values()].map(({ problem }) => problem?.refused);
+    const off = pi("pi2", { address: "127.0.0.9", hostKey });
+    expect(await problems([pi("pi1"), pi("pi2", { drained: true })])).toEqual([true, undefined]);
+    expect(await problems([pi("pi1"), off])).toEqual([false, false]);
+  });
+
   it("reaches the others where one is off", async () => {
     const reached = await reach([pi("pi1", { address: "127.0.0.9", hostKey }), pi("pi2")], ssh());
     closeAll(reached);
