@@ -9,6 +9,7 @@ import {
   healed,
   inside,
   lab,
+  labFile,
   root,
   servesAgain,
   SUBNET,
@@ -43,7 +44,7 @@ const OWN_WRITES = [
 
 /** Everything on a Pi's card, and its services by the process that runs them: path -> what can be seen of it. */
 async function snapshot(name: string): Promise<Map<string, string>> {
-  const card = join(root, ".twopir", "lab", "e2e", name, "upper");
+  const card = labFile(name, "upper");
   const files = execFileSync("find", [card, "-printf", "/%P %y %m %U:%G %s %T@ %l\\0"], {
     maxBuffer: 1 << 28,
     encoding: "utf8",

@@ -6,10 +6,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 export const root = join(__dirname, "..", "..");
 
-/** The tests' own lab, beside the one that `npm start` makes. */
-export const SUBNET = "192.168.77";
+/** The tests' own lab, beside the one that `npm start` makes; with another name and network, one beside it. */
+export const LAB = process.env.TWOPIR_TEST_LAB ?? "e2e";
+export const SUBNET = process.env.TWOPIR_TEST_SUBNET ?? "192.168.77";
 export const NAME = "twopir.example.com";
-const environment = { ...process.env, TWOPIR_LAB: "e2e", TWOPIR_LAB_SUBNET: SUBNET };
+const environment = { ...process.env, TWOPIR_LAB: LAB, TWOPIR_LAB_SUBNET: SUBNET };
+
+/** A file of the lab, e.g. "known_hosts". */
+export const labFile = (...path: readonly string[]): string => join(root, ".twopir", "lab", LAB, ...path);
 
 export const address = (pi: string): string => `${SUBNET}.${(120 + Number(pi.slice(2))).toString()}`;
 

@@ -7,7 +7,7 @@ import {
   type EngineEvent,
   type OutputMap,
 } from "@pulumi/pulumi/automation";
-import { address, NAME, root, run, SUBNET } from "./lab";
+import { address, LAB, labFile, NAME, root, run, SUBNET } from "./lab";
 
 /** Seconds; short, since a Pi that leaves serves until they are over. */
 export const TTL = 5;
@@ -39,7 +39,7 @@ export class Cluster {
 
   /** Starts from nothing: no state, config for the Pis of the lab. */
   static async create(settings: Readonly<Record<string, unknown>> = {}): Promise<Cluster> {
-    const state = join(root, ".twopir", "test", "state");
+    const state = join(root, ".twopir", "test", LAB);
     rmSync(state, { recursive: true, force: true });
     mkdirSync(state, { recursive: true });
     writeConfig(settings);
@@ -50,14 +50,14 @@ export class Cluster {
         .split("\n")
         .map((line) => line.split(/=(.*)/s).slice(0, 2) as [string, string]),
     );
-    Object.assign(envVars, { PULUMI_BACKEND_URL: `file://${state}`, PULUMI_STACK: "e2e" });
+    Object.assign(envVars, { PULUMI_BACKEND_URL: `file://${state}`, PULUMI_STACK: LAB });
     process.env.PATH = envVars.PATH;
     const workspace = await LocalWorkspace.create({
       workDir: root,
       envVars,
       pulumiCommand: await PulumiCommand.get({ skipVersionCheck: true }),
     });
-    const stack = await Stack.createOrSelect("e2e", workspace);
+    const stack = await Stack.createOrSelect(LAB, workspace);
     const cluster = new Cluster(stack);
     await cluster.tsig(await published("LAB_TSIG_SECRET"));
     return cluster;
@@ -110,7 +110,6 @@ const published = async (name: string): Promise<string> => {
 
 /** Every YAML reader reads JSON. */
 function writeConfig(settings: Readonly<Record<string, unknown>>): void {
-  const lab = join(root, ".twopir", "lab", "e2e");
   const config = {
     "twopir:hostname": NAME,
     "twopir:pis": [pi("pi1"), pi("pi2")],
@@ -121,8 +120,8 @@ function writeConfig(settings: Readonly<Record<string, unknown>>): void {
       keyName: "twopir",
       ttl: TTL,
     },
-    "twopir:ssh": { keyFile: join(lab, "id_ed25519"), knownHosts: join(lab, "known_hosts") },
+    "twopir:ssh": { keyFile: labFile("id_ed25519"), knownHosts: labFile("known_hosts") },
     ...settings,
   };
-  writeFileSync(join(root, "Pulumi.e2e.yaml"), JSON.stringify({ config }));
+  writeFileSync(join(root, `Pulumi.${LAB}.yaml`), JSON.stringify({ config }));
 }
