@@ -58,6 +58,8 @@ export class Hosts {
       parent,
       dependsOn: state.after.map((name) => this.resource(name)),
       ignoreChanges: drifted ? [] : ["update", ...this.#unsure(state, reached)],
+      // It may be dead for good: destroy, or taking it out of the list, then leaves its card as it is.
+      retainOnDelete: reached?.drained === true,
     };
     const resource =
       reached === undefined
@@ -71,7 +73,7 @@ export class Hosts {
   #unsure(state: State, reached: Reached | undefined): string[] {
     if (reached?.drained || this.reached.get(state.concerns ?? "")?.drained)
       return ["connection", "create", "delete", "stdin"];
-    const first = [...this.reached.keys()][0];
+    const first = [...this.reached].find(([, { drained }]) => !drained)?.[0];
     if (state.anywhere && state.on !== first) return ["connection", "create", "delete"];
     return reached?.problem?.refused ? ["connection"] : [];
   }

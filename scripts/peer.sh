@@ -4,14 +4,19 @@
 patience=30 # seconds until a peer that answered the probe is connected; 1 s in the lab
 
 want() {
-  local known
+  local known former
   need_glusterd
   if grep -qwF "$address" <<<"$(ip -o address)"; then return; fi # this Pi itself
   known=$(known_peer)
   if [ -z "$known" ]; then
+    former=$(former_address)
+  fi
+  if [ -n "${former:-}" ]; then
+    change "$address is the peer that was at $former" replace "$former"
+  elif [ -z "$known" ]; then
     change "$address is not a peer" probe
   elif suspect "$known" && replaced "${known%% *}"; then
-    change "$address has a new card: its glusterd is not the one that was a peer" replace
+    change "$address has a new card: its glusterd is not the one that was a peer" replace "$address"
   elif [[ $known != *" $joined" ]]; then
     mend "$address is no connected peer: ${known#* }" probe
   fi
@@ -19,22 +24,36 @@ want() {
 
 joined="Peer in Cluster (Connected)"
 
+# former_address: the name under which the pool knows the glusterd at that address; nothing where it is a new one.
+former_address() {
+  local uuid
+  uuid=$(uuid_there)
+  [ -z "$uuid" ] || peers | awk -v uuid="$uuid" '$2 == uuid { print $1 }'
+}
+
 # suspect PEER: in a look only one that is not joined. A new glusterd counts as joined for a moment, and when applying
 # that moment may be now.
 suspect() { [ "$mode" = apply ] || [[ $1 != *" $joined" ]]; }
 
-# known_peer: UUID and state of the peer; nothing where it is none.
-known_peer() {
-  timeout "$answer_wait" gluster peer status 2>/dev/null | sed -n '/^Hostname: /{s///;h}; /^Uuid: /{s///;H}; /^State: /{s///;H;x;s/\n/ /g;p}' |
-    sed -n "s/^$address //p" || true
+# peers: name, UUID and state of each.
+peers() {
+  timeout "$answer_wait" gluster peer status 2>/dev/null | sed -n '/^Hostname: /{s///;h}; /^Uuid: /{s///;H}; /^State: /{s///;H;x;s/\n/ /g;p}' || true
 }
 
+# known_peer: UUID and state of the peer; nothing where it is none.
+known_peer() { peers | sed -n "s/^$address //p"; }
+
 connected() { [[ $(known_peer) == *" $joined" ]]; }
+
+# uuid_there: what glusterd at the address calls itself; nothing where none answers.
+uuid_there() {
+  timeout "$answer_wait" gluster --remote-host="$address" system:: uuid get 2>/dev/null | sed -n 's/^UUID: //p' || true
+}
 
 # replaced UUID: glusterd at that address is another one than the pool knows.
 replaced() {
   local now
-  now=$(timeout "$answer_wait" gluster --remote-host="$address" system:: uuid get 2>/dev/null | sed -n 's/^UUID: //p') || true
+  now=$(uuid_there)
   [ -n "$now" ] && [ "$now" != "$1" ]
 }
 
@@ -45,33 +64,35 @@ probe() {
   until_true "$patience" connected || fail "$address does not join as a peer within $patience s: $(known_peer)"
 }
 
-# The lost copy leaves the volume, and the Pi joins again as a new peer; the volume then gets its new brick.
+# replace NAME: the lost copy leaves the volume, and the Pi joins again as a new peer; the volume then gets its new
+# brick.
 replace() {
-  part
+  part "$1"
   probe
 }
 
+# part NAME: takes the Pi that the pool knows by this name out of the volume and out of the pool.
 part() {
-  local answer copies
+  local answer copies name=$1
   copies=$(volume_bricks | wc -l)
-  if grep -qxF "$address:$brick" <<<"$(volume_bricks)"; then
-    [ "$copies" -gt 1 ] || fail "$address holds the last copy of volume $volume: nothing is taken away"
-    [ -n "$(living_copies)" ] || fail "no other copy of volume $volume is up, so $address keeps its place: bring another Pi back first"
-    answer=$(gluster_tell volume remove-brick "$volume" replica "$((copies - 1))" "$address:$brick" force) ||
-      fail "cannot part the brick of $address from volume $volume: $answer"
+  if grep -qxF "$name:$brick" <<<"$(volume_bricks)"; then
+    [ "$copies" -gt 1 ] || fail "$name holds the last copy of volume $volume: nothing is taken away"
+    [ -n "$(living_copies "$name")" ] || fail "no other copy of volume $volume is up, so $name keeps its place: bring another Pi back first"
+    answer=$(gluster_tell volume remove-brick "$volume" replica "$((copies - 1))" "$name:$brick" force) ||
+      fail "cannot part the brick of $name from volume $volume: $answer"
   fi
-  answer=$(gluster_tell peer detach "$address" force) || fail "cannot detach the peer $address: $answer"
+  answer=$(gluster_tell peer detach "$name" force) || fail "cannot detach the peer $name: $answer"
 }
 
-# living_copies: the addresses of the others whose brick is served now.
+# living_copies NAME: the addresses of the others whose brick is served now.
 living_copies() {
   gluster_tell volume status "$volume" --xml | tr -d '\n' | sed 's:<node>:\n&:g' |
-    sed -n 's:.*<hostname>\([^<]*\)</hostname>.*<path>/[^<]*</path>.*<status>1</status>.*:\1:p' | grep -vxF "$address" || true
+    sed -n 's:.*<hostname>\([^<]*\)</hostname>.*<path>/[^<]*</path>.*<status>1</status>.*:\1:p' | grep -vxF -- "$1" || true
 }
 
 unwant() {
   command -v gluster >/dev/null || return 0
-  if [ -n "$(known_peer)" ]; then part; fi
+  if [ -n "$(known_peer)" ]; then part "$address"; fi
 }
 
 main "$@"

@@ -30,7 +30,7 @@ create() {
 add_bricks() { # COPIES-NOW BRICK...
   local answer
   answer=$(gluster_tell volume add-brick "$volume" replica "$(($1 + $# - 1))" "${@:2}" force) ||
-    fail "cannot add ${*:2} to volume $volume: $answer"
+    fail "cannot add ${*:2} to volume $volume: $answer. Where a Pi got another address, another Pi must give the commands: list that one first in twopir:pis"
   until_true 60 heal_all || fail "the heal of volume $volume does not start: $answer"
 }
 
@@ -41,7 +41,28 @@ unwant() {
   local answer
   command -v gluster >/dev/null && [ -n "$(volume_info)" ] || return 0
   gluster_tell volume stop "$volume" >/dev/null || true # it may be stopped already
+  part_the_absent
   answer=$(gluster_tell volume delete "$volume") || fail "cannot delete volume $volume: $answer"
+}
+
+# gluster deletes no volume while a peer is away. The copy of the absent leaves the volume; its data stay in its brick.
+part_the_absent() {
+  local absent brick copies
+  copies=$(volume_bricks | wc -l)
+  while read -r absent; do
+    for brick in $(volume_bricks | grep -F -- "$absent:"); do
+      [ "$copies" -gt 1 ] || fail "the last copy of volume $volume is on $absent, which does not answer: bring it back first"
+      copies=$((copies - 1))
+      gluster_tell volume remove-brick "$volume" replica "$copies" "$brick" force >/dev/null ||
+        fail "cannot part the brick $brick from volume $volume"
+    done
+    gluster_tell peer detach "$absent" force >/dev/null || fail "cannot detach the peer $absent"
+    say "$absent does not answer: what twopir put on it stays there, the copy of the volume too"
+  done < <(absent_peers)
+}
+
+absent_peers() {
+  gluster_tell peer status | sed -n '/^Hostname: /{s///;h}; /(Disconnected)/{x;p}'
 }
 
 main "$@"

@@ -1,5 +1,22 @@
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { address, addresses, get, healed, inside, lab, servesAgain, whileFetching } from "./lab";
+import type { ClusterStatus } from "../../components/status";
+import {
+  address,
+  addresses,
+  get,
+  healed,
+  inside,
+  lab,
+  LAB,
+  labFile,
+  NAME,
+  root,
+  servesAgain,
+  SUBNET,
+  whileFetching,
+} from "./lab";
 import { Cluster, pi, type Outcome } from "./stack";
 
 let cluster: Cluster;
@@ -68,6 +85,62 @@ describe("a drained Pi", () => {
   });
 });
 
+describe("npm run status", () => {
+  const status = (...args: readonly string[]): { code: number | null; out: string } => {
+    const { status: code, stdout } = spawnSync("npx", ["tsx", "status.ts", "--stack", LAB, ...args], {
+      cwd: root,
+      env: { ...process.env, ...cluster.environment },
+      encoding: "utf8",
+    });
+    return { code, out: stdout };
+  };
+
+  it("says that all is well, and exits with 0", () => {
+    const { code, out } = status();
+    expect(out).toMatch(/^pi2 +192[.\d]+ +yes +active +active +yes +yes +0 +0 +yes +yes$/m);
+    expect(out).toContain(`all is well: http://${NAME}/`);
+    expect(code).toBe(0);
+  });
+
+  it("says what is not, as JSON too, and exits with 1", async () => {
+    await inside("pi1", "systemctl stop nginx");
+    await lab("cut", "pi2");
+    const { code, out } = status("--json");
+    await lab("restore", "pi2");
+    await inside("pi1", "systemctl start nginx");
+    const said = JSON.parse(out) as ClusterStatus;
+    expect(code).toBe(1);
+    expect(said.well).toBe(false);
+    expect(said.pis[0]).toMatchObject({ reachable: true, nginx: "inactive", pageServed: false });
+    expect(said.pis[1]).toMatchObject({ name: "pi2", reachable: false });
+    expect(said.drift).toContain("pi1-nginx: nginx.service is not running");
+    expect(said.problems[0]).toContain("does not answer on port 22");
+    await healed("pi1");
+  });
+});
+
+describe("another address", () => {
+  it("of a Pi is taken over by up, the site served throughout", async () => {
+    const other = `${SUBNET}.142`;
+    await inside("pi2", `ip address add ${other}/24 dev eth0`);
+    const hostKey = readFileSync(labFile("known_hosts"), "utf8")
+      .split("\n")
+      .find((line) => line.startsWith(`${address("pi2")} ssh-ed25519`))
+      ?.split(" ")
+      .slice(1)
+      .join(" ");
+    await cluster.configure({ "twopir:pis": [pi("pi1"), pi("pi2", { address: other, hostKey })] });
+    await upUnnoticed();
+    expect((await addresses()).sort()).toEqual([address("pi1"), other]);
+    expect(await inside("pi1", "gluster volume info gv0 | grep ^Brick2:")).toContain(other);
+    expect(await inside("pi2", "cat /data/brick1/gv0/www/written")).toBe("written");
+    expect((await cluster.preview()).changed).toEqual({});
+    await cluster.configure({});
+    await upUnnoticed();
+    expect((await addresses()).sort()).toEqual([address("pi1"), address("pi2")]);
+  });
+});
+
 describe("a third Pi", () => {
   it("joins with a full copy, the site served throughout", async () => {
     await cluster.configure({ "twopir:pis": [pi("pi1"), pi("pi2"), pi("pi3")] });
@@ -95,5 +168,27 @@ describe("a third Pi", () => {
     ).toBe("0");
     expect(await inside("pi3", "cat /data/brick1/gv0/www/written")).toBe("written");
     expect((await cluster.preview()).changed).toEqual({});
+  });
+});
+
+describe("a Pi that is dead for good", () => {
+  it("first of the list, drained: destroy takes back the rest and says what stays", async () => {
+    await lab("off", "pi1");
+    await cluster.configure({ "twopir:pis": [pi("pi1", { drained: true }), pi("pi2")] });
+    succeeded(await cluster.up());
+    const outcome = await cluster.destroy();
+    succeeded(outcome);
+    expect(outcome.said).toContain(
+      `${address("pi1")} does not answer: what twopir put on it stays there, the copy of the volume too`,
+    );
+    expect(
+      await inside(
+        "pi2",
+        "dpkg-query -W -f='${db:Status-Status} ${Package}\\n' | grep -cE '^installed (nginx|glusterfs)' || true",
+      ),
+    ).toBe("0");
+    expect(await inside("pi2", "cat /data/brick1/gv0/www/written")).toBe("written");
+    await lab("on", "pi1");
+    expect(await inside("pi1", "cat /data/brick1/gv0/www/written")).toBe("written");
   });
 });

@@ -35,7 +35,11 @@ export const pi = (name: string, more: Readonly<Record<string, unknown>> = {}): 
 
 /** The tests' own stack: its state in a folder of its own, its config a file that git ignores. */
 export class Cluster {
-  private constructor(private readonly stack: Stack) {}
+  private constructor(
+    private readonly stack: Stack,
+    /** What a command of Pulumi's needs to find the stack. */
+    readonly environment: Readonly<Record<string, string>>,
+  ) {}
 
   /** Starts from nothing: no state, config for the Pis of the lab. */
   static async create(settings: Readonly<Record<string, unknown>> = {}): Promise<Cluster> {
@@ -58,7 +62,7 @@ export class Cluster {
       pulumiCommand: await PulumiCommand.get({ skipVersionCheck: true }),
     });
     const stack = await Stack.createOrSelect(LAB, workspace);
-    const cluster = new Cluster(stack);
+    const cluster = new Cluster(stack, envVars);
     await cluster.tsig(await published("LAB_TSIG_SECRET"));
     return cluster;
   }
