@@ -107,6 +107,7 @@ const dns = z.discriminatedUnion(
   { error: "{ provider: rfc2136, ... }, { provider: cloudflare, ... } or { provider: none }" },
 );
 
+const MAX_FAILOVER = 30;
 const MOUNT = "/mnt/gluster1";
 const schema = only(
   {
@@ -124,6 +125,12 @@ const schema = only(
       },
       "{ name: gv0, mount: /mnt/gluster1, brick: /data/brick1/gv0 }",
     ).prefault({}),
+    failover: z
+      .int({ error: "a whole number of seconds" })
+      .min(1, { error: "at least 1 second: what a busy Pi may be silent for" })
+      .max(MAX_FAILOVER, { error: `at most ${MAX_FAILOVER} seconds: no visitor waits longer` })
+      .default(1),
+    floatingAddresses: z.array(ipv4, { error: "a list of IPv4 addresses, one for each Pi" }).default([]),
     dns,
     tsigSecret: matching(
       /^[A-Za-z0-9+/]{16,}={0,2}$/,
@@ -145,6 +152,7 @@ const schema = only(
 interface Unchecked {
   readonly hostname?: unknown;
   readonly pis?: unknown;
+  readonly floatingAddresses?: unknown;
   readonly dns?: { readonly provider?: unknown; readonly zone?: unknown } | null;
   readonly tsigSecret?: unknown;
 }
@@ -163,6 +171,7 @@ function crossRules(config: Unchecked, context: z.core.$RefinementCtx): void {
       if (one?.[key] !== undefined && same < i)
         wrong(["pis", i, key], `${own} of its own; pis[${same}] has it already`);
     });
+  floatingRules(pis, config.floatingAddresses, wrong);
   const stores = pis.filter((one) => one?.storage !== false).length;
   if (pis.length > 0 && (stores < 2 || stores > 3))
     wrong(
@@ -178,6 +187,25 @@ function crossRules(config: Unchecked, context: z.core.$RefinementCtx): void {
   const zone = domainName.safeParse(config.dns.zone).data;
   if (hostname !== undefined && zone !== undefined && hostname !== zone && !hostname.endsWith(`.${zone}`))
     wrong(["dns", "zone"], `the zone that ${hostname} lies in`);
+}
+
+/** One floating address for each Pi, each in the first Pi's /24 network and nobody else's. */
+function floatingRules(
+  pis: readonly (Partial<Pi> | null)[],
+  floating: unknown,
+  wrong: (where: (string | number)[], message: string) => void,
+): void {
+  if (!Array.isArray(floating) || floating.length === 0) return;
+  if (floating.length !== pis.length)
+    wrong(["floatingAddresses"], `one floating address for each of the ${pis.length} Pis`);
+  floating.forEach((address, i) => {
+    const where = ["floatingAddresses", i];
+    if (pis.some((one) => one?.address === address)) wrong(where, "an address that no Pi has as its own");
+    if (floating.indexOf(address) < i) wrong(where, "an address that is not in the list already");
+    const network = pis[0]?.address?.replace(/\.[^.]*$/, ".");
+    if (network !== undefined && !String(address).startsWith(network))
+      wrong(where, `an address in the Pis' own network, ${network}x`);
+  });
 }
 
 const SECRETS = ["tsigSecret", "sshPassphrase"];

@@ -25,8 +25,10 @@ export type Dns =
 export interface ARecordsArgs {
   /** The name that carries the records, e.g. "twopir.example.com". */
   readonly hostname: string;
-  /** Those that get a record. */
-  readonly pis: readonly Pi[];
+  /** Those that get a record, and where it points. */
+  readonly targets: readonly { readonly pi: Pi; readonly address: string }[];
+  /** True where the records point at floating addresses, which must be held first. */
+  readonly floating: boolean;
   readonly dns: Dns;
   readonly volume: string;
   /** The Pi that is asked whether everything is healed. */
@@ -38,32 +40,39 @@ export interface ARecordsArgs {
 const healed = (volume: string): string => `${volume}-healed`;
 /** Not the host's name: another name in the config must not make another component, with other children. */
 const NAME = "a-records";
+/** What must be there before a record points at a Pi. */
+const served = ({ floating }: ARecordsArgs, pi: Pi): string[] => [
+  names.nginx(pi),
+  ...(floating ? [names.keepalived(pi)] : []),
+];
 const recordName = (pi: Pi): string => `${pi.name}-a-record`;
 
 /**
  * The A records as desired states, after a gate: every copy of the volume is healed. One record a Pi, each after its
  * Pi serves; and one state that says that there are no others. A provider with resources of its own has the gate only.
  */
-export function aRecordStates({ hostname, pis, dns, volume, leader, living }: ARecordsArgs): State[] {
+export function aRecordStates(args: ARecordsArgs): State[] {
+  const { hostname, targets, dns, volume, leader, living } = args;
+  const addresses = targets.map(({ address }) => address);
   const gate: State = {
     name: healed(volume),
     on: leader.name,
     anywhere: true,
     scripts: ["gluster.sh", "healed.sh"],
-    parameters: { volume, serving: pis.map((pi) => pi.address) },
+    parameters: { volume, serving: addresses },
     after: living.map(names.nginx),
   };
   if (dns.provider !== "rfc2136") return [gate];
   const { server, zone, keyName, keySecret } = dns;
   const common = { on: OPERATOR, secrets: { key_secret: keySecret } };
   const parameters = { server, zone, name: hostname, key_name: keyName };
-  const records = pis.map((pi) => ({
+  const records = targets.map(({ pi, address }) => ({
     ...common,
     name: recordName(pi),
     scripts: ["dns.sh", "a-record.sh"],
-    parameters: { ...parameters, address: pi.address, ttl: dns.ttl },
-    identity: [server, zone, hostname, pi.address],
-    after: [names.nginx(pi), gate.name],
+    parameters: { ...parameters, address, ttl: dns.ttl },
+    identity: [server, zone, hostname, address],
+    after: [...served(args, pi), gate.name],
   }));
   return [
     gate,
@@ -72,7 +81,7 @@ export function aRecordStates({ hostname, pis, dns, volume, leader, living }: AR
       ...common,
       name: "no-other-a-records",
       scripts: ["dns.sh", "a-records-only.sh"],
-      parameters: { ...parameters, addresses: pis.map((pi) => pi.address) },
+      parameters: { ...parameters, addresses },
       after: records.map((record) => record.name),
     },
   ];
@@ -85,7 +94,7 @@ export class ARecords extends pulumi.ComponentResource {
     for (const state of aRecordStates(args)) hosts.declare(state, this);
     if (args.dns.provider === "cloudflare") {
       const { zoneId, ttl } = args.dns;
-      for (const pi of args.pis)
+      for (const { pi, address } of args.targets)
         new DnsRecord(
           recordName(pi),
           {
@@ -93,13 +102,13 @@ export class ARecords extends pulumi.ComponentResource {
             ttl,
             type: "A",
             name: args.hostname,
-            content: pi.address,
+            content: address,
             proxied: false, // the browser must see every address to go on to the next one
             comment: `twopir: ${pi.name}`,
           },
           {
             parent: this,
-            dependsOn: [names.nginx(pi), healed(args.volume)].map((name) => hosts.resource(name)),
+            dependsOn: [...served(args, pi), healed(args.volume)].map((name) => hosts.resource(name)),
           },
         );
     }

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Hosts } from "../remote/hosts";
 import { aRecordsPart, type Dns } from "./a-records";
+import { floatingAddressPart } from "./floating-address";
 import { mountPart } from "./mount";
 import type { Part, Pi } from "./part";
 import { piPart } from "./pi";
@@ -20,6 +21,10 @@ export interface ClusterArgs {
     readonly mount: string;
     readonly brick: string;
   };
+  /** Seconds until a silent Pi is given up. */
+  readonly failover: number;
+  /** One for each Pi, in their order; none: the A records are the Pis' own addresses. */
+  readonly floatingAddresses: readonly string[];
   readonly dns: Dns;
 }
 
@@ -30,10 +35,11 @@ export interface ClusterArgs {
  *   writes to the volume; what goes Pi by Pi waits for these only, so that a dead Pi holds up nobody.
  */
 export function clusterParts(args: ClusterArgs, reachable: ReadonlySet<string>): Part[] {
-  const { pis, hostname, volume, dns } = args;
+  const { pis, hostname, volume, failover, floatingAddresses, dns } = args;
   const { mount: mountPoint, brick } = volume;
   const [first] = pis;
   if (first === undefined) throw new Error("a cluster needs Pis");
+  const floating = floatingAddresses.length > 0;
   const living = pis.filter((pi) => reachable.has(pi.name));
   const leader = living[0] ?? first;
   const turn = (pi: Pi): { turnAfter?: Pi } => {
@@ -42,13 +48,19 @@ export function clusterParts(args: ClusterArgs, reachable: ReadonlySet<string>):
   };
   return [
     ...pis.map(piPart),
-    volumePart({ volume: volume.name, brick, pis, leader }),
+    volumePart({ volume: volume.name, brick, pis, leader, failover }),
     ...pis.map((pi) => mountPart({ pi, pis, volume: volume.name, mountPoint, ...turn(pi) })),
     sitePart({ mountPoint, serverNames: [...new Set([...args.serverNames, hostname])], leader }),
-    ...pis.map((pi) => webServerPart({ pi, mountPoint, hostname, ...turn(pi) })),
+    ...pis.map((pi) => webServerPart({ pi, mountPoint, hostname, floating, ...turn(pi) })),
+    ...(floating ? pis : []).map((pi) =>
+      floatingAddressPart({ pi, pis, floatingAddresses, hostname, failover, ...turn(pi) }),
+    ),
     aRecordsPart({
       hostname,
-      pis: pis.filter((pi) => !pi.drained),
+      targets: pis
+        .map((pi, i) => ({ pi, address: floatingAddresses[i] ?? pi.address }))
+        .filter(({ pi }) => !pi.drained),
+      floating,
       dns,
       volume: volume.name,
       leader,

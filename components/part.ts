@@ -25,6 +25,7 @@ export const names = {
   siteConfig: "site-config",
   siteContent: "site-content",
   nginx: (pi: Pi) => `${pi.name}-nginx`,
+  keepalived: (pi: Pi) => `${pi.name}-keepalived`,
 } as const;
 
 /** A component whose children are desired states; one subclass for each noun of the cluster. */

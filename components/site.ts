@@ -16,7 +16,7 @@ export const configPath = (mountPoint: string): string => `${mountPoint}/cluster
 
 const webRoot = (mountPoint: string): string => `${mountPoint}/www`;
 
-/** The article's server block. */
+/** The article's server block, and one line for what twopir sets on each Pi (none there: no error). */
 export const serverBlock = (mountPoint: string, serverNames: readonly string[]): string =>
   `server {
   root ${webRoot(mountPoint)};
@@ -26,6 +26,8 @@ export const serverBlock = (mountPoint: string, serverNames: readonly string[]):
   location / {
         try_files $uri $uri/ /index.html;
   }
+
+  include /etc/nginx/snippets/twopir*.conf;
 }
 `;
 

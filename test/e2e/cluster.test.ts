@@ -100,7 +100,7 @@ describe("every end state of the article, seen from outside", () => {
       expect(await inside(pi, command)).toBe(answer);
     });
 
-  it("the server block is the article's", async () => {
+  it("the server block is the article's, with one include", async () => {
     expect(await inside("pi2", "cat /mnt/gluster1/cluster")).toBe(
       [
         "server {",
@@ -111,6 +111,8 @@ describe("every end state of the article, seen from outside", () => {
         "  location / {",
         "        try_files $uri $uri/ /index.html;",
         "  }",
+        "",
+        "  include /etc/nginx/snippets/twopir*.conf;",
         "}",
       ].join("\n"),
     );

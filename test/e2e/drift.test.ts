@@ -93,6 +93,7 @@ const DRIFTS: Drift[] = [
     broken: "DEBIAN_FRONTEND=noninteractive apt-get -qq remove -y nginx >/dev/null 2>&1",
     named: [
       "pi2-nginx-package",
+      "pi2-nginx-settings",
       "pi2-sites-available-link",
       "pi2-sites-enabled-link",
       "pi2-default-site-gone",
@@ -177,6 +178,14 @@ const DRIFTS: Drift[] = [
     named: ["pi1-nginx"],
     reason: "nginx runs another config than the one on disk",
     touched: [onVolume("cluster")],
+  },
+  {
+    what: "nginx's settings edited",
+    on: "pi2",
+    broken: "echo 'keepalive_timeout 75;' >/etc/nginx/snippets/twopir.conf",
+    named: ["pi2-nginx-settings", "pi2-nginx"],
+    reason: "/etc/nginx/snippets/twopir.conf differs",
+    touched: [/snippets\/twopir.conf$/],
   },
   {
     what: "page deleted",

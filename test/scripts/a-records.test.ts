@@ -20,7 +20,8 @@ function states(more: Partial<typeof dns> = {}): [pi1: State, pi2: State, only: 
   if (first === undefined) throw new Error("two Pis are expected");
   const [, pi1, pi2, only] = aRecordStates({
     hostname: NAME,
-    pis,
+    targets: pis.map((pi) => ({ pi, address: pi.address })),
+    floating: false,
     volume: "gv0",
     leader: first,
     living: pis,

@@ -29,6 +29,7 @@ function mistakes(patch: Raw): readonly string[] {
   return [];
 }
 
+const floating = (...ends: string[]) => ({ floatingAddresses: ends.map((end) => `192.168.0${end}`) });
 const pisWith = (patch: Raw): Raw => ({ pis: [pi1, { ...pi2, ...patch }] });
 const dnsWith = (patch: Raw, base: Raw = rfc2136): Raw => ({
   tsigSecret: SECRET,
@@ -132,6 +133,29 @@ describe("every rule names the key, the value and what would be right", () => {
     [{ volume: { mount: "/mnt/../etc" } }, "volume.mount", '"/mnt/../etc"', "a path without .."],
     [{ volume: { brick: "/data/x:y" } }, "volume.brick", '"/data/x:y"', path],
     [{ volume: { brick: "/data/.." } }, "volume.brick", '"/data/.."', "a path without .."],
+    [{ failover: "1 s" }, "failover", '"1 s"', "a whole number of seconds"],
+    [{ failover: 0 }, "failover", "0", "at least 1 second: what a busy Pi may be silent for"],
+    [{ failover: 60 }, "failover", "60", "at most 30 seconds: no visitor waits longer"],
+    [{ floatingAddresses: "x" }, "floatingAddresses", '"x"', "a list of IPv4 addresses, one for each Pi"],
+    [floating(".221"), "floatingAddresses", "a list of 1", "one floating address for each of the 2 Pis"],
+    [
+      floating(".221", ".121"),
+      "floatingAddresses[1]",
+      '"192.168.0.121"',
+      "an address that no Pi has as its own",
+    ],
+    [
+      floating(".221", ".221"),
+      "floatingAddresses[1]",
+      '"192.168.0.221"',
+      "an address that is not in the list already",
+    ],
+    [
+      { floatingAddresses: ["192.168.0.221", "192.168.1.222"] },
+      "floatingAddresses[1]",
+      '"192.168.1.222"',
+      "an address in the Pis' own network, 192.168.0.x",
+    ],
     [{ dns: undefined }, "dns", "missing", providers],
     [{ dns: "none" }, "dns", '"none"', providers],
     [{ dns: {} }, "dns.provider", "missing", providers],
@@ -274,6 +298,8 @@ describe("a right config", () => {
         { ...pi2, user: "pi", storage: true, drained: false },
       ],
       volume: { name: "gv0", mount: "/mnt/gluster1", brick: "/data/brick1/gv0" },
+      failover: 1,
+      floatingAddresses: [],
       dns: { provider: "none" },
       ssh: { keyFile: join(homedir(), ".ssh/id_ed25519"), knownHosts: join(homedir(), ".ssh/known_hosts") },
     });

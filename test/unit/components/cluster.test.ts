@@ -90,6 +90,53 @@ describe.each([2, 3, 5])("the plain states of %i Pis", (count) => {
   });
 });
 
+describe("floating addresses", () => {
+  const floatingAddresses = ["192.168.0.221", "192.168.0.222", "192.168.0.223"];
+  const named = byName(states(cluster(3, { floatingAddresses })));
+  const config = (pi: string): string => String(named.get(`${pi}-keepalived`)?.parameters.config);
+
+  it("are what the records point at, held before", () => {
+    const record = named.get("pi2-a-record");
+    expect(record?.parameters.address).toBe("192.168.0.222");
+    expect(record?.after).toEqual(["pi2-nginx", "pi2-keepalived", "gv0-healed"]);
+    expect(named.get("no-other-a-records")?.parameters.addresses).toEqual(floatingAddresses);
+  });
+
+  it("are each preferred on a Pi of their own, and have the same order of heirs everywhere", () => {
+    const priorities = (pi: string): string[] =>
+      [...config(pi).matchAll(/priority (\d+)/g)].map((match) => match[1] ?? "");
+    expect(["pi1", "pi2", "pi3"].map(priorities)).toEqual([
+      ["200", "198", "199"],
+      ["199", "200", "198"],
+      ["198", "199", "200"],
+    ]);
+  });
+
+  it("are spoken of among the Pis only, with a group id of their own", () => {
+    expect(config("pi1")).toContain("  unicast_peer {\n    192.168.0.122\n    192.168.0.123\n  }");
+    expect([...config("pi1").matchAll(/virtual_router_id (\d+)/g)].map((match) => match[1])).toEqual([
+      "221",
+      "222",
+      "223",
+    ]);
+  });
+
+  it("are given up after the time of failover, and not for a stall as long as it", () => {
+    const slow = byName(states(cluster(2, { floatingAddresses, failover: 3 })));
+    const text = String(slow.get("pi1-keepalived")?.parameters.config);
+    expect(text).toContain("advert_int 0.3");
+    expect(text).toContain("timeout 5");
+    expect(slow.get("gv0-options")?.parameters.options).toContain("client.tcp-user-timeout=3");
+  });
+
+  it("keep browsers' connections, which the Pis' own addresses do not", () => {
+    expect(named.get("pi1-nginx-settings")?.parameters.content).not.toContain("keepalive_timeout");
+    const plain = byName(states(cluster(2)));
+    expect(plain.get("pi1-nginx-settings")?.parameters.content).toContain("keepalive_timeout 0;");
+    expect(plain.has("pi1-keepalived")).toBe(false);
+  });
+});
+
 describe("the article's files", () => {
   const named = byName(states(cluster(2)));
 
@@ -105,6 +152,8 @@ describe("the article's files", () => {
   location / {
         try_files $uri $uri/ /index.html;
   }
+
+  include /etc/nginx/snippets/twopir*.conf;
 }
 `,
     });
@@ -134,7 +183,8 @@ describe("the article's files", () => {
 
 describe("the scripts", () => {
   const folder = join(__dirname, "../../../scripts");
-  const every = [...byName([...states(cluster(2)), ...states(cluster(5))]).values()];
+  const floatingAddresses = ["192.168.0.221", "192.168.0.222"];
+  const every = [...byName([...states(cluster(2, { floatingAddresses })), ...states(cluster(5))]).values()];
   const unique = new Map(every.map((state) => [state.scripts.join(" "), state]));
 
   /** The parameters that a script's first comment lists: name and whether it is an array. */
@@ -254,6 +304,13 @@ describe("a drained Pi", () => {
       expect(resources.get(name)?.ignoreChanges, name).toEqual(all);
     for (const name of ["pi1-nginx", "gv0-volume", "gv0-peer-pi3"])
       expect(resources.get(name)?.ignoreChanges, name).toEqual(["update"]);
+    const kept = [...resources.values()].filter((r) => r.retainOnDelete);
+    expect(kept.map((r) => r.name).sort()).toEqual(
+      states(args, "pi2")
+        .filter((s) => s.on === "pi2")
+        .map((s) => s.name)
+        .sort(),
+    );
   });
 });
 

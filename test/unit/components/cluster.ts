@@ -37,6 +37,8 @@ export const cluster = (count: number, more: Partial<ClusterArgs> = {}): Args =>
   hostname: "twopir.example.com",
   serverNames: ["twopir"],
   volume: { name: "gv0", mount: "/mnt/gluster1", brick: "/data/brick1/gv0" },
+  failover: 1,
+  floatingAddresses: [],
   dns: rfc2136,
   ...more,
   pis: pis(count),
@@ -58,6 +60,7 @@ export interface Registered {
   readonly secrets: readonly string[];
   readonly after: readonly string[];
   readonly ignoreChanges: readonly string[];
+  readonly retainOnDelete: boolean;
 }
 
 /** What a request to the engine has of a resource; the mocks hand only a part of it on. */
@@ -68,6 +71,7 @@ interface Request {
   getObject: () => { toJavaScript: () => Record<string, unknown> };
   getDependenciesList: () => string[];
   getIgnorechangesList: () => string[];
+  getRetainondelete: () => boolean;
 }
 
 const SECRET_MARK = "4dabf18193072939515e22adb298388d"; // how the engine's protocol marks a secret
@@ -88,6 +92,7 @@ function registered(request: Request): Registered {
     secrets,
     after: request.getDependenciesList().map(lastName),
     ignoreChanges: request.getIgnorechangesList(),
+    retainOnDelete: request.getRetainondelete(),
   };
 }
 

@@ -1,0 +1,129 @@
+import type * as pulumi from "@pulumi/pulumi";
+import type { Hosts } from "../remote/hosts";
+import { file, type State } from "../remote/state";
+import { names, StateGroup, type Part, type Pi } from "./part";
+
+export interface FloatingAddressArgs {
+  readonly pi: Pi;
+  /** All of them, each preferred for the floating address at the same place of the other list. */
+  readonly pis: readonly Pi[];
+  /** IPv4, in the Pis' own network, one for each of them. */
+  readonly floatingAddresses: readonly string[];
+  readonly hostname: string;
+  /** Seconds until a silent Pi is given up. */
+  readonly failover: number;
+  /** The Pi whose keepalived comes before this one's. */
+  readonly turnAfter?: Pi;
+}
+
+/** VRRP's priority of the Pi that is preferred for an address; each further one of the ring has one less. */
+const PREFERRED = 200;
+/** What a Pi that does not serve loses: it comes after every Pi that does, and before nobody. */
+const NOT_SERVING = 100;
+/** Adverts in the time after which a silent Pi is given up. VRRP waits for three and a bit. */
+const ADVERTS = 10;
+
+/** The id of an address' VRRP group: its last number, which nothing else in the network has. */
+const groupId = (address: string): number => Number(address.split(".").at(-1));
+
+/**
+ * keepalived's config on one Pi, but for the interface. A Pi that does not serve the page loses priority and not its
+ * addresses: the last Pi keeps them whatever its own test says. The test bears the stall of a peer's death.
+ *
+ * @example keepalivedConfig({ pi: pi1, pis: [pi1, pi2], floatingAddresses: ["192.168.0.221", "192.168.0.222"], ... })
+ */
+export function keepalivedConfig(args: FloatingAddressArgs): string {
+  const { pi, pis, floatingAddresses, hostname, failover } = args;
+  const own = pis.indexOf(pi);
+  const others = pis.filter((other) => other !== pi);
+  const instances = floatingAddresses.map(
+    (address, i) => `vrrp_instance floating_${groupId(address)} {
+  state BACKUP
+  interface $INTERFACE
+  virtual_router_id ${groupId(address)}
+  priority ${PREFERRED - ((own - i + pis.length) % pis.length)}
+  advert_int ${failover / ADVERTS}
+  unicast_src_ip ${pi.address}
+  check_unicast_src
+  unicast_peer {
+${others.map((other) => `    ${other.address}`).join("\n")}
+  }
+  virtual_ipaddress {
+    ${address}
+  }
+  track_script {
+    serves
+  }
+}
+`,
+  );
+  return `global_defs {
+  vrrp_version 3
+  enable_script_security
+  script_user nobody nogroup
+}
+vrrp_script serves {
+  script "/bin/bash /usr/local/lib/twopir/serves ${pi.address} ${hostname}"
+  interval 1
+  timeout ${Math.ceil(failover) + 2}
+  fall 2
+  rise 5
+  weight -${NOT_SERVING}
+  init_fail
+}
+${instances.join("")}`;
+}
+
+/** keepalived on one Pi: it holds its floating address while it serves, and others' while they do not. */
+export function floatingAddressStates(args: FloatingAddressArgs): State[] {
+  const { pi, pis, floatingAddresses, hostname, turnAfter } = args;
+  const packageName = `${pi.name}-keepalived-package`;
+  return [
+    {
+      name: packageName,
+      on: pi.name,
+      scripts: ["package.sh"],
+      parameters: { packages: ["keepalived"] },
+      after: [],
+    },
+    {
+      name: names.keepalived(pi),
+      on: pi.name,
+      scripts: ["keepalived.sh"],
+      parameters: {
+        address: pi.address,
+        floating: floatingAddresses[pis.indexOf(pi)] ?? "",
+        host: hostname,
+        config: keepalivedConfig(args),
+        tracker: file("/usr/local/lib/twopir/serves"),
+        drop_in: file("/etc/systemd/system/keepalived.service.d/twopir.conf"),
+      },
+      after: [packageName, names.nginx(pi), ...(turnAfter ? [names.keepalived(turnAfter)] : [])],
+      disturbedBy: [packageName],
+    },
+  ];
+}
+
+/** The floating address of one Pi; see {@link floatingAddressStates}. */
+export class FloatingAddress extends StateGroup {
+  constructor(
+    name: string,
+    states: readonly State[],
+    hosts: Hosts,
+    options: pulumi.ComponentResourceOptions,
+  ) {
+    super("twopir:FloatingAddress", name, states, hosts, options);
+  }
+}
+
+/** @returns the component of one Pi's floating address, inside that Pi's. */
+export function floatingAddressPart(args: FloatingAddressArgs): Part {
+  const name = `${args.pi.name}-floating-address`;
+  const states = floatingAddressStates(args);
+  return {
+    name,
+    inside: args.pi.name,
+    states,
+    make: (hosts, options) => new FloatingAddress(name, states, hosts, options),
+  };
+}

@@ -1,0 +1,43 @@
+# shellcheck shell=bash disable=SC2154
+# This Pi takes part in holding the floating addresses. Parameters: address (of this Pi), floating (the address that it
+# is preferred for), host (the site's name), config (of keepalived, but for the interface), tracker (the content of
+# files/usr/local/lib/twopir/serves), drop_in (that of files/etc/systemd/system/keepalived.service.d/twopir.conf)
+
+config_path=/etc/keepalived/keepalived.conf
+tracker_path=/usr/local/lib/twopir/serves
+drop_in_path=/etc/systemd/system/keepalived.service.d/twopir.conf
+loaded=/run/twopir-keepalived # written by the drop-in whenever keepalived reads its config
+patience=30                   # seconds until somebody holds the address; 6 s in the lab
+
+want() {
+  want_file "$tracker_path" "$tracker"
+  want_file "$drop_in_path" "$drop_in"
+  need keepalived keepalived
+  want_file "$config_path" "$(whole_config)"$'\n' validate
+  want_service keepalived.service
+  sha256sum <"$config_path" | cmp -s - "$loaded" || change "keepalived runs another config than the one on disk" reload
+  [ "$mode" = check ] || until_true "$patience" serves "$floating" "$host" ||
+    fail "keepalived runs, but nobody serves http://$host/ at $floating: see journalctl -u keepalived; is protocol 112 (VRRP) open between the Pis?"
+}
+
+# The interface has another name on each kind of Pi; $INTERFACE is a variable of keepalived's own.
+# shellcheck disable=SC2016
+whole_config() { printf '$INTERFACE=%s\n%s' "$(interface)" "$config"; }
+interface() { ip -o -4 address | awk -v a="$address" '{ split($4, own, "/") } own[1] == a { print $2; exit }'; }
+
+validate() {
+  local answer
+  answer=$(keepalived --config-test --use-file "$1" 2>&1) || fail "keepalived refuses its config, so it stays as it was: $answer"
+}
+
+reload() { systemctl reload keepalived.service; }
+
+# The others take over at once: keepalived says good-bye.
+unwant() {
+  systemctl disable -q --now keepalived.service 2>/dev/null || true
+  rm -f "$config_path" "$tracker_path" "$drop_in_path" "$loaded"
+  rmdir "$(dirname "$tracker_path")" "$(dirname "$drop_in_path")" 2>/dev/null || true
+  systemctl daemon-reload
+}
+
+main "$@"

@@ -1,0 +1,167 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { address, addresses, get, healed, inside, lab, SUBNET, until, whileFetching } from "./lab";
+import { Cluster, type Outcome } from "./stack";
+
+const PIS = ["pi1", "pi2"] as const;
+const OTHER = { pi1: "pi2", pi2: "pi1" } as const;
+/** The floating address that a Pi is preferred for. */
+const FLOATING = { pi1: `${SUBNET}.221`, pi2: `${SUBNET}.222` } as const;
+const settings = { "twopir:floatingAddresses": Object.values(FLOATING) };
+
+let cluster: Cluster;
+
+beforeAll(async () => {
+  await lab("down");
+  await lab("up", "2");
+  cluster = await Cluster.create();
+  succeeded(await cluster.up());
+});
+
+afterAll(async () => {
+  await lab("down");
+});
+
+const succeeded = (outcome: Outcome): void => {
+  expect(outcome.said).not.toMatch(/error/);
+  expect(outcome.failed).toBe(false);
+};
+
+const held = async (pi: string): Promise<string[]> => {
+  const all = await inside(pi, "ip -4 -o address show dev eth0");
+  return Object.values(FLOATING).filter((floating) => all.includes(` ${floating}/`));
+};
+const eachHoldsItsOwn = (): Promise<void> =>
+  until("each Pi holds its own address", 60, async () => {
+    for (const pi of PIS) if ((await held(pi)).join() !== FLOATING[pi]) return false;
+    return true;
+  });
+const holdsAll = (pi: string): Promise<void> =>
+  until(`${pi} holds both addresses`, 15, async () => (await held(pi)).length === 2);
+
+/** Every address is asked all the while, and the name. */
+async function unnoticed(happening: () => Promise<void>): Promise<void> {
+  const failed = new Map<string, string>();
+  const state = { over: false };
+  const ask = async (floating: string): Promise<void> => {
+    while (!state.over) {
+      const answer = await get(floating, "/", 10_000).catch((error: unknown) => String(error));
+      if (typeof answer === "string" || answer.status !== 200) failed.set(floating, JSON.stringify(answer));
+    }
+  };
+  const clients = Object.values(FLOATING).map(ask);
+  const seen = await whileFetching(happening).finally(() => {
+    state.over = true;
+  });
+  await Promise.all(clients);
+  expect(Object.fromEntries(failed)).toEqual({});
+  expect(seen.failed).toBe(0);
+}
+
+describe("floating addresses", () => {
+  it("take the place of the Pis' own in the name, the site served throughout", async () => {
+    await cluster.configure(settings);
+    let outcome: Outcome | undefined;
+    const seen = await whileFetching(async () => {
+      outcome = await cluster.up();
+    });
+    expect(outcome?.said).not.toMatch(/error/);
+    expect(seen.failed).toBe(0);
+    await eachHoldsItsOwn();
+    expect((await addresses()).sort()).toEqual(Object.values(FLOATING));
+    expect((await cluster.preview()).changed).toEqual({});
+  });
+
+  it("are spoken of by VRRP version 3, to the other Pi alone", async () => {
+    await inside("pi1", "apt-get -qq install -y --no-install-recommends tcpdump >/dev/null 2>&1");
+    const heard = await inside("pi1", "timeout 10 tcpdump -n -c 20 -i eth0 ip proto 112 2>/dev/null || true");
+    expect(heard.split("\n").length).toBeGreaterThanOrEqual(20);
+    for (const line of heard.split("\n"))
+      expect(line).toMatch(/IP 192[\d.]+\.12[12] > 192[\d.]+\.12[12]: VRRPv3/);
+  });
+
+  it.each(PIS)("are all served when %s loses its power, and when it comes back", async (pi) => {
+    await unnoticed(async () => {
+      await lab("off", pi);
+      await holdsAll(OTHER[pi]);
+    });
+    await unnoticed(async () => {
+      await lab("on", pi);
+      await eachHoldsItsOwn();
+    });
+    await healed(pi);
+  });
+
+  it("leave a Pi whose nginx does not serve, and its return is unnoticed", async () => {
+    await inside("pi1", "systemctl stop nginx");
+    await holdsAll("pi2");
+    await unnoticed(async () => {
+      await inside("pi1", "systemctl start nginx");
+      await eachHoldsItsOwn();
+    });
+  });
+
+  it("stay with the last Pi, whatever its own test says", async () => {
+    await lab("off", "pi2");
+    await holdsAll("pi1");
+    await inside("pi1", "mv /mnt/gluster1/www/index.html /mnt/gluster1/www/kept.html; sleep 8");
+    expect((await held("pi1")).length).toBe(2);
+    await inside("pi1", "mv /mnt/gluster1/www/kept.html /mnt/gluster1/www/index.html");
+    await lab("on", "pi2");
+    await eachHoldsItsOwn();
+    await healed("pi1");
+  });
+
+  it.each(PIS)(
+    "are served by %s alone, booted first after both were off, and by both then",
+    async (first) => {
+      await Promise.all(PIS.map((pi) => lab("off", pi)));
+      await lab("on", first);
+      await until(`${first} serves both addresses`, 60, async () => {
+        for (const floating of Object.values(FLOATING))
+          if ((await get(floating)).status !== 200) return false;
+        return true;
+      });
+      await unnoticed(async () => {
+        await lab("on", OTHER[first]);
+        await eachHoldsItsOwn();
+      });
+      await healed(first);
+      expect((await cluster.preview()).changed).toEqual({});
+    },
+  );
+
+  it("survive a flicker of the power", async () => {
+    await lab("on", "pi2");
+    await lab("off", "pi2");
+    await lab("on", "pi2");
+    await lab("off", "pi2");
+    await lab("on", "pi2");
+    await eachHoldsItsOwn();
+    await healed("pi1");
+    expect((await cluster.preview()).changed).toEqual({});
+  });
+
+  it("that nobody serves any more by hand are named, and repaired", async () => {
+    await inside("pi2", "systemctl stop keepalived; echo '# mine' >>/etc/keepalived/keepalived.conf");
+    const preview = await cluster.preview();
+    expect(Object.keys(preview.changed)).toEqual(["pi2-keepalived"]);
+    expect(preview.said).toContain("/etc/keepalived/keepalived.conf differs");
+    expect(preview.said).toContain("keepalived.service is not running");
+    const outcome = await cluster.up();
+    succeeded(outcome);
+    expect(Object.keys(outcome.changed)).toEqual(["pi2-keepalived"]);
+    await eachHoldsItsOwn();
+  });
+
+  it("go again where the config has none", async () => {
+    await cluster.configure({});
+    const outcome = await cluster.up();
+    succeeded(outcome);
+    expect((await addresses()).sort()).toEqual(PIS.map(address));
+    for (const pi of PIS) {
+      expect(await held(pi)).toEqual([]);
+      expect(await inside(pi, "ls /etc/keepalived /usr/local/lib/twopir 2>/dev/null || true")).toBe("");
+    }
+    expect((await cluster.preview()).changed).toEqual({});
+  });
+});
