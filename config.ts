@@ -107,6 +107,7 @@ const dns = z.discriminatedUnion(
   { error: "{ provider: rfc2136, ... }, { provider: cloudflare, ... } or { provider: none }" },
 );
 
+const SPLIT_BRAIN = "report, newest, or the name of a Pi that stores";
 const MAX_FAILOVER = 30;
 const MOUNT = "/mnt/gluster1";
 const schema = only(
@@ -131,6 +132,7 @@ const schema = only(
       .max(MAX_FAILOVER, { error: `at most ${MAX_FAILOVER} seconds: no visitor waits longer` })
       .default(1),
     floatingAddresses: z.array(ipv4, { error: "a list of IPv4 addresses, one for each Pi" }).default([]),
+    splitBrain: z.string({ error: SPLIT_BRAIN }).default("report"),
     dns,
     tsigSecret: matching(
       /^[A-Za-z0-9+/]{16,}={0,2}$/,
@@ -153,6 +155,7 @@ interface Unchecked {
   readonly hostname?: unknown;
   readonly pis?: unknown;
   readonly floatingAddresses?: unknown;
+  readonly splitBrain?: unknown;
   readonly dns?: { readonly provider?: unknown; readonly zone?: unknown } | null;
   readonly tsigSecret?: unknown;
 }
@@ -171,6 +174,10 @@ function crossRules(config: Unchecked, context: z.core.$RefinementCtx): void {
       if (one?.[key] !== undefined && same < i)
         wrong(["pis", i, key], `${own} of its own; pis[${same}] has it already`);
     });
+  const choices = pis.flatMap((one) => (one?.name !== undefined && one.storage !== false ? [one.name] : []));
+  const { splitBrain = "report" } = config;
+  if (typeof splitBrain === "string" && !["report", "newest", ...choices].includes(splitBrain))
+    wrong(["splitBrain"], SPLIT_BRAIN);
   floatingRules(pis, config.floatingAddresses, wrong);
   const stores = pis.filter((one) => one?.storage !== false).length;
   if (pis.length > 0 && (stores < 2 || stores > 3))

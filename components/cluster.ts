@@ -6,7 +6,7 @@ import { mountPart } from "./mount";
 import type { Part, Pi } from "./part";
 import { piPart } from "./pi";
 import { sitePart } from "./site";
-import { volumePart } from "./volume";
+import { volumePart, type SplitBrain } from "./volume";
 import { webServerPart } from "./web-server";
 
 export interface ClusterArgs {
@@ -25,6 +25,7 @@ export interface ClusterArgs {
   readonly failover: number;
   /** One for each Pi, in their order; none: the A records are the Pis' own addresses. */
   readonly floatingAddresses: readonly string[];
+  readonly splitBrain: SplitBrain;
   readonly dns: Dns;
 }
 
@@ -48,8 +49,18 @@ export function clusterParts(args: ClusterArgs, reachable: ReadonlySet<string>):
   };
   return [
     ...pis.map(piPart),
-    volumePart({ volume: volume.name, brick, pis, leader, failover }),
-    ...pis.map((pi) => mountPart({ pi, pis, volume: volume.name, mountPoint, ...turn(pi) })),
+    volumePart({
+      volume: volume.name,
+      brick,
+      pis,
+      leader,
+      failover,
+      mountPoint,
+      splitBrain: args.splitBrain,
+    }),
+    ...pis.map((pi) =>
+      mountPart({ pi, pis, volume: volume.name, mountPoint, hostname, failover, ...turn(pi) }),
+    ),
     sitePart({ mountPoint, serverNames: [...new Set([...args.serverNames, hostname])], leader }),
     ...pis.map((pi) => webServerPart({ pi, mountPoint, hostname, floating, ...turn(pi) })),
     ...(floating ? pis : []).map((pi) =>

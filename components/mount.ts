@@ -9,6 +9,9 @@ export interface MountArgs {
   readonly volume: string;
   /** Where the volume is mounted, e.g. "/mnt/gluster1". */
   readonly mountPoint: string;
+  readonly hostname: string;
+  /** Seconds until a silent Pi is given up. */
+  readonly failover: number;
   /** The Pi whose mount is made before this one; mounts go Pi by Pi. */
   readonly turnAfter?: Pi;
 }
@@ -36,13 +39,21 @@ export function fstabLine({ pi, pis, volume, mountPoint }: MountArgs): string {
 
 /** The volume mounted on one Pi, now and after each boot. */
 export function mountStates(args: MountArgs): State[] {
-  const { pi, volume, mountPoint, turnAfter } = args;
+  const { pi, pis, volume, mountPoint, hostname, failover, turnAfter } = args;
   return [
     {
       name: names.mount(pi),
       on: pi.name,
-      scripts: ["mount.sh"],
-      parameters: { mount_point: mountPoint, fstab_line: fstabLine(args) },
+      scripts: ["gluster.sh", "turn.sh", "mount.sh"],
+      parameters: {
+        mount_point: mountPoint,
+        fstab_line: fstabLine(args),
+        failover,
+        address: pi.address,
+        others: pis.filter((other) => other !== pi && !other.drained).map((other) => other.address),
+        host: hostname,
+        volume,
+      },
       after: [names.volumeStarted(volume), ...(turnAfter ? [names.mount(turnAfter)] : [])],
     },
   ];

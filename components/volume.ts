@@ -12,7 +12,12 @@ export interface VolumeArgs {
   readonly leader: Pi;
   /** Seconds until a silent Pi is given up. */
   readonly failover: number;
+  readonly mountPoint: string;
+  readonly splitBrain: SplitBrain;
 }
+
+/** What is done about a file with two histories: "report" names it, with "newest" the newer one counts, with the name of a Pi its copy. */
+export type SplitBrain = string;
 
 /**
  * Options that differ from gluster's defaults.
@@ -31,9 +36,10 @@ const options = (failover: number): string[] => [
  * The peers and the volume that has a full copy on every Pi that stores. gluster refuses two commands at once, so
  * all of them run on one Pi, where the lock of the scripts makes them wait their turn.
  *
- * @example volumeStates({ volume: "gv0", brick: "/data/brick1/gv0", pis: [pi1, pi2], leader: pi1, failover: 1 })
+ * @example volumeStates({ volume: "gv0", brick: "/data/brick1/gv0", pis: [pi1, pi2], leader: pi1, ... })
  */
-export function volumeStates({ volume, brick, pis, leader, failover }: VolumeArgs): State[] {
+export function volumeStates(args: VolumeArgs): State[] {
+  const { volume, brick, pis, leader, failover, mountPoint, splitBrain } = args;
   const anywhere = { on: leader.name, anywhere: true };
   const stores = pis.filter((pi) => pi.storage);
   const addressesBut = (pi: Pi): string[] =>
@@ -83,6 +89,19 @@ export function volumeStates({ volume, brick, pis, leader, failover }: VolumeArg
       parameters: { volume },
       after: [optionsName],
       disturbedBy: [created],
+    },
+    {
+      ...anywhere,
+      name: `${volume}-no-split-brain`,
+      scripts: ["gluster.sh", "split-brain.sh"],
+      parameters: {
+        volume,
+        brick,
+        mount_point: mountPoint,
+        choice: splitBrain,
+        source: stores.find((pi) => pi.name === splitBrain)?.address ?? "",
+      },
+      after: [started],
     },
     ...stores.map((pi) => ({
       name: `${pi.name}-brick-process`,

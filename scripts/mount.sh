@@ -1,5 +1,6 @@
 # shellcheck shell=bash disable=SC2154
-# The volume is mounted, now and after every boot. Parameters: mount_point, fstab_line
+# The volume is mounted, now and after every boot. Parameters: mount_point, fstab_line, failover (seconds; what the
+# volume's options say)
 
 answer=10 # seconds that a living mount needs at most to answer; one that lost its bricks hangs or says ENOTCONN
 
@@ -11,8 +12,13 @@ want() {
     change "$mount_point is not mounted" mount_volume
   elif ! timeout "$answer" stat -t "$mount_point" >/dev/null 2>&1; then
     change "the mount at $mount_point does not answer" remount_volume
+  elif [ "$(cat "$time_out" 2>/dev/null)" != "$failover" ]; then
+    change "$mount_point was mounted with another failover time" in_turn remount_volume
   fi
 }
+
+# Which time-out the connections to the bricks have: gluster sets it when it connects, and cannot be asked.
+time_out=$notes/failover-$state
 
 fstab_lines() { awk -v m="$mount_point" '$1 !~ /^#/ && $2 == m' /etc/fstab; }
 described() { [ -n "$(fstab_lines)" ] && echo "another line" || echo "no line"; }
@@ -47,6 +53,8 @@ mount_volume() {
   systemctl reset-failed "$(unit)" 2>/dev/null || true
   systemctl start "$(unit)" || fail "cannot mount $mount_point: $(tail -n 3 "/var/log/glusterfs/$(systemd-escape -p "$mount_point").log" 2>/dev/null)"
   until_true "$answer" mounted || fail "$mount_point is not mounted after $answer s"
+  mkdir -p "$notes"
+  printf '%s\n' "$failover" >"$time_out"
 }
 
 remount_volume() {
@@ -64,7 +72,7 @@ unwant() {
   other_lines >"$candidate"
   if [ -e "$notes/fstab-$state" ]; then cat "$notes/fstab-$state" >>"$candidate"; fi
   replace_fstab
-  rm -f "$notes/fstab-$state"
+  rm -f "$notes/fstab-$state" "$time_out"
   rmdir "$mount_point" 2>/dev/null || true
 }
 

@@ -7,8 +7,22 @@ const NEW_LINE = `${LINE.slice(0, -4)},backup-volfile-servers=192.168.0.123 0 0`
 const OTHERS =
   "# /mnt/gluster1 is the volume\nUUID=1 / ext4 defaults 0 1\nUUID=2 /mnt/gluster10 ext4 defaults 0 2\n";
 
-const mount = (line = LINE) =>
-  state("mount.sh", { mount_point: "/mnt/gluster1", fstab_line: line }, "pi1-gluster-mount");
+const mount = (line = LINE, failover = 1) => ({
+  ...state(
+    "mount.sh",
+    {
+      mount_point: "/mnt/gluster1",
+      fstab_line: line,
+      failover,
+      address: "127.0.0.1",
+      others: ["127.0.0.2"],
+      host: "twopir.example.com",
+      volume: "gv0",
+    },
+    "pi1-gluster-mount",
+  ),
+  scripts: ["gluster.sh", "turn.sh", "mount.sh"],
+});
 
 describe.skipIf(!canIsolate)("mount.sh", () => {
   let host: Host;
@@ -20,7 +34,7 @@ describe.skipIf(!canIsolate)("mount.sh", () => {
     host.command("mount.glusterfs", "");
     host.command("findmnt", "[ -e /run/mounted ]");
     host.command("systemd-escape", "echo mnt-gluster1.mount");
-    host.command("umount", "rm /run/mounted /run/silent");
+    host.command("umount", "rm -f /run/mounted /run/silent");
     host.command("stat", '[ ! -e /run/silent ] && exec /usr/bin/stat "$@"');
     host.command(
       "systemctl",
@@ -47,6 +61,17 @@ esac`,
     expect(host.read("/run/systemctl")).toMatch(/daemon-reload\n(.*\n)*start mnt-gluster1\.mount\n/);
     expect(await host.check(mount())).toEqual({ status: 0, changes: [], output: "" });
     expect(host.list("etc")).toEqual(["fstab"]);
+  });
+
+  it("mounts again where the time-out of its connections is another one, which a Pi that does not serve may do at once", async () => {
+    await host.run("apply", mount());
+    const slower = mount(LINE, 3);
+    const why = ["/mnt/gluster1 was mounted with another failover time"];
+    expect((await host.check(slower)).changes).toEqual(why);
+    expect(await host.run("apply", slower)).toMatchObject({ status: 0, changes: why });
+    expect(await host.check(slower)).toEqual({ status: 0, changes: [], output: "" });
+    expect((await host.run("remove", slower)).status).toBe(0);
+    expect(existsSync(host.at("/var/lib/twopir"))).toBe(false); // nothing noted is left
   });
 
   it.each([

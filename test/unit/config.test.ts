@@ -156,6 +156,8 @@ describe("every rule names the key, the value and what would be right", () => {
       '"192.168.1.222"',
       "an address in the Pis' own network, 192.168.0.x",
     ],
+    [{ splitBrain: true }, "splitBrain", "true", "report, newest, or the name of a Pi that stores"],
+    [{ splitBrain: "pi3" }, "splitBrain", '"pi3"', "report, newest, or the name of a Pi that stores"],
     [{ dns: undefined }, "dns", "missing", providers],
     [{ dns: "none" }, "dns", '"none"', providers],
     [{ dns: {} }, "dns.provider", "missing", providers],
@@ -300,6 +302,7 @@ describe("a right config", () => {
       volume: { name: "gv0", mount: "/mnt/gluster1", brick: "/data/brick1/gv0" },
       failover: 1,
       floatingAddresses: [],
+      splitBrain: "report",
       dns: { provider: "none" },
       ssh: { keyFile: join(homedir(), ".ssh/id_ed25519"), knownHosts: join(homedir(), ".ssh/known_hosts") },
     });

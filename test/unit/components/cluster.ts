@@ -39,6 +39,7 @@ export const cluster = (count: number, more: Partial<ClusterArgs> = {}): Args =>
   volume: { name: "gv0", mount: "/mnt/gluster1", brick: "/data/brick1/gv0" },
   failover: 1,
   floatingAddresses: [],
+  splitBrain: "report",
   dns: rfc2136,
   ...more,
   pis: pis(count),

@@ -1,0 +1,50 @@
+# shellcheck shell=bash disable=SC2154
+# For what interrupts a Pi; it goes between gluster.sh and the script. Parameters: address (of this Pi), others (array:
+# addresses of the other Pis that serve), host (the site's name), volume
+
+turn_patience=900 # seconds until the others serve and have healed; the same as for the lock
+back_patience=30  # seconds until this Pi serves again; 2 s in the lab
+
+# in_turn COMMAND...: a Pi that serves stops only while another one does and has a full copy, without a visitor's
+# noticing, and must serve again afterwards: what comes after it is not started otherwise. A Pi that does not serve
+# waits for nobody.
+in_turn() {
+  if serves "$address" "$host"; then
+    until_true "$turn_patience" others_ready ||
+      fail "this Pi serves and must be interrupted, but after $turn_patience s no other one is ready: $unready"
+    step_aside
+    "$@"
+    step_back
+  else
+    "$@"
+  fi
+}
+
+# others_ready sets unready, the reason why not.
+others_ready() {
+  local other entries
+  unready="none of ${others[*]} serves http://$host/"
+  for other in "${others[@]}"; do
+    if serves "$other" "$host"; then
+      entries=$(gluster_tell volume heal "$volume" info | sed -n 's/^Number of entries: //p')
+      unready="files of volume $volume wait to be healed: $(xargs <<<"$entries")"
+      [ -n "$entries" ] && ! grep -qvx 0 <<<"$entries"
+      return
+    fi
+  done
+  return 1
+}
+
+# keepalived says good-bye, and nginx answers what it was asked; then nobody comes here any more.
+step_aside() {
+  held=$(systemctl is-active keepalived.service 2>/dev/null) || true
+  [ "$held" != active ] || systemctl stop keepalived.service
+  systemctl stop nginx.service
+}
+
+step_back() {
+  systemctl start nginx.service || true
+  until_true "$back_patience" serves "$address" "$host" ||
+    fail "this Pi does not serve http://$host/ any more: see /var/log/nginx/error.log. The others go on"
+  [ "$held" != active ] || systemctl start keepalived.service
+}

@@ -1,0 +1,95 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { address, get, healed, inside, lab, until } from "./lab";
+import { Cluster, type Outcome } from "./stack";
+
+const PIS = ["pi1", "pi2"] as const;
+let cluster: Cluster;
+
+beforeAll(async () => {
+  await lab("down");
+  await lab("up", "2");
+  cluster = await Cluster.create();
+  succeeded(await cluster.up());
+});
+
+afterAll(async () => {
+  await lab("down");
+});
+
+const succeeded = (outcome: Outcome): void => {
+  expect(outcome.said).not.toMatch(/error/);
+  expect(outcome.failed).toBe(false);
+};
+
+const written = (pi: string, file: string): Promise<string> => inside(pi, `cat /data/brick1/gv0/www/${file}`);
+const write = (pi: string, file: string): Promise<string> =>
+  inside(pi, `echo ${pi} >/mnt/gluster1/www/${file}`);
+
+/** The network between the Pis is cut while both live, and both are written to. */
+async function parted(happening: () => Promise<void>): Promise<void> {
+  await lab("part", ...PIS);
+  for (const pi of PIS)
+    await until(`${pi} goes on by itself`, 60, async () => {
+      await inside(pi, "timeout 5 ls /mnt/gluster1/www");
+      return (await get(address(pi))).status === 200;
+    });
+  await happening();
+  await lab("join", ...PIS);
+  await until("the Pis know each other again", 90, async () => {
+    const status = await inside("pi1", "gluster volume heal gv0 info | grep -c '^Status: Connected'");
+    return status === "2";
+  });
+}
+
+describe("two histories of a file", () => {
+  it("come of writing on both sides of a cut; both Pis serve on all the while", async () => {
+    await inside("pi1", "echo before >/mnt/gluster1/www/old");
+    await parted(async () => {
+      for (const pi of PIS) {
+        await write(pi, "old");
+        await write(pi, "new");
+        await inside(pi, `echo fine >/mnt/gluster1/www/only-${pi}`);
+      }
+    });
+  });
+
+  it("are named by preview and status, and up does not choose", async () => {
+    let said = "";
+    await until("both files are named", 60, async () => {
+      said = (await cluster.preview()).said;
+      return said.includes("/www/old has two histories") && said.includes("/www/new has two histories");
+    });
+    expect(said).not.toContain("only-pi");
+    const outcome = await cluster.up();
+    expect(outcome.failed).toBe(true);
+    expect(Object.keys(outcome.changed)).toEqual(["gv0-no-split-brain"]);
+    expect(outcome.said).toContain(
+      "set twopir:splitBrain to newest, or to the name of the Pi whose copy counts",
+    );
+    for (const pi of PIS) expect(await written(pi, "old")).toBe(pi); // nothing is lost
+    for (const pi of PIS) expect((await get(address(pi))).status).toBe(200);
+  });
+
+  it("become one where the user names a Pi", async () => {
+    await cluster.configure({ "twopir:splitBrain": "pi1" });
+    succeeded(await cluster.up());
+    await healed("pi1");
+    for (const pi of PIS)
+      for (const file of ["old", "new"]) expect(await written(pi, file), `${file} on ${pi}`).toBe("pi1");
+    for (const pi of PIS) expect(await written(pi, "only-pi2")).toBe("fine");
+    expect((await cluster.preview()).changed).toEqual({});
+  });
+
+  it("or wants the newest", async () => {
+    await cluster.configure({ "twopir:splitBrain": "newest" });
+    await parted(async () => {
+      await write("pi1", "old");
+      await inside("pi2", "sleep 2");
+      await write("pi2", "old");
+    });
+    await until("it is named", 60, async () => (await cluster.preview()).said.includes("/www/old has two"));
+    succeeded(await cluster.up());
+    await healed("pi1");
+    for (const pi of PIS) expect(await written(pi, "old")).toBe("pi2");
+  });
+});
