@@ -12,11 +12,11 @@ import {
   labFile,
   root,
   servesAgain,
-  SUBNET,
   NAME,
   whileFetching,
 } from "./lab";
-import { Cluster, pi, TTL } from "./stack";
+import { breakByHand, DRIFTS, NGINX_LINK } from "./drifts";
+import { Cluster, pi } from "./stack";
 
 const PIS = ["pi1", "pi2"];
 let cluster: Cluster;
@@ -69,231 +69,6 @@ const differences = (before: Seen, after: Seen): string[] =>
     (path) => before?.get(path) !== after?.get(path),
   );
 
-interface Drift {
-  readonly what: string;
-  readonly on: string;
-  /** Shell in that Pi, or lines for nsupdate. */
-  readonly broken: string;
-  /** The resources that preview must name, and no others. */
-  readonly named: readonly string[];
-  /** One of the reasons that it must give. */
-  readonly reason: string;
-  /** Files and services that differ from before when all is repaired; a file that was written again has another time. */
-  readonly touched?: readonly RegExp[];
-}
-
-const NGINX_LINK = "/etc/nginx/sites-enabled/cluster";
-const gluster = /^\/var\/lib\/glusterd\//;
-const onVolume = (file: string): RegExp => new RegExp(`^/data/brick1/gv0/(${file}$|\\.glusterfs/)`);
-
-const DRIFTS: Drift[] = [
-  {
-    what: "package removed",
-    on: "pi2",
-    broken: "DEBIAN_FRONTEND=noninteractive apt-get -qq remove -y nginx >/dev/null 2>&1",
-    named: [
-      "pi2-nginx-package",
-      "pi2-nginx-settings",
-      "pi2-sites-available-link",
-      "pi2-sites-enabled-link",
-      "pi2-default-site-gone",
-      "pi2-nginx",
-    ],
-    reason: "not installed: nginx",
-    touched: [
-      /^\/var\/(lib\/(dpkg|apt|systemd|twopir|ucf)|cache)\//,
-      /^\/usr\//,
-      /^\/etc\/(rc.\.d|systemd|init\.d|logrotate\.d|nginx)\//,
-      /^service-nginx/,
-    ],
-  },
-  {
-    what: "service stopped",
-    on: "pi1",
-    broken: "systemctl stop nginx",
-    named: ["pi1-nginx"],
-    reason: "nginx.service is not running",
-    touched: [/^service-nginx/],
-  },
-  {
-    what: "service disabled",
-    on: "pi2",
-    broken: "systemctl disable -q nginx",
-    named: ["pi2-nginx"],
-    reason: "nginx.service does not start at boot",
-    touched: [/multi-user.target.wants\/nginx.service$/, /^\/etc\/rc.\.d\//],
-  },
-  {
-    what: "glusterd stopped",
-    on: "pi2",
-    broken: "systemctl stop glusterd",
-    named: ["pi2-glusterd", "gv0-peer-pi2"],
-    reason: "glusterd.service is not running",
-    touched: [gluster, /^service-glusterd/],
-  },
-  {
-    what: "link missing",
-    on: "pi2",
-    broken: `rm ${NGINX_LINK}`,
-    named: ["pi2-sites-enabled-link", "pi2-nginx"],
-    reason: `${NGINX_LINK} is missing`,
-    touched: [/sites-enabled\/cluster$/],
-  },
-  {
-    what: "link wrong",
-    on: "pi1",
-    broken: "ln -sfn /etc/hostname /etc/nginx/sites-available/cluster",
-    named: ["pi1-sites-available-link", "pi1-nginx"],
-    reason: "points to /etc/hostname, it must point to /mnt/gluster1/cluster",
-    touched: [/sites-available\/cluster$/],
-  },
-  {
-    what: "link replaced by a file",
-    on: "pi2",
-    broken: `cp --remove-destination /mnt/gluster1/cluster ${NGINX_LINK}`,
-    named: ["pi2-sites-enabled-link", "pi2-nginx"],
-    reason: `${NGINX_LINK} is not a link`,
-    touched: [/sites-enabled\/cluster$/],
-  },
-  {
-    what: "the default site is back",
-    on: "pi1",
-    broken: "ln -s /etc/nginx/sites-available/default /etc/nginx/sites-enabled/default",
-    named: ["pi1-default-site-gone", "pi1-nginx"],
-    reason: "/etc/nginx/sites-enabled/default is there",
-  },
-  {
-    what: "shared config edited by hand",
-    on: "pi2",
-    broken: "sed -i 's/index.htm;/index.htm start.html;/' /mnt/gluster1/cluster",
-    named: ["site-config", "pi1-nginx", "pi2-nginx"],
-    reason: "/mnt/gluster1/cluster differs",
-    touched: [onVolume("cluster")],
-  },
-  {
-    what: "nginx runs an older config than the one on disk",
-    on: "pi1",
-    broken:
-      "cd /mnt/gluster1 && cp -a cluster /root/kept && echo '# older' >>cluster && systemctl reload nginx && sleep 1 && cat /root/kept >cluster && rm /root/kept",
-    named: ["pi1-nginx"],
-    reason: "nginx runs another config than the one on disk",
-    touched: [onVolume("cluster")],
-  },
-  {
-    what: "nginx's settings edited",
-    on: "pi2",
-    broken: "echo 'keepalive_timeout 75;' >/etc/nginx/snippets/twopir.conf",
-    named: ["pi2-nginx-settings", "pi2-nginx"],
-    reason: "/etc/nginx/snippets/twopir.conf differs",
-    touched: [/snippets\/twopir.conf$/],
-  },
-  {
-    what: "page deleted",
-    on: "pi2",
-    broken: "rm /mnt/gluster1/www/index.html",
-    named: ["site-content"],
-    reason: "/mnt/gluster1/www has no index.html",
-    touched: [onVolume("www/index.html")],
-  },
-  {
-    what: "permissions of the content changed",
-    on: "pi1",
-    broken: "chmod 700 /mnt/gluster1/www",
-    named: ["site-content"],
-    reason: "/mnt/gluster1/www has mode 700: nginx cannot read it",
-  },
-  {
-    what: "permissions of the shared config changed",
-    on: "pi2",
-    broken: "chmod 600 /mnt/gluster1/cluster",
-    named: ["site-config"],
-    reason: "/mnt/gluster1/cluster has mode 600 instead of 644",
-  },
-  {
-    what: "volume option changed",
-    on: "pi1",
-    broken: "gluster --mode=script volume set gv0 network.ping-timeout 42 >/dev/null",
-    named: ["gv0-options"],
-    reason: "network.ping-timeout of gv0 is 42 instead of 10",
-    touched: [gluster],
-  },
-  {
-    what: "volume stopped",
-    on: "pi2",
-    broken: "gluster --mode=script volume stop gv0 force >/dev/null",
-    named: [],
-    reason: "volume gv0 is Stopped",
-    touched: [gluster, /^bricks/],
-  },
-  {
-    what: "brick process dead",
-    on: "pi2",
-    broken: "kill -KILL $(pgrep -x glusterfsd)",
-    named: ["pi2-brick-process"],
-    reason: "no process serves the brick /data/brick1/gv0",
-    touched: [gluster, /^bricks/],
-  },
-  {
-    what: "mount lost",
-    on: "pi2",
-    broken: "umount -l /mnt/gluster1",
-    named: ["pi2-gluster-mount", "pi2-nginx"],
-    reason: "/mnt/gluster1 is not mounted",
-  },
-  {
-    what: "mount line edited",
-    on: "pi1",
-    broken: "sed -i 's/,nofail//' /etc/fstab",
-    named: ["pi1-gluster-mount"],
-    reason: "/etc/fstab has another line for /mnt/gluster1",
-    touched: [/^\/etc\/fstab$/],
-  },
-  {
-    what: "unit file edited",
-    on: "pi2",
-    broken: "echo '[Service]' >/etc/systemd/system/nginx.service.d/twopir.conf && systemctl daemon-reload",
-    named: ["pi2-nginx"],
-    reason: "/etc/systemd/system/nginx.service.d/twopir.conf differs",
-    touched: [/nginx.service.d\/twopir.conf$/],
-  },
-  {
-    what: "peer detached",
-    on: "pi1",
-    broken: `gluster --mode=script volume remove-brick gv0 replica 1 ${address("pi2")}:/data/brick1/gv0 force >/dev/null && gluster --mode=script peer detach ${address("pi2")} >/dev/null`,
-    named: [],
-    reason: `${address("pi2")} is not a peer`,
-    touched: [gluster, /^\/data\/brick1\//, /^bricks/],
-  },
-  {
-    what: "A record deleted",
-    on: "dns",
-    broken: `update delete ${NAME} A ${address("pi2")}`,
-    named: ["pi2-a-record"],
-    reason: `${NAME} has no A record ${address("pi2")}`,
-  },
-  {
-    what: "A record changed",
-    on: "dns",
-    broken: `update delete ${NAME} A ${address("pi1")}\nupdate add ${NAME} ${TTL} A ${SUBNET}.9`,
-    named: ["pi1-a-record", "no-other-a-records"],
-    reason: `${NAME} has no A record ${address("pi1")}`,
-  },
-  {
-    what: "TTL changed",
-    on: "dns",
-    broken: `update delete ${NAME} A\nupdate add ${NAME} 3600 A ${address("pi1")}\nupdate add ${NAME} 3600 A ${address("pi2")}`,
-    named: ["pi1-a-record", "pi2-a-record"],
-    reason: "has TTL 3600 instead of 5",
-  },
-  {
-    what: "A record of a third host added",
-    on: "dns",
-    broken: `update add ${NAME} ${TTL} A ${SUBNET}.9`,
-    named: ["no-other-a-records"],
-    reason: `${NAME} has an A record ${SUBNET}.9 that is none of the Pis'`,
-  },
-];
-
 const seen: { what: string; reasons: string[] }[] = [];
 
 function writeTable(): void {
@@ -314,11 +89,6 @@ function writeTable(): void {
   if (seen.length === DRIFTS.length) writeFileSync(join(root, "docs", "drift.md"), text);
 }
 
-function nsupdate(lines: string): void {
-  const command = ["-k", join(root, "lab", "tsig.key")];
-  execFileSync("nsupdate", command, { input: `server ${SUBNET}.53\nzone example.com.\n${lines}\nsend\n` });
-}
-
 describe("pulumi preview", () => {
   it("changes nothing on any Pi", async () => {
     const before = await Promise.all(PIS.map(snapshot));
@@ -334,8 +104,7 @@ describe("pulumi preview", () => {
     "names and up repairs: $what",
     async ({ what, on, broken, named, reason, touched = [] }) => {
       const before = await Promise.all(PIS.map(snapshot));
-      if (on === "dns") nsupdate(broken);
-      else await inside(on, broken);
+      await breakByHand({ on, broken });
       const preview = await cluster.preview();
       const reasons = preview.said.split("\n").filter((line) => /^[a-z0-9-]+: /.test(line));
       seen.push({ what, reasons });
