@@ -1,3 +1,4 @@
+import { spawn, type ChildProcess } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
@@ -41,12 +42,12 @@ export class Cluster {
     readonly environment: Readonly<Record<string, string>>,
   ) {}
 
-  /** Starts from nothing: no state, config for the Pis of the lab. */
-  static async create(settings: Readonly<Record<string, unknown>> = {}): Promise<Cluster> {
-    const state = join(root, ".twopir", "test", LAB);
+  /** Starts from nothing: no state, config for the Pis of the lab. Each cluster of a lab has a name of its own. */
+  static async create(settings: Readonly<Record<string, unknown>> = {}, name = LAB): Promise<Cluster> {
+    const state = join(root, ".twopir", "test", name);
     rmSync(state, { recursive: true, force: true });
     mkdirSync(state, { recursive: true });
-    writeConfig(settings);
+    writeConfig(name, settings);
     const printed = await run("bash", ["toolchain/pulumi.sh", "--env"]);
     const envVars = Object.fromEntries(
       printed
@@ -54,14 +55,14 @@ export class Cluster {
         .split("\n")
         .map((line) => line.split(/=(.*)/s).slice(0, 2) as [string, string]),
     );
-    Object.assign(envVars, { PULUMI_BACKEND_URL: `file://${state}`, PULUMI_STACK: LAB });
+    Object.assign(envVars, { PULUMI_BACKEND_URL: `file://${state}`, PULUMI_STACK: name });
     process.env.PATH = envVars.PATH;
     const workspace = await LocalWorkspace.create({
       workDir: root,
       envVars,
       pulumiCommand: await PulumiCommand.get({ skipVersionCheck: true }),
     });
-    const stack = await Stack.createOrSelect(LAB, workspace);
+    const stack = await Stack.createOrSelect(name, workspace);
     const cluster = new Cluster(stack, envVars);
     await cluster.tsig(await published("LAB_TSIG_SECRET"));
     return cluster;
@@ -69,7 +70,7 @@ export class Cluster {
 
   /** Other settings from now on, beside the key that is set already. */
   async configure(settings: Readonly<Record<string, unknown>>): Promise<void> {
-    writeConfig(settings);
+    writeConfig(this.stack.name, settings);
     await this.tsig(await published("LAB_TSIG_SECRET"));
   }
 
@@ -83,6 +84,22 @@ export class Cluster {
     this.#outcome((onEvent) => this.stack.up({ onEvent }).then((result) => result.outputs));
   destroy = (): Promise<Outcome> =>
     this.#outcome((onEvent) => this.stack.destroy({ onEvent }).then(() => ({})));
+
+  /** `pulumi cancel`: takes away the lock that a killed command left. */
+  cancel = (): Promise<void> => this.stack.cancel();
+
+  /**
+   * Starts a command of the Pulumi CLI as its user does, in a session of its own, so that it can be killed with all
+   * that it started. It may write its events to a file (--event-log), as it does for the Automation API.
+   */
+  start(...words: readonly string[]): ChildProcess {
+    return spawn("pulumi", [...words, "--stack", this.stack.name, "--non-interactive"], {
+      cwd: root,
+      env: { ...process.env, ...this.environment, PULUMI_DEBUG_COMMANDS: "true" },
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+  }
 
   async #outcome(command: (onEvent: (event: EngineEvent) => void) => Promise<OutputMap>): Promise<Outcome> {
     const changed: Record<string, string> = {};
@@ -112,8 +129,11 @@ const published = async (name: string): Promise<string> => {
   return lines.find((line) => line.startsWith(`${name}=`))?.slice(name.length + 1) ?? "";
 };
 
+/** The file with the settings of a stack. */
+export const configFile = (stack: string): string => join(root, `Pulumi.${stack}.yaml`);
+
 /** Every YAML reader reads JSON. */
-function writeConfig(settings: Readonly<Record<string, unknown>>): void {
+function writeConfig(stack: string, settings: Readonly<Record<string, unknown>>): void {
   const config = {
     "twopir:hostname": NAME,
     "twopir:pis": [pi("pi1"), pi("pi2")],
@@ -127,5 +147,5 @@ function writeConfig(settings: Readonly<Record<string, unknown>>): void {
     "twopir:ssh": { keyFile: labFile("id_ed25519"), knownHosts: labFile("known_hosts") },
     ...settings,
   };
-  writeFileSync(join(root, `Pulumi.${LAB}.yaml`), JSON.stringify({ config }));
+  writeFileSync(configFile(stack), JSON.stringify({ config }));
 }

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# bash bench/run.sh NAME ARGUMENTS...: runs bench/NAME.ts with all that it needs, in a lab beside the tests' own, and
+# takes that lab down whatever the end is.
+set -euo pipefail
+# shellcheck source=toolchain/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../toolchain/lib.sh"
+cd "$root"
+
+[ "$(id -u)" = 0 ] || die "this makes virtual Pis: run it as root, e.g. sudo npm run $1"
+export TWOPIR_TEST_LAB=${TWOPIR_TEST_LAB:-e2ekills} TWOPIR_TEST_SUBNET=${TWOPIR_TEST_SUBNET:-192.168.70}
+[ -d node_modules ] || npm ci --ignore-scripts --no-audit --no-fund
+bash toolchain/install.sh
+
+trap 'TWOPIR_LAB=$TWOPIR_TEST_LAB bash lab/lab.sh down' EXIT
+npx tsx "bench/$1.ts" "${@:2}"
