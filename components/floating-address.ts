@@ -66,7 +66,7 @@ vrrp_script serves {
   script "/bin/bash /usr/local/lib/twopir/serves ${pi.address} ${hostname}"
   interval 1
   timeout ${Math.ceil(failover) + 2}
-  fall 2
+  fall 1
   rise 5
   weight -${NOT_SERVING}
   init_fail

@@ -54,7 +54,7 @@ export function volumeStates(args: VolumeArgs): State[] {
       name: peer(pi),
       concerns: pi.name,
       scripts: ["gluster.sh", "peer.sh"],
-      parameters: { address: pi.address, volume, brick },
+      parameters: { address: pi.address, drained: pi.drained ? "yes" : "no", volume, brick },
       after: pis.map(names.glusterd),
       disturbedBy: [names.glusterPackage(pi)], // a Pi without it has a new card, and its copy is gone
     })),

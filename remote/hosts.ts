@@ -71,8 +71,7 @@ export class Hosts {
 
   /** Inputs whose change is none of the cluster: who can be reached from here and now, and all of a drained Pi. */
   #unsure(state: State, reached: Reached | undefined): string[] {
-    if (reached?.drained || this.reached.get(state.concerns ?? "")?.drained)
-      return ["connection", "create", "delete", "stdin"];
+    if (reached?.drained) return ["connection", "create", "delete", "stdin"];
     const first = [...this.reached].find(([, { drained }]) => !drained)?.[0];
     if (state.anywhere && state.on !== first) return ["connection", "create", "delete"];
     return reached?.problem?.refused ? ["connection"] : [];

@@ -1,11 +1,13 @@
 # shellcheck shell=bash disable=SC2154
-# A Pi is a peer of the one that this runs on. Parameters: address (of the peer), volume, brick
+# A Pi is a peer of the one that this runs on. Parameters: address (of the peer), drained (yes: it is left alone, and
+# may be away), volume, brick
 
 patience=30 # seconds until a peer that answered the probe is connected; 1 s in the lab
 
 want() {
   local known former
   need_glusterd
+  [ "$drained" != yes ] || return 0
   if grep -qwF "$address" <<<"$(ip -o address)"; then return; fi # this Pi itself
   known=$(known_peer)
   if [ -z "$known" ]; then

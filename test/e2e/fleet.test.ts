@@ -58,6 +58,7 @@ describe("a drained Pi", () => {
     const outcome = await upUnnoticed();
     expect(outcome.changed).toEqual({
       "gv0-healed": "update",
+      "gv0-peer-pi2": "update",
       "no-other-a-records": "update",
       "pi2-a-record": "delete",
     });

@@ -297,12 +297,13 @@ describe("a drained Pi", () => {
     expect(named.get("gv0-healed")?.parameters.serving).toEqual(["192.168.0.121", "192.168.0.123"]);
   });
 
-  it("is left alone: no change of its states, and of the others' that concern it, reaches it", async () => {
+  it("is left alone: no change of its states reaches it, and its place among the peers is not asked for", async () => {
     const { resources } = await declare(args, { away: ["pi2"] });
     const all = ["update", "connection", "create", "delete", "stdin"];
-    for (const name of ["pi2-glusterd", "pi2-brick", "pi2-nginx", "gv0-peer-pi2"])
+    for (const name of ["pi2-glusterd", "pi2-brick", "pi2-nginx"])
       expect(resources.get(name)?.ignoreChanges, name).toEqual(all);
-    for (const name of ["pi1-nginx", "gv0-volume", "gv0-peer-pi3"])
+    expect(resources.get("gv0-peer-pi2")?.inputs.stdin).toContain("drained='yes'");
+    for (const name of ["pi1-nginx", "gv0-volume", "gv0-peer-pi2", "gv0-peer-pi3"])
       expect(resources.get(name)?.ignoreChanges, name).toEqual(["update"]);
     const kept = [...resources.values()].filter((r) => r.retainOnDelete);
     expect(kept.map((r) => r.name).sort()).toEqual(
