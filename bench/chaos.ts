@@ -1,0 +1,151 @@
+/**
+ * npm run chaos: every fault in every mode, on virtual Pis under load; writes docs/chaos.json, .md and .svg.
+ *
+ * --scenario NAME   this one only
+ * --mode NAME       article or floating only
+ * --out FILE        JSON goes there and the documents stay as they are: one object for one run, else a list
+ *
+ * The exit status is 1 if anything of the check list fails.
+ */
+import "./chaos/environment";
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { format } from "prettier";
+import { lab, root } from "../test/e2e/lab";
+import { Cluster } from "../test/e2e/stack";
+import { chart, svg } from "./chaos/chart";
+import { passes } from "./chaos/checks";
+import { MODES, type Mode } from "./chaos/modes";
+import { checkLine, markdown, merged } from "./chaos/report";
+import { runScenario, type Run } from "./chaos/run";
+import { SCENARIOS, type Scenario, type Up } from "./chaos/scenarios";
+import { mountOnWriter } from "./chaos/writer";
+
+const docs = (name: string): string => join(root, "docs", name);
+const say = (text: string): void => console.log(text);
+
+/** The one that was asked for, or all. */
+function chosen<T extends { readonly name: string }>(
+  what: string,
+  all: readonly T[],
+  name?: string,
+): readonly T[] {
+  const found = all.filter((one) => name === undefined || one.name === name);
+  if (found.length > 0) return found;
+  throw new Error(`no ${what} called ${name ?? ""}: there are ${all.map((one) => one.name).join(", ")}`);
+}
+
+/** Bare Pis become the cluster, in a lab that is new. */
+async function build(mode: Mode): Promise<Up> {
+  say(`==> ${mode.name}: a new lab, and pulumi up`);
+  await lab("down");
+  await lab("up", "3");
+  const cluster = await Cluster.create(mode.settings);
+  const up: Up = async (settings) => {
+    await cluster.configure({ ...mode.settings, ...settings });
+    const outcome = await cluster.up();
+    if (outcome.failed) throw new Error(outcome.said);
+  };
+  await up();
+  await mountOnWriter();
+  return up;
+}
+
+/** What went wrong with a run other than what it measured is told, and the next one begins with a new lab. */
+async function runAll(
+  modes: readonly Mode[],
+  scenarios: readonly Scenario[],
+): Promise<{ runs: Run[]; broken: number }> {
+  const runs: Run[] = [];
+  let broken = 0;
+  for (const mode of modes) {
+    let up: Up | undefined;
+    for (const scenario of scenarios)
+      try {
+        up ??= await build(mode);
+        say(`==> ${mode.name} ${scenario.name}: ${scenario.about}`);
+        const run = await runScenario(scenario, {
+          mode,
+          up,
+          say: ({ seconds, what }) => say(`${seconds.toFixed(1).padStart(7)} s  ${what}`),
+          ...(scenario.browser && {
+            screenshots: {
+              before: docs(`${scenario.name}-${mode.name}-before.png`),
+              after: docs(`${scenario.name}-${mode.name}-after.png`),
+            },
+          }),
+        });
+        runs.push(run);
+        say(
+          `           ${run.requests} requests, ${run.failed} failed, worst ${run.worstStallSeconds} s; by name ` +
+            `${run.byName.requests}, ${run.byName.failed} failed, worst ${run.byName.worstSeconds} s; ` +
+            `${run.lostWrites} of ${run.acknowledgedWrites} lines lost; client late by ${run.clientLateSeconds} s`,
+        );
+        if (run.faults.some((fault) => !fault.right)) up = undefined;
+      } catch (error) {
+        broken += 1;
+        up = undefined;
+        say(`FAIL  ${mode.name} ${scenario.name} could not be run: ${String(error)}`);
+      }
+  }
+  return { runs, broken };
+}
+
+async function writeDocuments(runs: readonly Run[]): Promise<void> {
+  const older = existsSync(docs("chaos.json"))
+    ? (JSON.parse(readFileSync(docs("chaos.json"), "utf8")) as Run[])
+    : [];
+  const names = (all: readonly { readonly name: string }[]): string[] => all.map(({ name }) => name);
+  const all = merged(older, runs, names(MODES), names(SCENARIOS));
+  const pretty = { printWidth: 110 };
+  writeFileSync(docs("chaos.json"), await format(JSON.stringify(all), { ...pretty, parser: "json" }));
+  writeFileSync(docs("chaos.md"), await format(markdown(all), { ...pretty, parser: "markdown" }));
+  writeFileSync(docs("chaos.svg"), await svg(chart(all)));
+}
+
+/** Ctrl-C: synchronous, so that nothing else is begun in the lab that goes. */
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+  process.on(signal, () => {
+    // In a session of its own: a second Ctrl-C must not stop it half-way.
+    spawnSync("setsid", ["--wait", "bash", "lab/lab.sh", "down"], {
+      cwd: root,
+      env: { ...process.env, TWOPIR_LAB: process.env.TWOPIR_TEST_LAB },
+      stdio: "inherit",
+    });
+    process.exit(1);
+  });
+
+async function main(): Promise<number> {
+  const { values: asked } = parseArgs({
+    options: { scenario: { type: "string" }, mode: { type: "string" }, out: { type: "string" } },
+  });
+  const modes = chosen("mode", MODES, asked.mode);
+  const scenarios = chosen("scenario", SCENARIOS, asked.scenario);
+  try {
+    const { runs, broken } = await runAll(modes, scenarios);
+    if (asked.out === undefined) await writeDocuments(runs);
+    else {
+      const one = modes.length === 1 && scenarios.length === 1;
+      const json = JSON.stringify(one ? (runs[0] ?? null) : runs, null, 2);
+      writeFileSync(asked.out, `${json}\n`);
+    }
+    const checks = runs.flatMap((run) => run.checks.map((check) => ({ run, check })));
+    say("\n==> what has to hold");
+    for (const { run, check } of checks) say(`${checkLine(check)}  [${run.mode} ${run.scenario}]`);
+    const failed = checks.filter(({ check }) => !passes(check)).length + broken;
+    say(`\n${checks.length} checks and ${runs.length} runs, ${failed} failed`);
+    return failed === 0 ? 0 : 1;
+  } finally {
+    await lab("down");
+  }
+}
+
+main().then(
+  (status) => process.exit(status),
+  (error: unknown) => {
+    console.error(`twopir: ${error instanceof Error ? error.message : String(error)}`);
+    process.exit(1);
+  },
+);

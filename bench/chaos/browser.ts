@@ -1,0 +1,89 @@
+import { writeFileSync } from "node:fs";
+import { chromium, type Browser as Chromium, type Page } from "playwright-core";
+import { inside, labFile, NAME, run, SUBNET } from "../../test/e2e/lab";
+import { Visitor, type Clock } from "./clients";
+import { PIS } from "./modes";
+
+/** ms; a person at a browser waits longer than a program. */
+const PATIENCE = 60_000;
+
+/**
+ * Debian's Chromium, without a window, at http://twopir.example.com/: it asks the lab's name server, gets two
+ * addresses, and does with them whatever it does.
+ */
+export class Browser extends Visitor {
+  /** The address that the first page came from. */
+  readonly sticksTo: string;
+
+  private constructor(
+    clock: Clock,
+    private readonly chromium: Chromium,
+    private readonly tab: Page,
+    /** What the access logs know it by. */
+    private readonly agent: string,
+    first: string,
+    private readonly screenshots?: { readonly before: string; readonly after: string },
+  ) {
+    super(clock);
+    this.sticksTo = first;
+  }
+
+  static async open(
+    clock: Clock,
+    screenshots?: { readonly before: string; readonly after: string },
+  ): Promise<Browser> {
+    await run("bash", ["-c", ". toolchain/lib.sh && debian_packages chromium"]);
+    const resolvConf = labFile("resolv.conf");
+    writeFileSync(resolvConf, `nameserver ${SUBNET}.53\n`);
+    const browser = await chromium.launch({
+      executablePath: `${__dirname}/chromium.sh`,
+      args: ["--no-sandbox", "--no-proxy-server"], // root has no sandbox
+      env: { PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "", TWOPIR_RESOLV_CONF: resolvConf },
+      // The suite takes the lab down on a signal and exits; Playwright then ends the browser.
+      ...{ handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false },
+    });
+    const agent = `Chromium/${browser.version()} twopir/${Date.now()}`;
+    const tab = await browser.newPage({ userAgent: agent, viewport: { width: 800, height: 320 } });
+    const first = await shown(tab.goto(`http://${NAME}/`, { timeout: PATIENCE }));
+    const opened = new Browser(clock, browser, tab, agent, first, screenshots);
+    if (screenshots) await opened.#screenshot(screenshots.before, first);
+    return opened;
+  }
+
+  protected page = (): Promise<string> => shown(this.tab.reload({ timeout: PATIENCE }));
+
+  /** By Pi, how many requests of this browser its nginx noted. */
+  async accessLogs(): Promise<Record<string, number>> {
+    const count = `grep -cF '${this.agent}' /var/log/nginx/access.log || true`;
+    return Object.fromEntries(
+      await Promise.all(PIS.map(async (pi) => [pi, Number(await inside(pi, count))] as const)),
+    );
+  }
+
+  protected async close(): Promise<void> {
+    const address = this.seen.at(-1)?.address;
+    if (this.screenshots && address !== undefined) await this.#screenshot(this.screenshots.after, address);
+    await this.chromium.close();
+  }
+
+  /** The page as it is shown, and a line below it that says what a picture cannot. */
+  async #screenshot(path: string, address: string): Promise<void> {
+    const failed = this.seen.filter((sample) => sample.failed).length;
+    const caption = `${this.tab.url()} came from ${address}; ${this.seen.length} reloads so far, ${failed} failed`;
+    await this.tab.evaluate((text) => {
+      const line = document.createElement("p");
+      line.textContent = text;
+      line.style.cssText =
+        "position: fixed; bottom: 0; left: 0; right: 0; margin: 0; padding: 8px; background: #dde";
+      document.body.append(line);
+    }, caption);
+    await this.tab.screenshot({ path });
+  }
+}
+
+/** The address that a page came from; rejects where it was no page of the site. */
+async function shown(navigation: ReturnType<Page["goto"]>): Promise<string> {
+  const response = await navigation;
+  if (response === null || response.status() >= 400) throw new Error(`status ${response?.status() ?? 0}`);
+  return (await response.serverAddr())?.ipAddress ?? "";
+}

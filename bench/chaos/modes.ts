@@ -1,0 +1,26 @@
+import { address, SUBNET } from "../../test/e2e/lab";
+
+export const PIS = ["pi1", "pi2"] as const;
+export type PiName = (typeof PIS)[number];
+
+/** A way to set the cluster up that is measured against the others. */
+export interface Mode {
+  readonly name: string;
+  /** What its config has beside the defaults. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** The address of the site that each Pi answers on while all is well. */
+  readonly home: Readonly<Record<PiName, string>>;
+}
+
+const FLOATING = { pi1: `${SUBNET}.221`, pi2: `${SUBNET}.222` };
+
+export const MODES: readonly Mode[] = [
+  // The A records point at the Pis' own addresses.
+  { name: "article", settings: {}, home: { pi1: address("pi1"), pi2: address("pi2") } },
+  // They point at addresses that the surviving Pi takes over.
+  {
+    name: "floating",
+    settings: { "twopir:floatingAddresses": Object.values(FLOATING) },
+    home: FLOATING,
+  },
+];

@@ -1,0 +1,240 @@
+import { performance } from "node:perf_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Browser } from "./browser";
+import type { Check } from "./checks";
+import { Load, NameClient, type Clock } from "./clients";
+import {
+  begunIn,
+  combined,
+  during,
+  figures,
+  rounded,
+  timeline,
+  type Figures,
+  type Sample,
+  type Timeline,
+} from "./figures";
+import { PIS, type Mode, type PiName } from "./modes";
+import { everythingIsRight } from "./right";
+import type { Fault, Scenario, Up } from "./scenarios";
+import { compareCopies, startWriting, stopWriting } from "./writer";
+
+/** What one scenario did in one mode. docs/chaos.json is a list of these. */
+export interface Run {
+  readonly mode: string;
+  readonly scenario: string;
+  readonly about: string;
+  /** ISO, UTC. */
+  readonly began: string;
+  /** New connections to the site's addresses. */
+  readonly requests: number;
+  readonly failed: number;
+  /** The longest that one of them took, failed or not; a client gives up after 10 s. */
+  readonly worstStallSeconds: number;
+  /** The longest of the faults'; null where not everything came right. */
+  readonly recoverySeconds: number | null;
+  readonly lostWrites: number;
+  readonly acknowledgedWrites: number;
+  readonly worstWriteSeconds: number;
+  /** The client by name: one that behaves like Chromium, or Chromium itself. */
+  readonly byName: Figures & { readonly client: string };
+  readonly addresses: Readonly<Record<string, Figures>>;
+  readonly faults: readonly FaultSeen[];
+  /** By how much the measuring client itself was late at worst; the figures are not corrected for it. */
+  readonly clientLateSeconds: number;
+  readonly moments: readonly Moment[];
+  /** In half seconds, by address. */
+  readonly timeline: Readonly<Record<string, Timeline>>;
+  readonly checks: readonly Check[];
+}
+
+export interface Moment {
+  readonly seconds: number;
+  readonly what: string;
+}
+
+export interface FaultSeen {
+  readonly what: string;
+  readonly right: boolean;
+  /**
+   * From the end of the fault (plug or cable in again, process continued; a kill ends at once, a reboot begins and
+   * ends when it is asked for) until everything is right, see everythingIsRight.
+   */
+  readonly recoverySeconds: number | null;
+  /** Requests that were under way between the fault's begin and its end. */
+  readonly outage: Sides;
+  /** Requests begun between its end and some seconds after everything is right. */
+  readonly comeback: Sides;
+  /** Pages of the client by name, from before the fault to after it. */
+  readonly byName: Figures;
+  /** How many pages it got from which address. */
+  readonly pagesFrom: Readonly<Record<string, number>>;
+  /** The same by the Pis' access logs, where the client is a browser. */
+  readonly accessLogs?: Readonly<Record<string, number>>;
+}
+
+export interface Sides {
+  readonly all: Figures;
+  /** The addresses of the Pis that the fault hits. */
+  readonly hit: Figures;
+  readonly others: Figures;
+}
+
+/** Seconds of quiet before and after each fault. */
+const QUIET = 3;
+/** Seconds. The slowest thing that mends itself: systemd starts a killed glusterd again after 60. */
+const UNTIL_RIGHT = 180;
+/** Seconds of one piece of the timeline. */
+const PIECE = 0.5;
+
+/** What runScenario needs to know of the world around it. */
+export interface Stage {
+  readonly mode: Mode;
+  readonly up: Up;
+  /** Tells of each moment when it comes. */
+  readonly say: (moment: Moment) => void;
+  /** Files, by when they are taken; for scenarios with a browser. */
+  readonly screenshots?: { readonly before: string; readonly after: string };
+}
+
+interface Turn {
+  readonly fault: Fault;
+  readonly began: number;
+  readonly ended: number;
+  readonly right: number | null;
+  readonly over: number;
+  readonly samples: readonly Sample[];
+  readonly pages: readonly Sample[];
+  readonly accessLogs?: Readonly<Record<string, number>>;
+  readonly lateness: number;
+}
+
+/** Needs a cluster on which everything is right; leaves one, or says by `right: false` that it does not. */
+export async function runScenario(scenario: Scenario, stage: Stage): Promise<Run> {
+  const zero = performance.now();
+  const clock: Clock = () => (performance.now() - zero) / 1000;
+  const began = new Date().toISOString();
+  const moments: Moment[] = [];
+  const moment = (what: string): number => {
+    const now = { seconds: rounded(clock()), what };
+    moments.push(now);
+    stage.say(now);
+    return now.seconds;
+  };
+
+  await startWriting();
+  const turns: Turn[] = [];
+  for (const pi of scenario.browser ? [undefined] : (scenario.on ?? PIS)) {
+    const turn = await takeTurn(scenario, stage, pi, clock, moment);
+    turns.push(turn);
+    if (turn.right === null) break;
+  }
+  await stopWriting();
+  await untilRight(stage.mode); // what the last lines left to heal
+  const written = await compareCopies();
+
+  const targets = Object.values(stage.mode.home);
+  const samples = turns.flatMap((turn) => turn.samples);
+  const faults = turns.map((turn) => faultSeen(turn, stage.mode));
+  const recoveries = faults.map((fault) => fault.recoverySeconds);
+  const all = figures(samples);
+  const run: Run = {
+    mode: stage.mode.name,
+    scenario: scenario.name,
+    about: scenario.about,
+    began,
+    requests: all.requests,
+    failed: all.failed,
+    worstStallSeconds: all.worstSeconds,
+    recoverySeconds: recoveries.includes(null) ? null : Math.max(...recoveries.map(Number)),
+    ...written,
+    byName: {
+      client: scenario.browser ? "Chromium" : "like Chromium",
+      ...combined(faults.map((fault) => fault.byName)),
+    },
+    addresses: Object.fromEntries(
+      targets.map((target) => [target, combined(turns.map((turn) => figures(of(turn.samples, [target]))))]),
+    ),
+    faults,
+    clientLateSeconds: rounded(Math.max(...turns.map((turn) => turn.lateness))),
+    moments,
+    timeline: Object.fromEntries(targets.map((target) => [target, timeline(of(samples, [target]), PIECE)])),
+    checks: [],
+  };
+  return { ...run, checks: scenario.checks.flatMap((check) => check(run)) };
+}
+
+/** One fault, from quiet to quiet. Without a Pi it hits the one that a browser has stuck to. */
+async function takeTurn(
+  scenario: Scenario,
+  { mode, up, screenshots }: Stage,
+  pi: PiName | undefined,
+  clock: Clock,
+  moment: (what: string) => number,
+): Promise<Turn> {
+  const browser = pi === undefined ? await Browser.open(clock, screenshots) : undefined;
+  const struck = pi ?? PIS.find((name) => mode.home[name] === browser?.sticksTo) ?? "pi1";
+  const fault = scenario.fault(struck, up);
+  if (fault.prepare) {
+    await fault.prepare();
+    await untilRight(mode);
+  }
+  const visitor = browser ?? (await NameClient.open(clock, mode.home[struck]));
+  const load = new Load(clock, Object.values(mode.home));
+  visitor.begin();
+  await sleep(QUIET * 1000);
+
+  const began = moment(fault.what);
+  await fault.begin?.();
+  await sleep((fault.seconds ?? 0) * 1000);
+  const ended = fault.begin ? moment("its end") : began;
+  await fault.end?.();
+  const right = (await untilRight(mode)) ? moment("all is right") : null;
+
+  await sleep(QUIET * 1000);
+  const over = clock();
+  const [samples, pages] = await Promise.all([load.stop(), visitor.stop()]);
+  const accessLogs = await browser?.accessLogs();
+  if (fault.tidy) {
+    await fault.tidy();
+    await untilRight(mode);
+  }
+  return {
+    ...{ fault, began, ended, right, over, samples, pages, lateness: load.lateness },
+    ...(accessLogs && { accessLogs }),
+  };
+}
+
+async function untilRight(mode: Mode): Promise<boolean> {
+  const end = Date.now() + UNTIL_RIGHT * 1000;
+  while (Date.now() < end) {
+    if (await everythingIsRight(Object.values(mode.home))) return true;
+    await sleep(500);
+  }
+  return false;
+}
+
+const of = (samples: readonly Sample[], targets: readonly string[]): Sample[] =>
+  samples.filter((sample) => targets.includes(sample.address ?? ""));
+
+function faultSeen(turn: Turn, mode: Mode): FaultSeen {
+  const { fault, began, ended, right, over, samples, pages, accessLogs } = turn;
+  const hit = fault.hits.map((pi) => mode.home[pi]);
+  const others = Object.values(mode.home).filter((target) => !hit.includes(target));
+  const sides = (some: readonly Sample[]): Sides => ({
+    all: figures(some),
+    hit: figures(of(some, hit)),
+    others: figures(of(some, others)),
+  });
+  const from = new Set(pages.flatMap(({ address }) => address ?? []));
+  return {
+    what: fault.what,
+    right: right !== null,
+    recoverySeconds: right === null ? null : rounded(right - ended),
+    outage: sides(during(samples, began, ended)),
+    comeback: sides(begunIn(samples, ended, over)),
+    byName: figures(pages),
+    pagesFrom: Object.fromEntries([...from].map((address) => [address, of(pages, [address]).length])),
+    ...(accessLogs && { accessLogs }),
+  };
+}
