@@ -72,7 +72,12 @@ export class Load implements Client {
   readonly #loop: Promise<void>;
   #over = false;
 
-  constructor(clock: Clock, targets: readonly string[]) {
+  /** @param port Of every target; another one than 80 is for tests. */
+  constructor(
+    clock: Clock,
+    targets: readonly string[],
+    private readonly port = 80,
+  ) {
     this.#loop = this.#run(clock, targets);
   }
 
@@ -81,7 +86,7 @@ export class Load implements Client {
       await sleep(Math.max(0, (due - clock()) * 1000));
       this.lateness = Math.max(this.lateness, clock() - due);
       for (const host of targets)
-        this.#samples.push(sampled(clock, () => page({ host, agent: false }), host));
+        this.#samples.push(sampled(clock, () => page({ host, port: this.port, agent: false }), host));
     }
   }
 
@@ -128,13 +133,20 @@ export abstract class Visitor implements Client {
 
 /**
  * Does as Chromium does, by the name and without a browser: it keeps one connection and the order of the addresses
- * that it was given, asks again where a kept connection broke, and tries the next address after 0.3 s. It begins with
- * the address that it is told to, so that the fault hits it.
+ * that it was given, asks again where a kept connection broke, and tries the next address after 0.3 s.
  */
 export class NameClient extends Visitor {
   readonly #agent: Agent;
 
-  private constructor(clock: Clock, order: readonly string[]) {
+  /**
+   * @param order The addresses that the name has, in the order in which they are tried.
+   * @param port Another one than 80 is for tests.
+   */
+  constructor(
+    clock: Clock,
+    order: readonly string[],
+    private readonly port = 80,
+  ) {
     super(clock);
     this.#agent = new Agent({
       keepAlive: true,
@@ -149,16 +161,18 @@ export class NameClient extends Visitor {
     });
   }
 
+  /** Asks the name server, and begins with `first` whatever the order there, so that the fault hits it. */
   static async open(clock: Clock, first: string): Promise<NameClient> {
     const all = await addresses();
     return new NameClient(clock, [first, ...all.filter((address) => address !== first)]);
   }
 
   protected async page(): Promise<string> {
+    const options = { host: NAME, port: this.port, agent: this.#agent };
     try {
-      return await page({ host: NAME, agent: this.#agent });
+      return await page(options);
     } catch (error) {
-      if (error instanceof Failed && error.onUsedConnection) return page({ host: NAME, agent: this.#agent });
+      if (error instanceof Failed && error.onUsedConnection) return page(options);
       throw error;
     }
   }
