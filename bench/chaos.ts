@@ -53,36 +53,25 @@ async function build(mode: Mode): Promise<Up> {
   return up;
 }
 
-/** What went wrong with a run other than what it measured is told, and the next one begins with a new lab. */
+/**
+ * Calls `keep` after each run, so that a suite that is cut off leaves what it had. What goes wrong with a run, other
+ * than what it measures, is told, and the next one begins with a new lab.
+ *
+ * @returns how many could not be run
+ */
 async function runAll(
   modes: readonly Mode[],
   scenarios: readonly Scenario[],
-): Promise<{ runs: Run[]; broken: number }> {
-  const runs: Run[] = [];
+  keep: (run: Run) => Promise<void>,
+): Promise<number> {
   let broken = 0;
   for (const mode of modes) {
     let up: Up | undefined;
     for (const scenario of scenarios)
       try {
         up ??= await build(mode);
-        say(`==> ${mode.name} ${scenario.name}: ${scenario.about}`);
-        const run = await runScenario(scenario, {
-          mode,
-          up,
-          say: ({ seconds, what }) => say(`${seconds.toFixed(1).padStart(7)} s  ${what}`),
-          ...(scenario.browser && {
-            screenshots: {
-              before: docs(`${scenario.name}-${mode.name}-before.png`),
-              after: docs(`${scenario.name}-${mode.name}-after.png`),
-            },
-          }),
-        });
-        runs.push(run);
-        say(
-          `           ${run.requests} requests, ${run.failed} failed, worst ${run.worstStallSeconds} s; by name ` +
-            `${run.byName.requests}, ${run.byName.failed} failed, worst ${run.byName.worstSeconds} s; ` +
-            `${run.lostWrites} of ${run.acknowledgedWrites} lines lost; client late by ${run.clientLateSeconds} s`,
-        );
+        const run = await tell(mode, scenario, up);
+        await keep(run);
         if (run.faults.some((fault) => !fault.right)) up = undefined;
       } catch (error) {
         broken += 1;
@@ -90,7 +79,25 @@ async function runAll(
         say(`FAIL  ${mode.name} ${scenario.name} could not be run: ${String(error)}`);
       }
   }
-  return { runs, broken };
+  return broken;
+}
+
+/** One run, with its moments as they come. */
+async function tell(mode: Mode, scenario: Scenario, up: Up): Promise<Run> {
+  say(`==> ${mode.name} ${scenario.name}: ${scenario.about}`);
+  const screenshot = (when: string): string => docs(`${scenario.name}-${mode.name}-${when}.png`);
+  const run = await runScenario(scenario, {
+    mode,
+    up,
+    say: ({ seconds, what }) => say(`${seconds.toFixed(1).padStart(7)} s  ${what}`),
+    screenshots: { before: screenshot("before"), after: screenshot("after") },
+  });
+  say(
+    `           ${run.requests} requests, ${run.failed} failed, worst ${run.worstStallSeconds} s; by name ` +
+      `${run.byName.requests}, ${run.byName.failed} failed, worst ${run.byName.worstSeconds} s; ` +
+      `${run.lostWrites} of ${run.acknowledgedWrites} lines lost; client late by ${run.clientLateSeconds} s`,
+  );
+  return run;
 }
 
 async function writeDocuments(runs: readonly Run[]): Promise<void> {
@@ -123,14 +130,14 @@ async function main(): Promise<number> {
   });
   const modes = chosen("mode", MODES, asked.mode);
   const scenarios = chosen("scenario", SCENARIOS, asked.scenario);
+  const alone = modes.length * scenarios.length === 1;
   try {
-    const { runs, broken } = await runAll(modes, scenarios);
-    if (asked.out === undefined) await writeDocuments(runs);
-    else {
-      const one = modes.length === 1 && scenarios.length === 1;
-      const json = JSON.stringify(one ? (runs[0] ?? null) : runs, null, 2);
-      writeFileSync(asked.out, `${json}\n`);
-    }
+    const runs: Run[] = [];
+    const broken = await runAll(modes, scenarios, async (run) => {
+      runs.push(run);
+      if (asked.out === undefined) await writeDocuments(runs);
+      else writeFileSync(asked.out, `${JSON.stringify(alone ? run : runs, null, 2)}\n`);
+    });
     const checks = runs.flatMap((run) => run.checks.map((check) => ({ run, check })));
     say("\n==> what has to hold");
     for (const { run, check } of checks) say(`${checkLine(check)}  [${run.mode} ${run.scenario}]`);

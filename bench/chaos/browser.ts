@@ -7,6 +7,12 @@ import { PIS } from "./modes";
 /** ms; a person at a browser waits longer than a program. */
 const PATIENCE = 60_000;
 
+/** Files, by when they are taken. */
+export interface Screenshots {
+  readonly before: string;
+  readonly after: string;
+}
+
 /**
  * Debian's Chromium, without a window, at http://twopir.example.com/: it asks the lab's name server, gets two
  * addresses, and does with them whatever it does.
@@ -22,16 +28,13 @@ export class Browser extends Visitor {
     /** What the access logs know it by. */
     private readonly agent: string,
     first: string,
-    private readonly screenshots?: { readonly before: string; readonly after: string },
+    private readonly screenshots: Screenshots,
   ) {
     super(clock);
     this.sticksTo = first;
   }
 
-  static async open(
-    clock: Clock,
-    screenshots?: { readonly before: string; readonly after: string },
-  ): Promise<Browser> {
+  static async open(clock: Clock, screenshots: Screenshots): Promise<Browser> {
     await run("bash", ["-c", ". toolchain/lib.sh && debian_packages chromium"]);
     const resolvConf = labFile("resolv.conf");
     writeFileSync(resolvConf, `nameserver ${SUBNET}.53\n`);
@@ -46,7 +49,7 @@ export class Browser extends Visitor {
     const tab = await browser.newPage({ userAgent: agent, viewport: { width: 800, height: 320 } });
     const first = await shown(tab.goto(`http://${NAME}/`, { timeout: PATIENCE }));
     const opened = new Browser(clock, browser, tab, agent, first, screenshots);
-    if (screenshots) await opened.#screenshot(screenshots.before, first);
+    await opened.#screenshot(screenshots.before, first);
     return opened;
   }
 
@@ -62,7 +65,7 @@ export class Browser extends Visitor {
 
   protected async close(): Promise<void> {
     const address = this.seen.at(-1)?.address;
-    if (this.screenshots && address !== undefined) await this.#screenshot(this.screenshots.after, address);
+    if (address !== undefined) await this.#screenshot(this.screenshots.after, address);
     await this.chromium.close();
   }
 

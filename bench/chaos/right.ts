@@ -1,5 +1,5 @@
 import { address, get, inside } from "../../test/e2e/lab";
-import { PIS } from "./modes";
+import { PIS, type Mode } from "./modes";
 import { WRITER } from "./writer";
 
 /** From inside a Pi; a command of gluster alone may hang for two minutes. */
@@ -25,12 +25,15 @@ const CONDITIONS = [
 ];
 
 /**
- * Everything is right: each Pi and each address of the site serves the page, every mount (the third machine's too) is
- * connected with both bricks, the peers with each other, and nothing is left to heal.
+ * Everything is right: each Pi and each address of the site serves the page, each address is on the Pi that it is at
+ * home on, every mount (the third machine's too) is connected with both bricks, the peers with each other, and nothing
+ * is left to heal.
  */
-export async function everythingIsRight(loaded: readonly string[]): Promise<boolean> {
-  const hosts = new Set([...PIS.map(address), ...loaded]);
+export async function everythingIsRight(home: Mode["home"]): Promise<boolean> {
+  const hosts = new Set([...PIS.map(address), ...Object.values(home)]);
   if (!(await Promise.all([...hosts].map(serves))).every(Boolean)) return false;
+  for (const pi of PIS)
+    if (!(await holds(pi, `ip -4 -o address show | grep -F " ${home[pi]}/"`))) return false;
   for (const condition of CONDITIONS)
     for (const pi of condition.includes(CLIENT) ? [...PIS, WRITER] : PIS)
       if (!(await holds(pi, condition))) return false;

@@ -1,6 +1,6 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Browser } from "./browser";
+import { Browser, type Screenshots } from "./browser";
 import type { Check } from "./checks";
 import { Load, NameClient, type Clock } from "./clients";
 import {
@@ -94,7 +94,7 @@ export interface Stage {
   /** Tells of each moment when it comes. */
   readonly say: (moment: Moment) => void;
   /** Files, by when they are taken; for scenarios with a browser. */
-  readonly screenshots?: { readonly before: string; readonly after: string };
+  readonly screenshots: Screenshots;
 }
 
 interface Turn {
@@ -208,7 +208,7 @@ async function takeTurn(
 async function untilRight(mode: Mode): Promise<boolean> {
   const end = Date.now() + UNTIL_RIGHT * 1000;
   while (Date.now() < end) {
-    if (await everythingIsRight(Object.values(mode.home))) return true;
+    if (await everythingIsRight(mode.home)) return true;
     await sleep(500);
   }
   return false;

@@ -100,7 +100,8 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: "glusterd-killed",
-    about: "the management daemon of gluster killed",
+    about: "the management daemon of gluster killed; systemd starts it again after a minute",
+    on: ["pi1"],
     fault: (pi) => killed(pi, "glusterd"),
     checks: usual,
   },
