@@ -1,7 +1,7 @@
 /**
  * npm run chaos: every fault in every mode, on virtual Pis under load; writes docs/chaos.json, .md and .svg.
  *
- * --scenario NAME   this one only
+ * --scenario NAME   this one only; may be given several times, as the next
  * --mode NAME       article or floating only
  * --out FILE        JSON goes there and the documents stay as they are: one object for one run, else a list
  *
@@ -26,15 +26,15 @@ import { mountOnWriter } from "./chaos/writer";
 const docs = (name: string): string => join(root, "docs", name);
 const say = (text: string): void => console.log(text);
 
-/** The one that was asked for, or all. */
+/** Those that were asked for, or all. */
 function chosen<T extends { readonly name: string }>(
   what: string,
   all: readonly T[],
-  name?: string,
+  asked: readonly string[] = all.map((one) => one.name),
 ): readonly T[] {
-  const found = all.filter((one) => name === undefined || one.name === name);
-  if (found.length > 0) return found;
-  throw new Error(`no ${what} called ${name ?? ""}: there are ${all.map((one) => one.name).join(", ")}`);
+  const stranger = asked.find((name) => !all.some((one) => one.name === name));
+  if (stranger === undefined) return all.filter((one) => asked.includes(one.name));
+  throw new Error(`no ${what} called ${stranger}: there are ${all.map((one) => one.name).join(", ")}`);
 }
 
 /** Bare Pis become the cluster, in a lab that is new. */
@@ -126,7 +126,11 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
 
 async function main(): Promise<number> {
   const { values: asked } = parseArgs({
-    options: { scenario: { type: "string" }, mode: { type: "string" }, out: { type: "string" } },
+    options: {
+      scenario: { type: "string", multiple: true },
+      mode: { type: "string", multiple: true },
+      out: { type: "string" },
+    },
   });
   const modes = chosen("mode", MODES, asked.mode);
   const scenarios = chosen("scenario", SCENARIOS, asked.scenario);

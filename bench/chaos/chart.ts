@@ -15,14 +15,15 @@ export function chart(runs: readonly Run[]): TopLevelSpec {
     scale: { type: "log" as const, domain: [FLOOR, 10], clamp: true },
     axis: { values: [0.001, 0.01, 0.1, 1, 10], format: "~g" },
   };
-  const color = { field: "address", type: "nominal" as const, title: "address" };
+  const color = { field: "asked", type: "nominal" as const, title: "asked" };
   return {
     $schema: "https://vega.github.io/schema/vega-lite/v6.json",
     background: "white",
+    config: { aria: false }, // a label on every point would be most of the file
     vconcat: runs.map((run) => {
-      const points = Object.entries(run.timeline).flatMap(([address, { start, worst, failed }]) =>
+      const points = Object.entries(run.timeline).flatMap(([asked, { start, worst, failed }]) =>
         start.map((at, i) => ({
-          address,
+          asked,
           start: at,
           worst: Math.max(worst[i] ?? 0, FLOOR),
           failed: failed[i] ?? 0,
@@ -41,7 +42,7 @@ export function chart(runs: readonly Run[]): TopLevelSpec {
           },
           {
             data: { values: moments },
-            mark: { type: "text", angle: 270, align: "right", dx: -4, dy: -5, fontSize: 9, color: "#555" },
+            mark: { type: "text", angle: 270, align: "right", dx: -4, dy: 8, fontSize: 9, color: "#555" },
             encoding: { x, y: { value: 0 }, text: { field: "what", type: "nominal" } },
           },
           {

@@ -43,7 +43,7 @@ export interface Run {
   /** By how much the measuring client itself was late at worst; the figures are not corrected for it. */
   readonly clientLateSeconds: number;
   readonly moments: readonly Moment[];
-  /** In half seconds, by address. */
+  /** In half seconds, by address, and the client by name. */
   readonly timeline: Readonly<Record<string, Timeline>>;
   readonly checks: readonly Check[];
 }
@@ -130,7 +130,7 @@ export async function runScenario(scenario: Scenario, stage: Stage): Promise<Run
     if (turn.right === null) break;
   }
   await stopWriting();
-  await untilRight(stage.mode); // what the last lines left to heal
+  if (turns.every((turn) => turn.right !== null)) await untilRight(stage.mode); // what the last lines left to heal
   const written = await compareCopies();
 
   const targets = Object.values(stage.mode.home);
@@ -158,7 +158,13 @@ export async function runScenario(scenario: Scenario, stage: Stage): Promise<Run
     faults,
     clientLateSeconds: rounded(Math.max(...turns.map((turn) => turn.lateness))),
     moments,
-    timeline: Object.fromEntries(targets.map((target) => [target, timeline(of(samples, [target]), PIECE)])),
+    timeline: {
+      ...Object.fromEntries(targets.map((target) => [target, timeline(of(samples, [target]), PIECE)])),
+      "by name": timeline(
+        turns.flatMap((turn) => turn.pages),
+        PIECE,
+      ),
+    },
     checks: [],
   };
   return { ...run, checks: scenario.checks.flatMap((check) => check(run)) };
