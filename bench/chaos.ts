@@ -72,7 +72,7 @@ async function runAll(
         up ??= await build(mode);
         const run = await tell(mode, scenario, up);
         await keep(run);
-        if (run.faults.some((fault) => !fault.right)) up = undefined;
+        if (run.faults.some((fault) => fault.wrong)) up = undefined;
       } catch (error) {
         broken += 1;
         up = undefined;

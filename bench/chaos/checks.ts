@@ -26,7 +26,7 @@ export const writesKept = (run: Run): Check[] => [none("acknowledged writes lost
 
 /** All is right in the end without anybody's doing. */
 export const rightByItself = (run: Run): Check[] => [
-  none("faults after which not everything came right", run.faults.filter((fault) => !fault.right).length),
+  none("faults after which not everything came right", run.faults.filter((fault) => fault.wrong).length),
 ];
 
 /** What was announced to the cluster (a reboot, a change of the config) is noticed by nobody who asks by name. */

@@ -15,27 +15,39 @@ const serves = (host: string): Promise<boolean> =>
     () => false,
   );
 
-const CLIENT = "/mnt/gluster1/.meta/graphs/active/gv0-client-[0-9]*/private";
-/** Cheap ones first: what follows is asked only if they hold. */
-const CONDITIONS = [
-  // A mount that has not found its second brick again would not survive the next fault.
-  `[ "$(cat ${CLIENT} | grep -c "^connected = 1")" = 2 ]`,
-  `[ "$(gluster pool list | grep -c Connected)" = 2 ]`,
-  `[ "$(gluster volume heal gv0 info | grep -cx "Number of entries: 0")" = 2 ]`,
+/** What has to hold inside a machine, the cheap ones first: the others are asked only when these hold. */
+const CONDITIONS: readonly { what: string; on: readonly string[]; condition: string }[] = [
+  {
+    what: "its mount is not connected with both bricks", // it would not survive the next fault
+    on: [...PIS, WRITER],
+    condition: `[ "$(cat /mnt/gluster1/.meta/graphs/active/gv0-client-[0-9]*/private | grep -c "^connected = 1")" = 2 ]`,
+  },
+  {
+    what: "its peer is not connected",
+    on: PIS,
+    condition: `[ "$(gluster pool list | grep -c Connected)" = 2 ]`,
+  },
+  {
+    what: "there is something to heal",
+    on: PIS,
+    condition: `[ "$(gluster volume heal gv0 info | grep -cx "Number of entries: 0")" = 2 ]`,
+  },
 ];
 
 /**
- * Everything is right: each Pi and each address of the site serves the page, each address is on the Pi that it is at
- * home on, every mount (the third machine's too) is connected with both bricks, the peers with each other, and nothing
- * is left to heal.
+ * The first thing that is not right, none where everything is: each Pi and each address of the site serves the page,
+ * each address is on the Pi that it is at home on, every mount (the third machine's too) is connected with both bricks,
+ * the peers with each other, and nothing is left to heal.
  */
-export async function everythingIsRight(home: Mode["home"]): Promise<boolean> {
-  const hosts = new Set([...PIS.map(address), ...Object.values(home)]);
-  if (!(await Promise.all([...hosts].map(serves))).every(Boolean)) return false;
+export async function whatIsWrong(home: Mode["home"]): Promise<string | undefined> {
+  const hosts = [...new Set([...PIS.map(address), ...Object.values(home)])];
+  const served = await Promise.all(hosts.map(serves));
+  const dark = hosts.find((_, i) => !served[i]);
+  if (dark !== undefined) return `${dark} does not serve the page`;
   for (const pi of PIS)
-    if (!(await holds(pi, `ip -4 -o address show | grep -F " ${home[pi]}/"`))) return false;
-  for (const condition of CONDITIONS)
-    for (const pi of condition.includes(CLIENT) ? [...PIS, WRITER] : PIS)
-      if (!(await holds(pi, condition))) return false;
-  return true;
+    if (!(await holds(pi, `ip -4 -o address show | grep -F " ${home[pi]}/"`)))
+      return `${home[pi]} is not on ${pi}`;
+  for (const { what, on, condition } of CONDITIONS)
+    for (const pi of on) if (!(await holds(pi, condition))) return `${pi}: ${what}`;
+  return undefined;
 }

@@ -15,7 +15,7 @@ import {
   type Timeline,
 } from "./figures";
 import { PIS, type Mode, type PiName } from "./modes";
-import { everythingIsRight } from "./right";
+import { whatIsWrong } from "./right";
 import type { Fault, Scenario, Up } from "./scenarios";
 import { compareCopies, startWriting, stopWriting } from "./writer";
 
@@ -55,10 +55,11 @@ export interface Moment {
 
 export interface FaultSeen {
   readonly what: string;
-  readonly right: boolean;
+  /** What did not come right within three minutes. */
+  readonly wrong?: string;
   /**
    * From the end of the fault (plug or cable in again, process continued; a kill ends at once, a reboot begins and
-   * ends when it is asked for) until everything is right, see everythingIsRight.
+   * ends when it is asked for) until everything is right, see whatIsWrong.
    */
   readonly recoverySeconds: number | null;
   /** Requests that were under way between the fault's begin and its end. */
@@ -101,7 +102,10 @@ interface Turn {
   readonly fault: Fault;
   readonly began: number;
   readonly ended: number;
-  readonly right: number | null;
+  /** When everything was right, or the time for it was over. */
+  readonly settled: number;
+  /** What was not right when it settled. */
+  readonly wrong: string | undefined;
   readonly over: number;
   readonly samples: readonly Sample[];
   readonly pages: readonly Sample[];
@@ -109,7 +113,7 @@ interface Turn {
   readonly lateness: number;
 }
 
-/** Needs a cluster on which everything is right; leaves one, or says by `right: false` that it does not. */
+/** Needs a cluster on which everything is right; leaves one, or says in a fault's `wrong` what is not. */
 export async function runScenario(scenario: Scenario, stage: Stage): Promise<Run> {
   const zero = performance.now();
   const clock: Clock = () => (performance.now() - zero) / 1000;
@@ -127,10 +131,10 @@ export async function runScenario(scenario: Scenario, stage: Stage): Promise<Run
   for (const pi of scenario.browser ? [undefined] : (scenario.on ?? PIS)) {
     const turn = await takeTurn(scenario, stage, pi, clock, moment);
     turns.push(turn);
-    if (turn.right === null) break;
+    if (turn.wrong !== undefined) break;
   }
   await stopWriting();
-  if (turns.every((turn) => turn.right !== null)) await untilRight(stage.mode); // what the last lines left to heal
+  if (turns.every((turn) => turn.wrong === undefined)) await untilRight(stage.mode); // what the last lines left to heal
   const written = await compareCopies();
 
   const targets = Object.values(stage.mode.home);
@@ -195,7 +199,8 @@ async function takeTurn(
   await sleep((fault.seconds ?? 0) * 1000);
   const ended = fault.begin ? moment("its end") : began;
   await fault.end?.();
-  const right = (await untilRight(mode)) ? moment("all is right") : null;
+  const wrong = await untilRight(mode);
+  const settled = moment(wrong ?? "all is right");
 
   await sleep(QUIET * 1000);
   const over = clock();
@@ -206,25 +211,26 @@ async function takeTurn(
     await untilRight(mode);
   }
   return {
-    ...{ fault, began, ended, right, over, samples, pages, lateness: load.lateness },
+    ...{ fault, began, ended, settled, wrong, over, samples, pages, lateness: load.lateness },
     ...(accessLogs && { accessLogs }),
   };
 }
 
-async function untilRight(mode: Mode): Promise<boolean> {
+/** Resolves to what is still wrong when the time is over, else to nothing. */
+async function untilRight(mode: Mode): Promise<string | undefined> {
   const end = Date.now() + UNTIL_RIGHT * 1000;
-  while (Date.now() < end) {
-    if (await everythingIsRight(mode.home)) return true;
+  for (;;) {
+    const wrong = await whatIsWrong(mode.home);
+    if (wrong === undefined || Date.now() > end) return wrong;
     await sleep(500);
   }
-  return false;
 }
 
 const of = (samples: readonly Sample[], targets: readonly string[]): Sample[] =>
   samples.filter((sample) => targets.includes(sample.address ?? ""));
 
 function faultSeen(turn: Turn, mode: Mode): FaultSeen {
-  const { fault, began, ended, right, over, samples, pages, accessLogs } = turn;
+  const { fault, began, ended, settled, wrong, over, samples, pages, accessLogs } = turn;
   const hit = fault.hits.map((pi) => mode.home[pi]);
   const others = Object.values(mode.home).filter((target) => !hit.includes(target));
   const sides = (some: readonly Sample[]): Sides => ({
@@ -235,8 +241,8 @@ function faultSeen(turn: Turn, mode: Mode): FaultSeen {
   const from = new Set(pages.flatMap(({ address }) => address ?? []));
   return {
     what: fault.what,
-    right: right !== null,
-    recoverySeconds: right === null ? null : rounded(right - ended),
+    ...(wrong !== undefined && { wrong }),
+    recoverySeconds: wrong === undefined ? rounded(settled - ended) : null,
     outage: sides(during(samples, began, ended)),
     comeback: sides(begunIn(samples, ended, over)),
     byName: figures(pages),

@@ -22,7 +22,6 @@ const sides = (more: Partial<Sides> = {}): Sides => ({ all: seen(), hit: seen(),
 
 const fault = (more: Partial<FaultSeen> = {}): FaultSeen => ({
   what: "plug of pi1 pulled",
-  right: true,
   recoverySeconds: 5,
   outage: sides(),
   comeback: sides(),
@@ -112,7 +111,7 @@ describe("every run", () => {
   });
 
   it("ends with everything right", () => {
-    const wrong = run({ faults: [fault(), fault({ right: false, recoverySeconds: null })] });
+    const wrong = run({ faults: [fault(), fault({ wrong: "pi1: something", recoverySeconds: null })] });
     expect(rightByItself(wrong)).toMatchObject([{ value: 1, limit: 0 }]);
   });
 });
