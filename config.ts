@@ -107,7 +107,7 @@ const dns = z.discriminatedUnion(
   { error: "{ provider: rfc2136, ... }, { provider: cloudflare, ... } or { provider: none }" },
 );
 
-const SPLIT_BRAIN = "report, newest, or the name of a Pi that stores";
+const SPLIT_BRAIN = "report, or the name of a Pi that stores";
 const MAX_FAILOVER = 30;
 const MOUNT = "/mnt/gluster1";
 const schema = only(
@@ -176,7 +176,7 @@ function crossRules(config: Unchecked, context: z.core.$RefinementCtx): void {
     });
   const choices = pis.flatMap((one) => (one?.name !== undefined && one.storage !== false ? [one.name] : []));
   const { splitBrain = "report" } = config;
-  if (typeof splitBrain === "string" && !["report", "newest", ...choices].includes(splitBrain))
+  if (typeof splitBrain === "string" && !["report", ...choices].includes(splitBrain))
     wrong(["splitBrain"], SPLIT_BRAIN);
   floatingRules(pis, config.floatingAddresses, wrong);
   const stores = pis.filter((one) => one?.storage !== false).length;

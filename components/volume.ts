@@ -16,7 +16,7 @@ export interface VolumeArgs {
   readonly splitBrain: SplitBrain;
 }
 
-/** What is done about a file with two histories: "report" names it, with "newest" the newer one counts, with the name of a Pi its copy. */
+/** What is done about a file with two histories: "report" names it, with the name of a Pi its copy counts. */
 export type SplitBrain = string;
 
 /**

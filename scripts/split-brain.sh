@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2154
 # No file of the volume has two histories: written on one Pi while it was parted from the other, and there too. Which
-# one counts is for the user to say, in words. Parameters: volume, brick (path), mount_point, choice (report, newest or
-# the name of a Pi), source (the address of that Pi, where one was named)
+# one counts is for the user to say, in words. Parameters: volume, brick (path), mount_point, choice (report or the name
+# of a Pi), source (the address of that Pi, where one was named)
 
 want() {
   need_glusterd
@@ -38,16 +38,16 @@ unreadable() { # FOLDER of the volume
   done
 }
 
+# By time gluster cannot choose: its clients have made the times of both copies the same by then (features.ctime), and
+# "latest-mtime" finds no difference.
 settle() { # FILE
-  local how answer
-  case $choice in
-    report) fail "$1 has two histories, and nothing is lost as long as nobody chooses: look at both ($brick$1 on each Pi), then set twopir:splitBrain to newest, or to the name of the Pi whose copy counts, and run pulumi up again" ;;
-    newest) how=(latest-mtime) ;;
-    *) how=(source-brick "$source:$brick") ;;
-  esac
-  answer=$(gluster_tell volume heal "$volume" split-brain "${how[@]}" "$1") ||
+  local answer
+  [ "$choice" != report ] ||
+    fail "$1 has two histories, and nothing is lost as long as nobody chooses: look at both ($brick$1 on each Pi), then set twopir:splitBrain to the name of the Pi whose copy counts, and run pulumi up again"
+  answer=$(gluster_tell volume heal "$volume" split-brain source-brick "$source:$brick" "$1") ||
     fail "gluster cannot settle $1: $answer"
-  say "$1: the copy that counts is $choice"
+  say "$1: the copy of $choice counts"
+  gluster_tell volume heal "$volume" >/dev/null || true # otherwise its turn comes within ten minutes
 }
 
 unwant() { :; }
