@@ -1,0 +1,151 @@
+import { createHash } from "node:crypto";
+import { createReadStream, createWriteStream, type Dirent } from "node:fs";
+import { mkdir, open, readdir, readlink, realpath, rename, stat } from "node:fs/promises";
+import { dirname, isAbsolute, join, relative } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { Header, Pax, type HeaderData } from "tar";
+import { refuse } from "./refuse";
+
+/** A folder as it is published. */
+export interface Release {
+  /** SHA-256 of the archive, so of the names and contents in it: the same content is the same release. */
+  readonly id: string;
+  /** Path of the archive on this machine. */
+  readonly archive: string;
+}
+
+/** One thing that is published. Names are relative to the folder. */
+interface Entry {
+  readonly name: string;
+  readonly type: "Directory" | "File" | "SymbolicLink";
+  readonly target?: string;
+}
+
+const BLOCK = 512;
+
+/**
+ * Packs a folder into a tar archive that depends on its names and contents alone: sorted, with fixed times, owners and
+ * modes. Nothing of the operator's umask or clock goes in, so that every operator gets the same release.
+ *
+ * @param archive Where the archive goes; its folder is made.
+ * @example await pack("/home/me/twopir/site", ".twopir/twopir.example.com.tar") // { id: "9f86d081...", archive: ... }
+ * @throws pulumi.RunError with everything that cannot be published.
+ */
+export async function pack(folder: string, archive: string): Promise<Release> {
+  const mistakes: string[] = [];
+  const entries = await list(folder, mistakes);
+  if (mistakes.length > 0)
+    refuse(
+      [`${folder} cannot be published, so no Pi was contacted:`, ...mistakes.map((m) => `- ${m}`)].join("\n"),
+    );
+  const hash = createHash("sha256");
+  const candidate = `${archive}.${process.pid.toString()}`;
+  await mkdir(dirname(archive), { recursive: true });
+  await pipeline(
+    blocks(folder, entries),
+    async function* (source: AsyncIterable<Buffer>) {
+      for await (const block of source) {
+        hash.update(block);
+        yield block;
+      }
+    },
+    createWriteStream(candidate),
+  );
+  await rename(candidate, archive);
+  return { id: hash.digest("hex"), archive };
+}
+
+/**
+ * The release that a config asks for; undefined: none. The archive lies in the project's own folder for files that are
+ * nobody's source, one for each site, so that no run leaves another one behind.
+ */
+export async function packSite(config: {
+  readonly hostname: string;
+  readonly site?: string;
+}): Promise<Release | undefined> {
+  return config.site === undefined
+    ? undefined
+    : pack(config.site, join(process.cwd(), ".twopir", `${config.hostname}.tar`));
+}
+
+/** Everything in the folder, in an order that is the same everywhere, with a line for each thing that is refused. */
+async function list(folder: string, mistakes: string[]): Promise<Entry[]> {
+  const found = await readdir(folder, { recursive: true, withFileTypes: true }).catch((error: unknown) => {
+    mistakes.push(`it cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+  });
+  if (found === undefined) return [];
+  const named = found.map((entry) => [relative(folder, join(entry.parentPath, entry.name)), entry] as const);
+  named.sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  const entries: Entry[] = [];
+  for (const [name, entry] of named) {
+    const mistake = await unfit(folder, name, entry);
+    if (mistake !== undefined) mistakes.push(`${JSON.stringify(name)} ${mistake}`);
+    else if (entry.isSymbolicLink())
+      entries.push({ name, type: "SymbolicLink", target: await readlink(join(folder, name)) });
+    else entries.push({ name, type: entry.isDirectory() ? "Directory" : "File" });
+  }
+  if (!entries.some(({ name, type }) => /^index\.html?$/.test(name) && type !== "Directory"))
+    mistakes.push("it has no index.html, which every visitor gets first");
+  return entries;
+}
+
+/** Why something cannot be published; undefined: it can. */
+async function unfit(folder: string, name: string, entry: Dirent): Promise<string | undefined> {
+  if (name.includes("\ufffd")) return "has a name that is not UTF-8: rename it";
+  if (entry.name === ".git") return "would show the whole history to everybody: publish a folder without it";
+  if (entry.isSymbolicLink()) return unfitLink(folder, name);
+  if (entry.isDirectory()) return undefined;
+  if (!entry.isFile()) return "is neither a file nor a folder: take it out";
+  return open(join(folder, name)).then(
+    (file) => file.close().then(() => undefined),
+    () => "cannot be read: chmod u+r",
+  );
+}
+
+async function unfitLink(folder: string, name: string): Promise<string | undefined> {
+  const target = await readlink(join(folder, name));
+  const end = await realpath(join(folder, name)).catch(() => undefined);
+  if (end === undefined) return `is a link to ${target}, which is not there`;
+  const leaves = (path: string): boolean => /^\.\.(\/|$)/.test(path);
+  return isAbsolute(target) ||
+    leaves(join(dirname(name), target)) ||
+    leaves(relative(await realpath(folder), end))
+    ? `is a link to ${target}, which leaves the folder: copy it in`
+    : undefined;
+}
+
+/** The archive, piece by piece. */
+async function* blocks(folder: string, entries: readonly Entry[]): AsyncGenerator<Buffer> {
+  for (const { name, type, target } of entries) {
+    const path = join(folder, name);
+    const size = type === "File" ? (await stat(path)).size : 0;
+    yield head({
+      path: type === "Directory" ? `${name}/` : name,
+      mode: type === "Directory" ? 0o755 : 0o644,
+      uid: 0,
+      gid: 0,
+      size,
+      mtime: new Date(0),
+      type,
+      ...(target === undefined ? {} : { linkpath: target }),
+    });
+    if (type !== "File") continue;
+    let sent = 0;
+    for await (const part of createReadStream(path) as AsyncIterable<Buffer>) {
+      sent += part.length;
+      yield part;
+    }
+    if (sent !== size) refuse(`${path} was written to while it was read: run it again. No Pi was contacted.`);
+    yield Buffer.alloc((BLOCK - (size % BLOCK)) % BLOCK);
+  }
+  yield Buffer.alloc(2 * BLOCK); // the end of an archive
+}
+
+/** One entry's header, behind an extended one where the name is long or not ASCII. */
+function head(data: HeaderData & { readonly path: string }): Buffer {
+  const header = new Header(data);
+  const block = Buffer.alloc(BLOCK);
+  if (!header.encode(block)) return block;
+  const { path, linkpath } = data;
+  return Buffer.concat([new Pax({ path, ...(linkpath === undefined ? {} : { linkpath }) }).encode(), block]);
+}

@@ -1,0 +1,221 @@
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { pack } from "../../../remote/pack";
+
+let scratch: string;
+let folder: string;
+let archive: string;
+
+const write = (name: string, text = name): void => {
+  mkdirSync(dirname(join(folder, name)), { recursive: true });
+  writeFileSync(join(folder, name), text);
+};
+const id = async (): Promise<string> => (await pack(folder, archive)).id;
+const unpacked = (): string[] =>
+  execFileSync("tar", ["-tv", "--numeric-owner", "--quoting-style=literal", "-f", archive], {
+    encoding: "utf8",
+    env: { ...process.env, TZ: "UTC", LC_ALL: "C.UTF-8" },
+  })
+    .trim()
+    .split("\n");
+
+beforeEach(() => {
+  scratch = mkdtempSync(join(tmpdir(), "twopir-pack-"));
+  folder = join(scratch, "site");
+  archive = join(scratch, "out", "site.tar");
+  write("index.html");
+  write("b/deep/page.html");
+  write("a.css");
+});
+afterEach(() => {
+  rmSync(scratch, { recursive: true });
+});
+
+describe("a folder that is packed", () => {
+  it("is an archive that tar unpacks to the same, owned by root, readable by all", async () => {
+    symlinkSync("../a.css", join(folder, "b/style.css"));
+    chmodSync(join(folder, "a.css"), 0o600);
+    const { id, archive: path } = await pack(folder, archive);
+    expect(path).toBe(archive);
+    expect(id).toBe(createHash("sha256").update(readFileSync(archive)).digest("hex"));
+    expect(unpacked().map((line) => line.replace(/ +/g, " "))).toEqual([
+      "-rw-r--r-- 0/0 5 1970-01-01 00:00 a.css",
+      "drwxr-xr-x 0/0 0 1970-01-01 00:00 b/",
+      "drwxr-xr-x 0/0 0 1970-01-01 00:00 b/deep/",
+      "-rw-r--r-- 0/0 16 1970-01-01 00:00 b/deep/page.html",
+      "lrw-r--r-- 0/0 0 1970-01-01 00:00 b/style.css -> ../a.css",
+      "-rw-r--r-- 0/0 10 1970-01-01 00:00 index.html",
+    ]);
+    expect(readdirSync(dirname(archive))).toEqual(["site.tar"]);
+  });
+
+  it("is the same release wherever, whenever and under whatever umask it is packed", async () => {
+    const before = await id();
+    utimesSync(join(folder, "index.html"), 1, 1);
+    chmodSync(join(folder, "index.html"), 0o600);
+    chmodSync(join(folder, "b"), 0o700);
+    renameSync(folder, `${folder}2`);
+    folder = `${folder}2`;
+    expect(await id()).toBe(before);
+  });
+
+  it.each<[string, () => void]>([
+    ["a content of the same length", () => writeFileSync(join(folder, "a.css"), "other")],
+    ["a name", () => renameSync(join(folder, "a.css"), join(folder, "c.css"))],
+    ["a file more", () => writeFileSync(join(folder, "z"), "")],
+    ["an empty folder more", () => mkdirSync(join(folder, "z"))],
+    ["a file less", () => rmSync(join(folder, "a.css"))],
+    ["a file at another place", () => renameSync(join(folder, "a.css"), join(folder, "b/a.css"))],
+  ])("is another release with %s", async (_, change) => {
+    const before = await id();
+    change();
+    expect(await id()).not.toBe(before);
+  });
+
+  it.each([
+    "a b.html",
+    "-rf",
+    "--checkpoint-action=exec=sh",
+    "$(touch x)`id`'\"",
+    "new\nline",
+    "\t\u0007",
+    "ümlaut.html",
+    "日本.html",
+    "e\u0301",
+    "*",
+    "a\\b",
+    "...",
+    "x".repeat(255),
+    `${"d".repeat(200)}/${"e".repeat(200)}/${"f".repeat(99)}`,
+  ])("keeps the name %j as it is", async (name) => {
+    write(name, "content");
+    await pack(folder, archive);
+    const out = join(scratch, "again");
+    mkdirSync(out);
+    execFileSync("tar", ["-x", "-C", out, "-f", archive]);
+    expect(readFileSync(join(out, name), "utf8")).toBe("content");
+  });
+
+  it.each([0, 1, 511, 512, 513, 65_536, 3_000_000])("keeps a file of %i bytes", async (size) => {
+    write("index.html", "x".repeat(size));
+    await pack(folder, archive);
+    expect(execFileSync("tar", ["-xO", "-f", archive, "index.html"], { maxBuffer: 1 << 23 }).length).toBe(
+      size,
+    );
+  });
+
+  it("leaves the former archive as it was when it fails", async () => {
+    await pack(folder, archive);
+    const before = readFileSync(archive);
+    rmSync(join(folder, "index.html"));
+    await expect(pack(folder, archive)).rejects.toThrow();
+    expect(readFileSync(archive)).toEqual(before);
+  });
+
+  it("may be large", async () => {
+    truncateSync(join(folder, "a.css"), 300 * 2 ** 20);
+    const before = process.memoryUsage().rss;
+    await pack(folder, archive);
+    expect(process.memoryUsage().rss - before).toBeLessThan(150 * 2 ** 20);
+  });
+});
+
+describe("what cannot be published is refused, all at once", () => {
+  /** The lines after the first. */
+  const mistakes = async (): Promise<string[]> => {
+    try {
+      await pack(folder, archive);
+    } catch (error) {
+      const [first, ...lines] = (error as Error).message.split("\n");
+      expect(first).toBe(`${folder} cannot be published, so no Pi was contacted:`);
+      return lines;
+    }
+    return [];
+  };
+
+  it.each<[string, string, string]>([
+    ["/etc/hostname", "absolute", "is a link to /etc/hostname, which leaves the folder: copy it in"],
+    ["../../outside", "b/up", "is a link to ../../outside, which leaves the folder: copy it in"],
+    ["../site/a.css", "round", "is a link to ../site/a.css, which leaves the folder: copy it in"],
+    ["nowhere", "dangling", "is a link to nowhere, which is not there"],
+    ["loop", "loop", "is a link to loop, which is not there"],
+  ])("a link to %s", async (target, name, says) => {
+    writeFileSync(join(scratch, "outside"), "");
+    symlinkSync(target, join(folder, name));
+    expect(await mistakes()).toEqual([`- ${JSON.stringify(name)} ${says}`]);
+  });
+
+  it("a link out of the folder by way of another", async () => {
+    mkdirSync(join(scratch, "x"));
+    symlinkSync(join(scratch, "x"), join(folder, "out"));
+    symlinkSync("out/../x", join(folder, "through"));
+    expect((await mistakes()).map((line) => line.split(" ")[1])).toEqual(['"out"', '"through"']);
+  });
+
+  it("a socket, a pipe and a name that is not UTF-8", async () => {
+    const server = createServer().listen(join(folder, "socket"));
+    execFileSync("mkfifo", [join(folder, "pipe")]);
+    writeFileSync(Buffer.concat([Buffer.from(`${folder}/caf`), Buffer.from([0xe9])]), "");
+    expect(await mistakes()).toEqual([
+      '- "caf\ufffd" has a name that is not UTF-8: rename it',
+      '- "pipe" is neither a file nor a folder: take it out',
+      '- "socket" is neither a file nor a folder: take it out',
+    ]);
+    await new Promise((resolve) => server.close(resolve));
+  });
+
+  it("the history of the source", async () => {
+    write(".git/config");
+    write(".well-known/security.txt");
+    expect(await mistakes()).toEqual([
+      '- ".git" would show the whole history to everybody: publish a folder without it',
+    ]);
+  });
+
+  it("a folder without a first page, or with a folder for one", async () => {
+    const says = ["- it has no index.html, which every visitor gets first"];
+    rmSync(join(folder, "index.html"));
+    expect(await mistakes()).toEqual(says);
+    mkdirSync(join(folder, "index.html"));
+    expect(await mistakes()).toEqual(says);
+    write("index.htm");
+    expect(await mistakes()).toEqual([]);
+  });
+
+  it.each([
+    ["nothing", "ENOENT"],
+    ["index.html", "ENOTDIR"],
+  ])("%s instead of a folder", async (name, code) => {
+    folder = join(folder, name);
+    expect((await mistakes())[0]).toContain(`- it cannot be read: ${code}`);
+  });
+
+  it.skipIf(process.getuid?.() !== 0)("what this user may not read", async () => {
+    chmodSync(scratch, 0o777);
+    write("secret");
+    chmodSync(join(folder, "secret"), 0o600);
+    process.seteuid?.(65_534);
+    try {
+      expect(await mistakes()).toEqual(['- "secret" cannot be read: chmod u+r']);
+    } finally {
+      process.seteuid?.(0);
+    }
+  });
+});
