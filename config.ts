@@ -12,6 +12,8 @@ import { refuse } from "./remote/refuse";
 export interface Config extends ClusterArgs {
   readonly pis: readonly (Pi & PiAddress)[];
   readonly ssh: Ssh;
+  /** The folder that is published. Default: none, the content is the user's own. */
+  readonly site?: string;
 }
 
 const LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?";
@@ -108,6 +110,7 @@ const dns = z.discriminatedUnion(
 );
 
 const SPLIT_BRAIN = "report, or the name of a Pi that stores";
+const SITE = 'a folder to publish, relative to the project, e.g. "./site"';
 const MAX_FAILOVER = 30;
 const MOUNT = "/mnt/gluster1";
 const schema = only(
@@ -139,6 +142,7 @@ const schema = only(
       "the key in base64, as tsig-keygen prints it; set it with: pulumi config set --secret twopir:tsigSecret",
     ).optional(),
     sshPassphrase: z.string({ error: "a text" }).optional(),
+    site: z.string({ error: SITE }).min(1, { error: SITE }).optional(),
     ssh: only(
       {
         keyFile: z.string({ error: "a path" }).default("~/.ssh/id_ed25519"),
@@ -244,9 +248,10 @@ const expandHome = (file: string, folder: string): string =>
 export function parseConfig(raw: Readonly<Record<string, unknown>>, folder: string): Config {
   const parsed = schema.safeParse(raw);
   if (!parsed.success) throw new ConfigError(mistakes(raw, parsed.error.issues));
-  const { tsigSecret, sshPassphrase, dns: zone, volume, ssh, serverNames, ...rest } = parsed.data;
+  const { tsigSecret, sshPassphrase, dns: zone, volume, ssh, serverNames, site, ...rest } = parsed.data;
   return {
     ...rest,
+    ...(site === undefined ? {} : { site: expandHome(site, folder) }),
     pis: rest.pis.map(({ hostKey: key, ...one }) => ({
       ...one,
       ...(key === undefined ? {} : { hostKey: key }),

@@ -1,14 +1,16 @@
 import { Cluster, clusterParts } from "./components/cluster";
 import { readConfig } from "./config";
 import { Hosts } from "./remote/hosts";
+import { packSite } from "./remote/pack";
 import { look, reach } from "./remote/look";
 
 /** Look first, then declare: what the hosts are like now decides what the engine sees as a change. */
 export = async () => {
   const config = readConfig();
+  const release = await packSite(config);
   const reached = await reach(config.pis, config.ssh);
   const reachable = new Set(config.pis.map((pi) => pi.name).filter((name) => reached.get(name)?.client));
-  const parts = clusterParts(config, reachable);
+  const parts = clusterParts({ ...config, release }, reachable);
   const seen = await look(
     parts.flatMap((part) => part.states),
     reached,

@@ -4,6 +4,7 @@ import { parseArgs, promisify } from "node:util";
 import { clusterParts } from "./components/cluster";
 import { clusterStatus, statusStates, statusText } from "./components/status";
 import { ConfigError, stackConfig, type Config } from "./config";
+import { packSite } from "./remote/pack";
 import { look, reach } from "./remote/look";
 
 /** `npm run status -- [--stack NAME] [--json]`: the same look as preview's, as a table; exit status 0 if all is well. */
@@ -12,9 +13,10 @@ async function main(): Promise<void> {
     options: { json: { type: "boolean" }, stack: { type: "string", short: "s" } },
   });
   const config = await configOf(values.stack);
+  const release = await packSite(config);
   const reached = await reach(config.pis, config.ssh);
   const reachable = new Set([...reached].filter(([, { client }]) => client).map(([name]) => name));
-  const wanted = clusterParts(config, reachable).flatMap((part) => part.states);
+  const wanted = clusterParts({ ...config, release }, reachable).flatMap((part) => part.states);
   const [seen, records] = await Promise.all([
     look([...wanted, ...statusStates(config)], reached),
     recordsOf(config),

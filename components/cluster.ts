@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Hosts } from "../remote/hosts";
 import { aRecordsPart, type Dns } from "./a-records";
 import { floatingAddressPart } from "./floating-address";
+import type { Release } from "../remote/pack";
 import { mountPart } from "./mount";
 import type { Part, Pi } from "./part";
 import { piPart } from "./pi";
@@ -27,6 +28,8 @@ export interface ClusterArgs {
   readonly floatingAddresses: readonly string[];
   readonly splitBrain: SplitBrain;
   readonly dns: Dns;
+  /** What is published. Default: the content is the user's own. */
+  readonly release?: Release | undefined;
 }
 
 /**
@@ -36,7 +39,7 @@ export interface ClusterArgs {
  *   writes to the volume; what goes Pi by Pi waits for these only, so that a dead Pi holds up nobody.
  */
 export function clusterParts(args: ClusterArgs, reachable: ReadonlySet<string>): Part[] {
-  const { pis, hostname, volume, failover, floatingAddresses, dns } = args;
+  const { pis, hostname, volume, failover, floatingAddresses, dns, release } = args;
   const { mount: mountPoint, brick } = volume;
   const [first] = pis;
   if (first === undefined) throw new Error("a cluster needs Pis");
@@ -61,8 +64,10 @@ export function clusterParts(args: ClusterArgs, reachable: ReadonlySet<string>):
     ...pis.map((pi) =>
       mountPart({ pi, pis, volume: volume.name, mountPoint, hostname, failover, ...turn(pi) }),
     ),
-    sitePart({ mountPoint, serverNames: [...new Set([...args.serverNames, hostname])], leader }),
-    ...pis.map((pi) => webServerPart({ pi, mountPoint, hostname, floating, ...turn(pi) })),
+    sitePart({ mountPoint, serverNames: [...new Set([...args.serverNames, hostname])], leader, release }),
+    ...pis.map((pi) =>
+      webServerPart({ pi, mountPoint, hostname, floating, published: release !== undefined, ...turn(pi) }),
+    ),
     ...(floating ? pis : []).map((pi) =>
       floatingAddressPart({ pi, pis, floatingAddresses, hostname, failover, ...turn(pi) }),
     ),

@@ -1,6 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { Hosts } from "../remote/hosts";
 import type { State } from "../remote/state";
+import type { Release } from "../remote/pack";
 import { names, StateGroup, type Part, type Pi } from "./part";
 
 export interface SiteArgs {
@@ -9,17 +10,28 @@ export interface SiteArgs {
   readonly serverNames: readonly string[];
   /** The Pi through whose mount the files are written. */
   readonly leader: Pi;
+  /** What is published. Default: the content of the volume's www is the user's own. */
+  readonly release?: Release | undefined;
 }
+
+/** A release on its way, in the login user's home; the next one overwrites it. */
+const ARCHIVE = "twopir-site.tar";
 
 /** Where the shared server block lies. */
 export const configPath = (mountPoint: string): string => `${mountPoint}/cluster`;
 
 const webRoot = (mountPoint: string): string => `${mountPoint}/www`;
 
-/** The article's server block, and one line for what twopir sets on each Pi (none there: no error). */
-export const serverBlock = (mountPoint: string, serverNames: readonly string[]): string =>
+/**
+ * The article's server block, and one line for what twopir sets on each Pi (none there: no error).
+ *
+ * The root names the release itself, so a release goes live when nginx reads its config: at once, for all files, and
+ * for each Pi in its turn. A link that is moved to another release would be looked up again for each request, and
+ * another Pi may have the old one in its cache.
+ */
+export const serverBlock = (root: string, serverNames: readonly string[], include = ""): string =>
   `server {
-  root ${webRoot(mountPoint)};
+  root ${root};
   index index.html index.htm;
   server_name ${serverNames.join(" ")};
 
@@ -28,7 +40,7 @@ export const serverBlock = (mountPoint: string, serverNames: readonly string[]):
   }
 
   include /etc/nginx/snippets/twopir*.conf;
-}
+${include}}
 `;
 
 /**
@@ -36,28 +48,45 @@ export const serverBlock = (mountPoint: string, serverNames: readonly string[]):
  *
  * @example siteStates({ mountPoint: "/mnt/gluster1", serverNames: ["twopir", "twopir.example.com"], leader: pi1 })
  */
-export function siteStates({ mountPoint, serverNames, leader }: SiteArgs): State[] {
-  const common = {
-    on: leader.name,
-    anywhere: true,
-    after: [names.mount(leader), names.nginxPackage(leader)],
-  };
+export function siteStates({ mountPoint, serverNames, leader, release }: SiteArgs): State[] {
+  const after = [names.mount(leader), names.nginxPackage(leader)];
+  const common = { on: leader.name, anywhere: true, after };
+  const config = (content: string): State => ({
+    ...common,
+    name: names.siteConfig,
+    scripts: ["on-volume.sh", "site-config.sh"],
+    parameters: { mount_point: mountPoint, config_path: configPath(mountPoint), content },
+  });
+  if (release === undefined)
+    return [
+      config(serverBlock(webRoot(mountPoint), serverNames)),
+      {
+        ...common,
+        name: names.siteContent,
+        scripts: ["on-volume.sh", "site-content.sh"],
+        parameters: { mount_point: mountPoint, web_root: webRoot(mountPoint) },
+      },
+    ];
+  const folder = `${mountPoint}/releases/${release.id}`;
+  const parameters = { mount_point: mountPoint, release: release.id };
   return [
     {
       ...common,
-      name: names.siteConfig,
-      scripts: ["on-volume.sh", "site-config.sh"],
-      parameters: {
-        mount_point: mountPoint,
-        config_path: configPath(mountPoint),
-        content: serverBlock(mountPoint, serverNames),
-      },
+      name: names.siteRelease,
+      scripts: ["on-volume.sh", "releases.sh", "site-release.sh"],
+      parameters: { ...parameters, archive: ARCHIVE },
+      upload: { from: release.archive, as: ARCHIVE },
+    },
+    {
+      ...config(serverBlock(`${folder}/www`, serverNames, `  include ${folder}/*.conf;\n`)),
+      after: [...after, names.siteRelease],
     },
     {
       ...common,
-      name: names.siteContent,
-      scripts: ["on-volume.sh", "site-content.sh"],
-      parameters: { mount_point: mountPoint, web_root: webRoot(mountPoint) },
+      name: "site-history",
+      scripts: ["on-volume.sh", "releases.sh", "site-history.sh"],
+      parameters,
+      after: [...after, names.siteConfig],
     },
   ];
 }

@@ -11,6 +11,8 @@ export interface WebServerArgs {
   readonly hostname: string;
   /** True where floating addresses move to a Pi that serves, and with them the connections are reset. */
   readonly floating: boolean;
+  /** True where twopir publishes the content, and each release makes nginx read its config. */
+  readonly published: boolean;
   /** The Pi whose nginx comes before this one's: a config that breaks one Pi must not reach the next. */
   readonly turnAfter?: Pi;
 }
@@ -19,22 +21,24 @@ export interface WebServerArgs {
  * What the server block includes on each Pi: what a visitor sees of another Pi's death depends on it.
  *
  * - A file that was served before is open still, and is served at once while gluster finds out that a brick is dead:
- *   0.01 s instead of 1.3 s. A page that is copied by hand must be seen within 5 s, so no longer than 4.
+ *   0.01 s instead of 1.3 s. A page that is copied by hand must be seen within 5 s, so no longer than 4; a release
+ *   stays as it is, and another one is another path.
  * - A browser waits over 60 s on a kept-alive connection to a dead Pi, since nobody resets it; without one it tries
  *   the other A record after 0.3 s. Whoever takes over a floating address resets it.
  */
-export const nginxSettings = (floating: boolean): string =>
+export const nginxSettings = (floating: boolean, published: boolean): string =>
   `open_file_cache max=1000 inactive=10m;
-open_file_cache_valid 4s;
+open_file_cache_valid ${published ? "10m" : "4s"};
 ${floating ? "" : "keepalive_timeout 0;\n"}`;
 
 /**
  * nginx on one Pi runs the server block of the volume: the article's two links, its default site gone, and nginx
  * started again with that.
  *
- * @example webServerStates({ pi: pi1, mountPoint: "/mnt/gluster1", hostname: "twopir.example.com", floating: false })
+ * @example webServerStates({ pi: pi1, mountPoint: "/mnt/gluster1", hostname: "twopir.example.com", floating: false, published: false })
  */
-export function webServerStates({ pi, mountPoint, hostname, floating, turnAfter }: WebServerArgs): State[] {
+export function webServerStates(args: WebServerArgs): State[] {
+  const { pi, mountPoint, hostname, floating, published, turnAfter } = args;
   const nginxPackage = names.nginxPackage(pi);
   const common = { on: pi.name, after: [nginxPackage], disturbedBy: [nginxPackage] };
   const available = "/etc/nginx/sites-available/cluster";
@@ -58,9 +62,15 @@ export function webServerStates({ pi, mountPoint, hostname, floating, turnAfter 
     ...common,
     name: `${pi.name}-nginx-settings`,
     scripts: ["nginx-settings.sh"],
-    parameters: { content: nginxSettings(floating) },
+    parameters: { content: nginxSettings(floating, published) },
   };
-  const disturbedBy = [nginxPackage, settings.name, ...files.map((state) => state.name), names.siteConfig];
+  const disturbedBy = [
+    nginxPackage,
+    settings.name,
+    ...files.map((state) => state.name),
+    names.siteConfig,
+    ...(published ? [names.siteRelease] : []),
+  ];
   return [
     settings,
     ...files,
@@ -75,7 +85,7 @@ export function webServerStates({ pi, mountPoint, hostname, floating, turnAfter 
       },
       after: [
         ...disturbedBy,
-        names.siteContent,
+        ...(published ? [] : [names.siteContent]),
         names.mount(pi),
         ...(turnAfter ? [names.nginx(turnAfter)] : []),
       ],

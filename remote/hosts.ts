@@ -54,9 +54,10 @@ export class Hosts {
       addPreviousOutputInEnv: false, // needs AcceptEnv in the Pi's sshd
       ...(state.identity === undefined ? {} : { triggers: [...state.identity] }),
     };
+    const after = state.after.map((name) => this.resource(name));
     const options = {
       parent,
-      dependsOn: state.after.map((name) => this.resource(name)),
+      dependsOn: [...after, ...this.#send(state, parent, after)],
       ignoreChanges: drifted ? [] : ["update", ...this.#unsure(state, reached)],
       // It may be dead for good: destroy, or taking it out of the list, then leaves its card as it is.
       retainOnDelete: reached?.drained === true,
@@ -67,6 +68,20 @@ export class Hosts {
         : new remote.Command(state.name, { ...args, connection: connection(reached) }, options);
     this.#declared.set(state.name, resource);
     if (drifted && pulumi.runtime.isDryRun()) this.#tell(state, resource);
+  }
+
+  /** Sends the file that a state's script needs, and nothing while the look says that it needs none. */
+  #send(state: State, parent: pulumi.Resource, dependsOn: pulumi.Resource[]): pulumi.Resource[] {
+    const reached = this.reached.get(state.on);
+    if (state.upload === undefined || reached === undefined) return [];
+    const inputs = {
+      connection: connection(reached),
+      source: new pulumi.asset.FileAsset(state.upload.from),
+      remotePath: state.upload.as,
+      triggers: [this.#seen], // the same file again, where it did not get to its place
+    };
+    const ignoreChanges = this.seen.findings.get(state.name)?.disturbs ? [] : Object.keys(inputs);
+    return [new remote.CopyToRemote(`${state.name}-upload`, inputs, { parent, dependsOn, ignoreChanges })];
   }
 
   /** Inputs whose change is none of the cluster: who can be reached from here and now, and all of a drained Pi. */

@@ -39,6 +39,8 @@ export interface State {
   readonly identity?: readonly string[];
   /** True where any Pi could run it, and the first that can be reached does. Default: false. */
   readonly anywhere?: boolean;
+  /** A file that is sent to the home of the user who logs in, where the state differs by more than a mend. */
+  readonly upload?: { readonly from: string; readonly as: string };
 }
 
 export type Mode = "check" | "apply" | "remove";

@@ -51,6 +51,7 @@ describe("every rule names the key, the value and what would be right", () => {
   const zoneId = "the zone's id, 32 hexadecimal digits on the zone's overview page";
   const tsig =
     "the key in base64, as tsig-keygen prints it; set it with: pulumi config set --secret twopir:tsigSecret";
+  const site = 'a folder to publish, relative to the project, e.g. "./site"';
   const files = "{ keyFile: ~/.ssh/id_ed25519, knownHosts: ~/.ssh/known_hosts }";
 
   const cases: readonly (readonly [patch: Raw, key: string, value: string, right: string])[] = [
@@ -193,6 +194,9 @@ describe("every rule names the key, the value and what would be right", () => {
     [{ sshPassphrase: 123_456 }, "sshPassphrase", "[secret]", "a text"],
     [{ ssh: "~/.ssh" }, "ssh", '"~/.ssh"', files],
     [{ ssh: { keyFile: 5 } }, "ssh.keyFile", "5", "a path"],
+    [{ site: 5 }, "site", "5", site],
+    [{ site: "" }, "site", '""', site],
+    [{ site: ["./site"] }, "site", "a list of 1", site],
     [{ ssh: { knownHosts: true } }, "ssh.knownHosts", "true", "a path"],
   ];
 
@@ -320,6 +324,15 @@ describe("a right config", () => {
       "/project",
     );
     expect(ssh).toEqual({ keyFile: "/project/keys/id", knownHosts: "/etc/known" });
+  });
+
+  it.each([
+    ["./site", "/project/site"],
+    ["../other/", "/other"],
+    ["/srv/site", "/srv/site"],
+    ["~/site", join(homedir(), "site")],
+  ])("takes the folder %s to publish", (site, folder) => {
+    expect(parseConfig({ ...good, site }, "/project").site).toBe(folder);
   });
 
   it("gives rfc2136 its secret and a TTL of 60 s", () => {

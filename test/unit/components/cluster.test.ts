@@ -181,10 +181,75 @@ describe("the article's files", () => {
   });
 });
 
+describe("a folder that is published", () => {
+  const id = "0123456789abcdef".repeat(4);
+  const args = cluster(2, { release: { id, archive: "/project/.twopir/site.tar" } });
+  const named = byName(states(args));
+  const root = `/mnt/gluster1/releases/${id}`;
+
+  it("is the root of the server block, after it is on the volume", () => {
+    const config = named.get("site-config");
+    expect(config?.parameters.content).toContain(`  root ${root}/www;\n`);
+    expect(config?.parameters.content).toContain(`  include ${root}/*.conf;\n}`);
+    expect(config?.after).toContain("site-release");
+    expect(named.get("site-history")?.after).toContain("site-config");
+    expect(named.has("site-content")).toBe(false);
+  });
+
+  it("makes each nginx read its config, and is open for longer than what is copied by hand", () => {
+    for (const pi of ["pi1", "pi2"]) {
+      expect(named.get(`${pi}-nginx`)?.disturbedBy).toEqual(
+        expect.arrayContaining(["site-config", "site-release"]),
+      );
+      const settings = (all: Map<string, State>) => all.get(`${pi}-nginx-settings`)?.parameters.content;
+      expect(settings(named)).toContain("open_file_cache_valid 10m;");
+      expect(settings(byName(states(cluster(2))))).toContain("open_file_cache_valid 4s;");
+    }
+  });
+
+  const INPUTS = ["connection", "source", "remotePath", "triggers"];
+
+  it("is not sent while it is on the volume, whatever else is to be mended there", async () => {
+    const mended = { reasons: ["an archive is left"], disturbs: false, details: "" };
+    for (const seen of [{}, { drifted: { "site-release": mended } }]) {
+      const { resources } = await declare(args, seen);
+      const upload = resources.get("site-release-upload");
+      expect(upload?.type).toBe("command:remote:CopyToRemote");
+      expect(upload?.ignoreChanges).toEqual(INPUTS);
+      expect(Object.keys(upload?.inputs ?? {}).sort()).toEqual([...INPUTS].sort());
+    }
+  });
+
+  it("is sent before it is unpacked where it is not, to the home of the user who logs in", async () => {
+    const { resources } = await declare(args, {
+      drifted: { "site-release": { reasons: ["not on the volume"], disturbs: true, details: "" } },
+    });
+    const upload = resources.get("site-release-upload");
+    expect(upload?.ignoreChanges).toEqual([]);
+    expect(upload?.inputs.remotePath).toBe("twopir-site.tar");
+    expect(JSON.stringify(upload?.inputs.source)).toContain("/project/.twopir/site.tar");
+    expect(upload?.secrets).toEqual(["connection"]);
+    expect(upload?.after).toContain("pi1-gluster-mount");
+    expect(resources.get("site-release")?.after).toContain("site-release-upload");
+    expect(resources.get("site-release")?.parent).toBe("site");
+  });
+
+  it("goes to the next Pi where the first is off", () => {
+    expect(byName(states(args, "pi1")).get("site-release")?.on).toBe("pi2");
+  });
+});
+
 describe("the scripts", () => {
   const folder = join(__dirname, "../../../scripts");
   const floatingAddresses = ["192.168.0.221", "192.168.0.222"];
-  const every = [...byName([...states(cluster(2, { floatingAddresses })), ...states(cluster(5))]).values()];
+  const release = { id: "0".repeat(64), archive: "site.tar" };
+  const every = [
+    ...byName([
+      ...states(cluster(2, { floatingAddresses })),
+      ...states(cluster(2, { release })),
+      ...states(cluster(5)),
+    ]).values(),
+  ];
   const unique = new Map(every.map((state) => [state.scripts.join(" "), state]));
 
   /** The parameters that a script's first comment lists: name and whether it is an array. */

@@ -75,13 +75,15 @@ interface Request {
   getRetainondelete: () => boolean;
 }
 
-const SECRET_MARK = "4dabf18193072939515e22adb298388d"; // how the engine's protocol marks a secret
+// How the engine's protocol marks a secret; an asset has the same key with another value.
+const MARK = "4dabf18193072939515e22adb298388d";
+const SECRET_MARK = "1b47061264138c4ac30d75fd1eb44270";
 const lastName = (urn: string): string => urn.split("::").at(-1) ?? "";
 
 function registered(request: Request): Registered {
   const secrets: string[] = [];
   const inputs = Object.entries(request.getObject().toJavaScript()).map(([key, value]) => {
-    const isSecret = typeof value === "object" && value !== null && SECRET_MARK in value;
+    const isSecret = (value as { [MARK]?: unknown } | null)?.[MARK] === SECRET_MARK;
     if (isSecret) secrets.push(key);
     return [key, isSecret ? (value as { value?: unknown }).value : value] as const;
   });

@@ -1,0 +1,23 @@
+# shellcheck shell=bash disable=SC2154
+# What is known of the site's releases on the volume; it goes between on-volume.sh and the script.
+#
+#   releases/history          when which release went live, the last line is the latest: TIME ID
+#   releases/ID/www           what nginx serves; ID is the SHA-256 of the archive that it came in
+#   releases/ID/contents      what is in there, to find what was altered by hand
+#   releases/ID/unpacked.conf the server block includes it, so that nginx has to load what was unpacked again
+#
+# Parameters: mount_point, release
+
+releases=$mount_point/releases
+history=$releases/history
+
+# need_releases: a link could lead whatever is removed in here to somewhere else.
+need_releases() {
+  need_mount
+  [ ! -L "$releases" ] || fail "$releases is a link: move it away, then run pulumi up again"
+}
+
+short() { echo "${1:0:12}"; }
+
+# live: the line of the release that went live last; nothing where there is none.
+live() { tail -n 1 "$history" 2>/dev/null || true; }
