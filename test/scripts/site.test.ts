@@ -24,7 +24,7 @@ describe.skipIf(!canIsolate)("what lies on the volume", () => {
       "nginx",
       `config=$(sed -n 's:.*include \\(/mnt/[^;]*\\);.*:\\1:p' "\${@: -1}")
 [ -f "$config" ] || { echo "no config in \${*: -1}" >&2; exit 1; }
-! grep -q bad "$config" || { echo "nginx: [emerg] bad server name" >&2; exit 1; }`,
+! line=$(grep -n bad "$config") || { echo "nginx: [emerg] bad server name in $config:\${line%%:*}" >&2; exit 1; }`,
     );
     host.write("/mnt/gluster1/mounted", "");
   });
@@ -44,7 +44,7 @@ describe.skipIf(!canIsolate)("what lies on the volume", () => {
       const { status, output } = await host.run("apply", siteOf("bad.example.com")[0]);
       expect(status).toBe(65);
       expect(output).toContain(
-        "nginx refuses the server block, so it stays as it was: nginx: [emerg] bad server name",
+        `nginx refuses the server block, so it stays as it was: nginx: [emerg] bad server name in ${CONFIG}.twopir:4`,
       );
       expect(host.read(CONFIG)).toBe(config.parameters.content);
       expect(host.list("mnt/gluster1")).toEqual(["cluster", "mounted"]);
