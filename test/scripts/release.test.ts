@@ -3,6 +3,7 @@ import {
   mkdtempSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -109,7 +110,13 @@ describe.skipIf(!canIsolate)("the site's releases on the volume", () => {
     });
 
     it("gives a file of the same size another time, by which browsers see that it is another", async () => {
+      const begin = Math.floor(Date.now() / 1000);
       await unpack(one);
+      for (const name of ["www/index.html", "www/a b/-rf $(x).html"]) {
+        const time = statSync(at(one, name)).mtimeMs / 1000;
+        expect(time).toBeGreaterThanOrEqual(begin);
+        expect(time).toBe(Math.floor(time)); // one time for all of them
+      }
       utimesSync(at(one, "www/index.html"), 1, 1);
       expect((await host.check(states(one)[0])).changes).toEqual([
         `release ${short(one)} was altered by hand: index.html`,

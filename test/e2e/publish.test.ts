@@ -1,0 +1,207 @@
+import { spawn } from "node:child_process";
+import { createHash, randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { get as request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { address, get, inside, lab, LAB, NAME, root, until } from "./lab";
+import { Cluster, type Outcome } from "./stack";
+
+const PIS = ["pi1", "pi2"] as const;
+const MB = 1 << 20;
+const RELEASES = "/mnt/gluster1/releases";
+/** Everything that a new release changes. */
+const PUBLISHED = [
+  "site-release-upload",
+  "site-release",
+  "site-config",
+  "site-history",
+  "pi1-nginx",
+  "pi2-nginx",
+].sort();
+
+const folder = mkdtempSync(join(tmpdir(), "twopir-site-"));
+const settings = { "twopir:site": folder };
+/** Long enough to be sent in many pieces: one that is half another page would be seen. */
+const page = (word: string): string => `${word}\n`.repeat(50_000);
+const write = (name: string, content: string | Buffer): void => {
+  writeFileSync(join(folder, name), content);
+};
+
+let cluster: Cluster;
+
+beforeAll(async () => {
+  await lab("down");
+  await lab("up", "2");
+  cluster = await Cluster.create();
+  succeeded(await cluster.up());
+});
+
+afterAll(async () => {
+  rmSync(folder, { recursive: true });
+  await lab("down");
+});
+
+const succeeded = (outcome: Outcome): Outcome => {
+  expect(outcome.said).not.toMatch(/error/);
+  expect(outcome.failed).toBe(false);
+  return outcome;
+};
+const changed = (outcome: Outcome): string[] => Object.keys(outcome.changed).sort();
+const releases = async (): Promise<string[]> =>
+  (await inside("pi2", `cd ${RELEASES} && find . -maxdepth 1 -type d -printf '%P\\n'`)).split("\n").sort();
+const live = (): Promise<string> => inside("pi1", `tail -n 1 ${RELEASES}/history | cut -d' ' -f2`);
+
+/** What each Pi sends while something happens, without a repetition; a failure is one of the answers. */
+async function whileVisiting(happening: () => Promise<unknown>): Promise<string[][]> {
+  const state = { over: false };
+  const visit = async (pi: string): Promise<string[]> => {
+    const answers: string[] = [];
+    while (!state.over) {
+      const answer = await get(address(pi), "/", 10_000).then(
+        ({ status, body }) => `${status.toString()} ${body}`,
+        String,
+      );
+      if (answer !== answers.at(-1)) answers.push(answer);
+      await sleep(20);
+    }
+    return answers;
+  };
+  const visitors = PIS.map(visit);
+  await happening().finally(() => {
+    state.over = true;
+  });
+  return Promise.all(visitors);
+}
+
+async function bothServe(body: string): Promise<void> {
+  for (const pi of PIS)
+    expect((await get(address(pi))).body === body, `${pi} serves ${body.slice(0, 20)}`).toBe(true);
+}
+
+const digest = (pi: string, path: string): Promise<string> =>
+  new Promise((resolve, reject) => {
+    request({ host: address(pi), path, headers: { Host: NAME }, agent: false }, (response) => {
+      const hash = createHash("sha256");
+      response.on("data", (part: Buffer) => hash.update(part));
+      response.on("end", () => {
+        resolve(hash.digest("hex"));
+      });
+    }).on("error", reject);
+  });
+
+describe("publishing a folder", () => {
+  const first = page("the first release");
+  const second = page("the second release, which is longer");
+  const large = randomBytes(100 * MB);
+  let begun = "";
+
+  it("takes the place of the user's own content, each page whole, and keeps that content", async () => {
+    const own = (await get(address("pi1"))).body;
+    write("index.html", first);
+    await cluster.configure(settings);
+    const seen = await whileVisiting(async () => succeeded(await cluster.up()));
+    await bothServe(first);
+    for (const answers of seen)
+      expect([[`200 ${own}`], [`200 ${own}`, `200 ${first}`]]).toContainEqual(answers);
+    expect((await inside("pi2", "cat /mnt/gluster1/www/index.html")).trim()).toBe(own.trim());
+    begun = await live();
+  });
+
+  it("changes nothing when the content is the same", async () => {
+    write("index.html", first); // at another time
+    expect(changed(await cluster.up())).toEqual([]);
+  });
+
+  it("names what is live and what is new, and shows no visitor a page of both", async () => {
+    write("index.html", second);
+    write("ümlaut & space.html", "a name\n");
+    const preview = await cluster.preview();
+    expect(changed(preview)).toEqual(PUBLISHED);
+    expect(preview.said).toContain(`is not on the volume yet; live is ${begun.slice(0, 12)} since `);
+    const seen = await whileVisiting(async () => succeeded(await cluster.up()));
+    await bothServe(second);
+    for (const answers of seen)
+      expect([[`200 ${first}`], [`200 ${first}`, `200 ${second}`]]).toContainEqual(answers);
+    for (const pi of PIS)
+      expect((await get(address(pi), "/%C3%BCmlaut%20&%20space.html")).body).toBe("a name\n");
+  });
+
+  it("changes nothing when it is interrupted while 100 MB are sent", async () => {
+    const before = await Promise.all([live(), releases()]);
+    write("large", large);
+    const up = spawn("pulumi", ["up", "--yes", "--skip-preview", "--non-interactive"], {
+      cwd: root,
+      env: { ...process.env, ...cluster.environment },
+    });
+    const ended = new Promise((resolve) => up.once("close", resolve));
+    await until("a part has arrived", 60, async () => {
+      const size = Number(await inside("pi1", "stat -c %s /home/pi/twopir-site.tar 2>/dev/null || echo 0"));
+      return size > 0;
+    });
+    up.kill("SIGINT");
+    expect(await ended).not.toBe(0);
+    const size = Number(await inside("pi1", "stat -c %s /home/pi/twopir-site.tar"));
+    expect(size).toBeLessThan(100 * MB);
+    expect(await Promise.all([live(), releases()])).toEqual(before);
+    await bothServe(second);
+  });
+
+  it("sends 100 MB, and keeps none of it in the stack's state", async () => {
+    const outcome = succeeded(await cluster.up());
+    console.log(`100 MB: ${outcome.seconds.toString()} s`);
+    const sent = createHash("sha256").update(large).digest("hex");
+    for (const pi of PIS) expect(await digest(pi, "/large")).toBe(sent);
+    const state = join(root, ".twopir", "test", LAB, ".pulumi", "stacks", "twopir", `${LAB}.json`);
+    expect(statSync(state).size).toBeLessThan(MB);
+    expect(await inside("pi1", "ls /home/pi")).toBe("");
+    expect(changed(await cluster.preview())).toEqual([]);
+  });
+
+  it("goes back to what is on the volume without sending it", async () => {
+    rmSync(join(folder, "large"));
+    rmSync(join(folder, "ümlaut & space.html"));
+    write("index.html", first);
+    const preview = await cluster.preview();
+    expect(changed(preview)).toEqual(PUBLISHED.filter((name) => name !== "site-release-upload"));
+    const seen = await whileVisiting(async () => succeeded(await cluster.up()));
+    await bothServe(first);
+    for (const answers of seen)
+      expect([[`200 ${second}`], [`200 ${second}`, `200 ${first}`]]).toContainEqual(answers);
+    expect(await live()).toBe(begun);
+    expect(changed(await cluster.preview())).toEqual([]);
+  });
+
+  it("names what was altered by hand, and puts it right on both Pis at once", async () => {
+    await inside("pi2", `cd ${RELEASES}/${begun}/www && echo altered >index.html && echo new >new.html`);
+    const preview = await cluster.preview();
+    expect(changed(preview)).toEqual(["pi1-nginx", "pi2-nginx", "site-release", "site-release-upload"]);
+    expect(preview.said).toContain("was altered by hand: index.html new.html");
+    succeeded(await cluster.up());
+    await bothServe(first);
+    expect(changed(await cluster.preview())).toEqual([]);
+  });
+
+  it("keeps the live release and the three before it", async () => {
+    const all = new Set(await releases());
+    for (const word of ["fourth", "fifth"]) {
+      write("index.html", page(word));
+      succeeded(await cluster.up());
+      (await releases()).forEach((release) => all.add(release));
+    }
+    await bothServe(page("fifth"));
+    expect((await releases()).length).toBe(4 + 1); // the folder itself
+    expect(await releases()).toContain(begun);
+    expect(all.size).toBe(5 + 1);
+  });
+
+  it("gives the content back to its user where the config has no site", async () => {
+    await cluster.configure({});
+    const seen = await whileVisiting(async () => succeeded(await cluster.up()));
+    for (const answers of seen) for (const answer of answers) expect(answer).toMatch(/^200 /);
+    expect((await get(address("pi2"))).body).toContain("nginx");
+    expect((await releases()).length).toBe(4 + 1);
+  });
+});
