@@ -80,6 +80,9 @@ function body(state: State): string {
 /** What a state's command gets on stdin. */
 export const stdin = (state: State): string => `${script("lib.sh")}\n${body(state)}`;
 
+/** A folder in memory for what the checks of one look ask in common; without one, each asks for itself. */
+const ANSWERS = `answers=$(mktemp -d -p /dev/shm 2>/dev/null) && trap 'rm -rf -- "$answers"' EXIT`;
+
 /**
  * One text that checks many states of one place in turn, each in a shell of its own, and frames each answer with
  * the nonce, which no script can guess.
@@ -94,7 +97,7 @@ export function checkAll(states: readonly State[], nonce: string): string {
       `printf '\\n%s end %s\\n' ${nonce} "$?"`,
     ].join("\n"),
   );
-  return [script("lib.sh"), ...frames, ""].join("\n");
+  return [script("lib.sh"), ANSWERS, ...frames, ""].join("\n");
 }
 
 /** What a look found in one state: no reasons means that the host is as the program wants it. */

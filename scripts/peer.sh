@@ -39,7 +39,7 @@ suspect() { [ "$mode" = apply ] || [[ $1 != *" $joined" ]]; }
 
 # peers: name, UUID and state of each.
 peers() {
-  timeout "$answer_wait" gluster peer status 2>/dev/null | sed -n '/^Hostname: /{s///;h}; /^Uuid: /{s///;H}; /^State: /{s///;H;x;s/\n/ /g;p}' || true
+  gluster_says peer status | sed -n '/^Hostname: /{s///;h}; /^Uuid: /{s///;H}; /^State: /{s///;H;x;s/\n/ /g;p}' || true
 }
 
 # known_peer: UUID and state of the peer; nothing where it is none.

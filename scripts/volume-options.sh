@@ -3,10 +3,10 @@
 
 want() {
   need_glusterd
-  local option have all
-  all=$(timeout "$answer_wait" gluster volume get "$volume" all 2>/dev/null) || true
+  local option have info
+  info=$(volume_info)
   for option in "${options[@]}"; do
-    have=$(awk -v key="${option%%=*}" '$1 == key { print $2 }' <<<"$all")
+    have=$(awk -v key="${option%%=*}:" '$1 == key { print $2 }' <<<"$info")
     [ "$have" = "${option#*=}" ] ||
       change "${option%%=*} of $volume is ${have:-not set} instead of ${option#*=}" set_option "${option%%=*}" "${option#*=}"
   done
