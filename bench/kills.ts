@@ -15,7 +15,10 @@ const END_SECONDS = 600;
 const STEP_SECONDS = 2;
 const LOGS = join(root, ".twopir", "kills");
 
-type Start = "blank" | "destroyed" | "drifted";
+/** Where there is nothing yet: blank Pis, or what `destroy` leaves. */
+const EMPTY = ["blank", "destroyed"] as const;
+const STARTS = [...EMPTY, "drifted"] as const;
+type Start = (typeof STARTS)[number];
 type Random = () => number;
 
 /** One way to interrupt `pulumi up`. */
@@ -32,7 +35,7 @@ async function cutLink(_up: StartedUp, pi: string, random: Random): Promise<void
   await lab("restore", pi);
 }
 
-/** In turn, so that each occurs. */
+/** Each in turn, and after them all again from the next start. */
 const WAYS: readonly Way[] = [
   {
     name: "Ctrl-C",
@@ -67,6 +70,12 @@ const WAYS: readonly Way[] = [
   },
 ];
 
+function inTurn<T>(all: readonly T[], turn: number): T {
+  const its = all[turn % all.length];
+  if (its === undefined) throw new Error(`there is no turn ${turn}`);
+  return its;
+}
+
 /** Refuses what is not as it must be, in words. */
 function demand(what: string, found: unknown, wanted: unknown): void {
   const [is, must] = [JSON.stringify(found), JSON.stringify(wanted)];
@@ -87,11 +96,8 @@ class Kills {
   /** One round, told in one line, with all that was printed in a file. */
   async round(seed: number): Promise<boolean> {
     const random = randomFrom(seed);
-    const way = WAYS[seed % WAYS.length] ?? pick(random, WAYS);
-    const start = pick<Start>(
-      random,
-      way.within ? ["blank", "destroyed"] : ["blank", "destroyed", "drifted"],
-    );
+    const way = inTurn(WAYS, seed);
+    const start = inTurn(way.within ? EMPTY : STARTS, Math.floor(seed / WAYS.length));
     const pi = pick(random, PIS);
     const log: string[] = [];
     const cells = [`${seed}`, start, `${way.name} (${pi})`];
