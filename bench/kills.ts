@@ -11,8 +11,8 @@ import { StartedUp } from "./started-up";
 const PIS = ["pi1", "pi2"];
 /** Seconds that an interrupted `up` may take to notice that its Pi is gone; then its user presses Ctrl-C. */
 const END_SECONDS = 600;
-/** Seconds after the beginning of a step at most, where it may be any step. */
-const STEP_SECONDS = 2;
+/** Seconds after the beginning of a step at most, where it may be any step; most take half a second. */
+const STEP_SECONDS = 0.4;
 const LOGS = join(root, ".twopir", "kills");
 
 /** Where there is nothing yet: blank Pis, or what `destroy` leaves. */
