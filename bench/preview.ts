@@ -1,0 +1,95 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { lab, root } from "../test/e2e/lab";
+import { Cluster, configFile, pi } from "../test/e2e/stack";
+
+/** Each measured so often, in turns, so that what else the machine does meets all alike. */
+const REPEATS = 11;
+
+/** A cluster, and the seconds that its previews took. */
+interface Measured {
+  readonly name: string;
+  readonly pis: number;
+  readonly cluster: Cluster;
+  readonly bare: number[];
+  readonly looking: number[];
+}
+
+async function make(name: string, hostname: string, pis: readonly string[]): Promise<Measured> {
+  const cluster = await Cluster.create(
+    {
+      "twopir:hostname": hostname,
+      "twopir:pis": pis.map((each, i) => pi(each, { storage: i < 3 })),
+    },
+    name,
+  );
+  const made = await cluster.up();
+  if (made.failed) throw new Error(made.said);
+  return { name, pis: pis.length, cluster, bare: [], looking: [] };
+}
+
+/** Wall time in seconds of a preview that finds nothing to do, as its user waits for it. */
+async function preview(cluster: Cluster, ...words: readonly string[]): Promise<number> {
+  const begin = performance.now();
+  const child = cluster.start("preview", "--expect-no-changes", ...words);
+  let printed = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream?.setEncoding("utf8").on("data", (text: string) => (printed += text));
+  const status = await new Promise<number | null>((resolve, reject) =>
+    child.once("error", reject).once("close", resolve),
+  );
+  if (status !== 0) throw new Error(`this preview is not empty:\n${printed}`);
+  return (performance.now() - begin) / 1000;
+}
+
+const median = (numbers: readonly number[]): number =>
+  [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? NaN;
+
+function report(measured: readonly Measured[]): string {
+  const rows = measured.map(({ pis, bare, looking }) => {
+    const [without, all] = [median(bare), median(looking)];
+    const fastest = [bare, looking].map((seconds) => `${Math.min(...seconds).toFixed(2)} s`).join(" / ");
+    return `| ${pis} | ${without.toFixed(2)} s | ${all.toFixed(2)} s | ${(all - without).toFixed(2)} s | ${(all / without).toFixed(2)} | ${fastest} |`;
+  });
+  const [two, eight] = measured.map(({ looking }) => median(looking));
+  return [
+    "# What the look costs",
+    "",
+    "Written by `npm run bench` (bench/preview.ts), which makes both clusters in the lab and measures the wall time of",
+    "`pulumi preview` with nothing to do, and that of the same stack by a program that contacts no Pi (bench/bare): in",
+    `turns, ${REPEATS} times each, medians. All Pis share the processors of one machine; real ones have their own.`,
+    "",
+    "| Pis | without the look | `pulumi preview` | more | ratio | the fastest of each |",
+    "| --- | --- | --- | --- | --- | --- |",
+    ...rows,
+    "",
+    `Eight Pis take ${((eight ?? NaN) / (two ?? NaN)).toFixed(2)} times as long as two.`,
+    "",
+  ].join("\n");
+}
+
+/** `npm run bench`: what the look adds to a preview, on two Pis and on eight. */
+async function main(): Promise<void> {
+  await lab("down");
+  await lab("up", "10");
+  const measured = [
+    await make("e2etwo", "two.example.com", ["pi1", "pi2"]),
+    await make(
+      "e2eeight",
+      "eight.example.com",
+      [3, 4, 5, 6, 7, 8, 9, 10].map((i) => `pi${i}`),
+    ),
+  ];
+  for (let i = 0; i < REPEATS; i += 1)
+    for (const { name, cluster, bare, looking } of measured) {
+      bare.push(
+        await preview(cluster, "--cwd", join(root, "bench", "bare"), "--config-file", configFile(name)),
+      );
+      looking.push(await preview(cluster));
+    }
+  const text = report(measured);
+  writeFileSync(join(root, "docs", "bench.md"), text);
+  console.log(`\n${text}`);
+}
+
+void main();
