@@ -54,7 +54,10 @@ const WAYS: readonly Way[] = [
   {
     name: "ssh cut",
     strike: async () => {
-      for (const pi of PIS) await inside(pi, "ss -K state established '( sport = :22 )' 2>/dev/null");
+      // For two seconds, so that a step between two connections does not slip through.
+      const cut =
+        "for _ in {1..20}; do ss -K state established '( sport = :22 )' 2>/dev/null; sleep 0.1; done";
+      await Promise.all(PIS.map((pi) => inside(pi, cut)));
     },
   },
   { name: "link cut, apt", within: [/-package$/, 20], strike: cutLink },
