@@ -7,8 +7,6 @@
  *
  * The exit status is 1 if anything of the check list fails.
  */
-import "./chaos/environment";
-import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -112,18 +110,6 @@ async function writeDocuments(runs: readonly Run[]): Promise<void> {
   writeFileSync(docs("chaos.svg"), await svg(chart(all)));
 }
 
-/** Ctrl-C: synchronous, so that nothing else is begun in the lab that goes. */
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
-  process.on(signal, () => {
-    // In a session of its own: a second Ctrl-C must not stop it half-way.
-    spawnSync("setsid", ["--wait", "bash", "lab/lab.sh", "down"], {
-      cwd: root,
-      env: { ...process.env, TWOPIR_LAB: process.env.TWOPIR_TEST_LAB },
-      stdio: "inherit",
-    });
-    process.exit(1);
-  });
-
 async function main(): Promise<number> {
   const { values: asked } = parseArgs({
     options: {
@@ -135,22 +121,18 @@ async function main(): Promise<number> {
   const modes = chosen("mode", MODES, asked.mode);
   const scenarios = chosen("scenario", SCENARIOS, asked.scenario);
   const alone = modes.length * scenarios.length === 1;
-  try {
-    const runs: Run[] = [];
-    const broken = await runAll(modes, scenarios, async (run) => {
-      runs.push(run);
-      if (asked.out === undefined) await writeDocuments(runs);
-      else writeFileSync(asked.out, `${JSON.stringify(alone ? run : runs, null, 2)}\n`);
-    });
-    const checks = runs.flatMap((run) => run.checks.map((check) => ({ run, check })));
-    say("\n==> what has to hold");
-    for (const { run, check } of checks) say(`${checkLine(check)}  [${run.mode} ${run.scenario}]`);
-    const failed = checks.filter(({ check }) => !passes(check)).length + broken;
-    say(`\n${checks.length} checks and ${runs.length} runs, ${failed} failed`);
-    return failed === 0 ? 0 : 1;
-  } finally {
-    await lab("down");
-  }
+  const runs: Run[] = [];
+  const broken = await runAll(modes, scenarios, async (run) => {
+    runs.push(run);
+    if (asked.out === undefined) await writeDocuments(runs);
+    else writeFileSync(asked.out, `${JSON.stringify(alone ? run : runs, null, 2)}\n`);
+  });
+  const checks = runs.flatMap((run) => run.checks.map((check) => ({ run, check })));
+  say("\n==> what has to hold");
+  for (const { run, check } of checks) say(`${checkLine(check)}  [${run.mode} ${run.scenario}]`);
+  const failed = checks.filter(({ check }) => !passes(check)).length + broken;
+  say(`\n${checks.length} checks and ${runs.length} runs, ${failed} failed`);
+  return failed === 0 ? 0 : 1;
 }
 
 main().then(

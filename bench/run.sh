@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# bash bench/run.sh NAME ARGUMENTS...: runs bench/NAME.ts with all that it needs, in a lab beside the tests' own, and
-# takes that lab down whatever the end is.
+# bash bench/run.sh NAME ARGUMENTS...: runs bench/NAME.ts with all that it needs, in a lab of its own beside the tests',
+# and takes that lab down whatever the end is.
 set -euo pipefail
 # shellcheck source=toolchain/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../toolchain/lib.sh"
 cd "$root"
 
+declare -A subnets=([kills]=192.168.70 [chaos]=192.168.71)
 [ "$(id -u)" = 0 ] || die "this makes virtual Pis: run it as root, e.g. sudo npm run $1"
-export TWOPIR_TEST_LAB=${TWOPIR_TEST_LAB:-e2ekills} TWOPIR_TEST_SUBNET=${TWOPIR_TEST_SUBNET:-192.168.70}
+export TWOPIR_TEST_LAB=${TWOPIR_TEST_LAB:-e2e$1} TWOPIR_TEST_SUBNET=${TWOPIR_TEST_SUBNET:-${subnets[$1]}}
 [ -d node_modules ] || npm ci --ignore-scripts --no-audit --no-fund
 bash toolchain/install.sh
 

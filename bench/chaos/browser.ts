@@ -42,8 +42,6 @@ export class Browser extends Visitor {
       executablePath: `${__dirname}/chromium.sh`,
       args: ["--no-sandbox", "--no-proxy-server"], // root has no sandbox
       env: { PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "", TWOPIR_RESOLV_CONF: resolvConf },
-      // The suite takes the lab down on a signal and exits; Playwright then ends the browser.
-      ...{ handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false },
     });
     const agent = `Chromium/${browser.version()} twopir/${Date.now()}`;
     const tab = await browser.newPage({ userAgent: agent, viewport: { width: 800, height: 320 } });
