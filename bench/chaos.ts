@@ -70,7 +70,7 @@ async function runAll(
         up ??= await build(mode);
         const run = await tell(mode, scenario, up);
         await keep(run);
-        if (run.faults.some((fault) => fault.wrong)) up = undefined;
+        if (run.faults.some((fault) => fault.broken)) up = undefined;
       } catch (error) {
         broken += 1;
         up = undefined;

@@ -1,5 +1,6 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
+import { inside } from "../../test/e2e/lab";
 import { Browser, type Screenshots } from "./browser";
 import type { Check } from "./checks";
 import { Load, NameClient, type Clock } from "./clients";
@@ -55,8 +56,10 @@ export interface Moment {
 
 export interface FaultSeen {
   readonly what: string;
-  /** What did not come right within three minutes. */
+  /** What did not come right by itself within three minutes. */
   readonly wrong?: string;
+  /** What even a `pulumi up` and an order to heal did not mend. */
+  readonly broken?: string;
   /**
    * From the end of the fault (plug or cable in again, process continued; a kill ends at once, a reboot begins and
    * ends when it is asked for) until everything is right, see whatIsWrong.
@@ -106,6 +109,7 @@ interface Turn {
   readonly settled: number;
   /** What was not right when it settled. */
   readonly wrong: string | undefined;
+  readonly broken: string | undefined;
   readonly over: number;
   readonly samples: readonly Sample[];
   readonly pages: readonly Sample[];
@@ -113,7 +117,7 @@ interface Turn {
   readonly lateness: number;
 }
 
-/** Needs a cluster on which everything is right; leaves one, or says in a fault's `wrong` what is not. */
+/** Needs a cluster on which everything is right; leaves one, or says in a fault's `broken` what is not. */
 export async function runScenario(scenario: Scenario, stage: Stage): Promise<Run> {
   const zero = performance.now();
   const clock: Clock = () => (performance.now() - zero) / 1000;
@@ -131,10 +135,10 @@ export async function runScenario(scenario: Scenario, stage: Stage): Promise<Run
   for (const pi of scenario.browser ? [undefined] : (scenario.on ?? PIS)) {
     const turn = await takeTurn(scenario, stage, pi, clock, moment);
     turns.push(turn);
-    if (turn.wrong !== undefined) break;
+    if (turn.broken !== undefined) break;
   }
   await stopWriting();
-  if (turns.every((turn) => turn.wrong === undefined)) await untilRight(stage.mode); // what the last lines left to heal
+  if (turns.every((turn) => turn.broken === undefined)) await untilRight(stage.mode); // what the last lines left to heal
   const written = await compareCopies();
 
   const targets = Object.values(stage.mode.home);
@@ -206,12 +210,10 @@ async function takeTurn(
   const over = clock();
   const [samples, pages] = await Promise.all([load.stop(), visitor.stop()]);
   const accessLogs = await browser?.accessLogs();
-  if (fault.tidy) {
-    await fault.tidy();
-    await untilRight(mode);
-  }
+  await fault.tidy?.();
+  const broken = wrong === undefined && fault.tidy === undefined ? undefined : await repair(mode, up);
   return {
-    ...{ fault, began, ended, settled, wrong, over, samples, pages, lateness: load.lateness },
+    ...{ fault, began, ended, settled, wrong, broken, over, samples, pages, lateness: load.lateness },
     ...(accessLogs && { accessLogs }),
   };
 }
@@ -226,11 +228,18 @@ async function untilRight(mode: Mode): Promise<string | undefined> {
   }
 }
 
+/** What an operator does where something stays wrong, so that what is counted as lost is lost and not just late. */
+async function repair(mode: Mode, up: Up): Promise<string | undefined> {
+  await up().catch(() => undefined); // what it leaves wrong is found next
+  await inside("pi1", "gluster volume heal gv0 || true");
+  return untilRight(mode);
+}
+
 const of = (samples: readonly Sample[], targets: readonly string[]): Sample[] =>
   samples.filter((sample) => targets.includes(sample.address ?? ""));
 
 function faultSeen(turn: Turn, mode: Mode): FaultSeen {
-  const { fault, began, ended, settled, wrong, over, samples, pages, accessLogs } = turn;
+  const { fault, began, ended, settled, wrong, broken, over, samples, pages, accessLogs } = turn;
   const hit = fault.hits.map((pi) => mode.home[pi]);
   const others = Object.values(mode.home).filter((target) => !hit.includes(target));
   const sides = (some: readonly Sample[]): Sides => ({
@@ -242,6 +251,7 @@ function faultSeen(turn: Turn, mode: Mode): FaultSeen {
   return {
     what: fault.what,
     ...(wrong !== undefined && { wrong }),
+    ...(broken !== undefined && { broken }),
     recoverySeconds: wrong === undefined ? rounded(settled - ended) : null,
     outage: sides(during(samples, began, ended)),
     comeback: sides(begunIn(samples, ended, over)),
