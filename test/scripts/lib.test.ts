@@ -148,7 +148,7 @@ want() { until_true 5 third; echo "$tried"; }`);
         "apply",
         host.script('want() { [ -e /etc/first ] && echo "after the first"; }'),
       );
-      await sleep(300);
+      await sleep(3000); // on a busy machine bash takes its time to start
       host.write("/etc/go", "");
       expect((await finished(first)).status).toBe(0);
       const { status, output } = await second;
