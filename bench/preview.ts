@@ -1,4 +1,5 @@
 import { writeFileSync } from "node:fs";
+import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
 import { lab, root } from "../test/e2e/lab";
 import { Cluster, configFile, pi } from "../test/e2e/stack";
@@ -64,6 +65,8 @@ function report(measured: readonly Measured[]): string {
     ...rows,
     "",
     `Eight Pis take ${((eight ?? NaN) / (two ?? NaN)).toFixed(2)} times as long as two.`,
+    "",
+    `The load of the machine was ${loadavg()[0]?.toFixed(1) ?? ""} on ${cpus().length} processors, the Pis' own included.`,
     "",
   ].join("\n");
 }
