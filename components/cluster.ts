@@ -61,9 +61,7 @@ export function clusterParts(args: ClusterArgs, reachable: ReadonlySet<string>):
       mountPoint,
       splitBrain: args.splitBrain,
     }),
-    ...pis.map((pi) =>
-      mountPart({ pi, pis, volume: volume.name, mountPoint, hostname, failover, ...turn(pi) }),
-    ),
+    ...pis.map((pi) => mountPart({ pi, pis, volume: volume.name, mountPoint, failover, ...turn(pi) })),
     sitePart({ mountPoint, serverNames: [...new Set([...args.serverNames, hostname])], leader, release }),
     ...pis.map((pi) =>
       webServerPart({ pi, mountPoint, hostname, floating, published: release !== undefined, ...turn(pi) }),

@@ -9,7 +9,6 @@ export interface MountArgs {
   readonly volume: string;
   /** Where the volume is mounted, e.g. "/mnt/gluster1". */
   readonly mountPoint: string;
-  readonly hostname: string;
   /** Seconds until a silent Pi is given up. */
   readonly failover: number;
   /** The Pi whose mount is made before this one; mounts go Pi by Pi. */
@@ -39,7 +38,7 @@ export function fstabLine({ pi, pis, volume, mountPoint }: MountArgs): string {
 
 /** The volume mounted on one Pi, now and after each boot. */
 export function mountStates(args: MountArgs): State[] {
-  const { pi, pis, volume, mountPoint, hostname, failover, turnAfter } = args;
+  const { pi, pis, volume, mountPoint, failover, turnAfter } = args;
   return [
     {
       name: names.mount(pi),
@@ -51,7 +50,6 @@ export function mountStates(args: MountArgs): State[] {
         failover,
         address: pi.address,
         others: pis.filter((other) => other !== pi && !other.drained).map((other) => other.address),
-        host: hostname,
         volume,
       },
       after: [names.volumeStarted(volume), ...(turnAfter ? [names.mount(turnAfter)] : [])],

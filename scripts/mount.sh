@@ -53,6 +53,10 @@ mount_volume() {
   systemctl reset-failed "$(unit)" 2>/dev/null || true
   systemctl start "$(unit)" || fail "cannot mount $mount_point: $(tail -n 3 "/var/log/glusterfs/$(systemd-escape -p "$mount_point").log" 2>/dev/null)"
   until_true "$answer" mounted || fail "$mount_point is not mounted after $answer s"
+  [ "$(cat "$time_out" 2>/dev/null)" = "$failover" ] || note_time_out
+}
+
+note_time_out() {
   mkdir -p "$notes"
   printf '%s\n' "$failover" >"$time_out"
 }

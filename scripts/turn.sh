@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2154
 # For what interrupts a Pi; it goes between gluster.sh and the script. Parameters: address (of this Pi), others (array:
-# addresses of the other Pis that serve), host (the site's name), volume
+# addresses of the other Pis that serve), volume (and the script's mount_point)
 
 turn_patience=900 # seconds until the others serve and have healed; the same as for the lock
 back_patience=30  # seconds until this Pi serves again; 2 s in the lab
@@ -9,6 +9,8 @@ back_patience=30  # seconds until this Pi serves again; 2 s in the lab
 # noticing, and must serve again afterwards: what comes after it is not started otherwise. A Pi that does not serve
 # waits for nobody.
 in_turn() {
+  local host
+  host=$(site_name)
   if serves "$address" "$host"; then
     until_true "$turn_patience" others_ready ||
       fail "this Pi serves and must be interrupted, but after $turn_patience s no other one is ready: $unready"
@@ -19,6 +21,9 @@ in_turn() {
     "$@"
   fi
 }
+
+# The name is no parameter: a change of it has nothing to do with what is interrupted.
+site_name() { awk '$1 == "server_name" { sub(";", "", $NF); print $NF }' "$mount_point/cluster" 2>/dev/null || true; }
 
 # others_ready sets unready, the reason why not.
 others_ready() {

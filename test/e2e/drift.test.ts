@@ -38,7 +38,7 @@ afterAll(async () => {
 const OWN_WRITES = [
   /^\/var\/log\//,
   /^\/var\/lib\/systemd\/(timers|timesync|random-seed)/,
-  /^\/data\/brick1\/gv0\/\.glusterfs\/(health_check|indices)/,
+  /^\/data\/brick1\/gv0\/\.glusterfs\/(health_check|indices|unlink)/,
   /^\/tmp(\/|$)/,
 ];
 

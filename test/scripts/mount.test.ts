@@ -16,7 +16,6 @@ const mount = (line = LINE, failover = 1) => ({
       failover,
       address: "127.0.0.1",
       others: ["127.0.0.2"],
-      host: "twopir.example.com",
       volume: "gv0",
     },
     "pi1-gluster-mount",
