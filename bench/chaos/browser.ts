@@ -45,6 +45,10 @@ export class Browser extends Visitor {
     });
     const agent = `Chromium/${browser.version()} twopir/${Date.now()}`;
     const tab = await browser.newPage({ userAgent: agent, viewport: { width: 800, height: 320 } });
+    // A page that was only checked for changes is said to come from the address that it was first got from.
+    const session = await tab.context().newCDPSession(tab);
+    await session.send("Network.enable");
+    await session.send("Network.setCacheDisabled", { cacheDisabled: true });
     const first = await shown(tab.goto(`http://${NAME}/`, { timeout: PATIENCE }));
     const opened = new Browser(clock, browser, tab, agent, first, screenshots);
     await opened.#screenshot(screenshots.before, first);
