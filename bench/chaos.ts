@@ -16,7 +16,7 @@ import { Cluster } from "../test/e2e/stack";
 import { chart, svg } from "./chaos/chart";
 import { passes } from "./chaos/checks";
 import { MODES, type Mode } from "./chaos/modes";
-import { checkLine, markdown, merged } from "./chaos/report";
+import { checkLine, markdown, merged, screenshot } from "./chaos/report";
 import { runScenario, type Run } from "./chaos/run";
 import { SCENARIOS, type Scenario, type Up } from "./chaos/scenarios";
 import { mountOnWriter } from "./chaos/writer";
@@ -83,12 +83,12 @@ async function runAll(
 /** One run, with its moments as they come. */
 async function tell(mode: Mode, scenario: Scenario, up: Up): Promise<Run> {
   say(`==> ${mode.name} ${scenario.name}: ${scenario.about}`);
-  const screenshot = (when: string): string => docs(`${scenario.name}-${mode.name}-${when}.png`);
+  const shot = (when: string): string => docs(screenshot(scenario.name, mode.name, when));
   const run = await runScenario(scenario, {
     mode,
     up,
     say: ({ seconds, what }) => say(`${seconds.toFixed(1).padStart(7)} s  ${what}`),
-    screenshots: { before: screenshot("before"), after: screenshot("after") },
+    screenshots: { before: shot("before"), after: shot("after") },
   });
   say(
     `           ${run.requests} requests, ${run.failed} failed, worst ${run.worstStallSeconds} s; by name ` +

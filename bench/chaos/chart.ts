@@ -4,6 +4,9 @@ import type { Run } from "./run";
 /** ms; what took less is drawn as this, since a logarithm has no zero. */
 const FLOOR = 0.001;
 
+/** Pixels of text beside a moment, by the guess of a library that has no fonts: a third more than the row is high. */
+const TEXT = 170;
+
 /** A row for each run: the worst request of each half second, what failed, and the moments of the faults. */
 export function chart(runs: readonly Run[]): TopLevelSpec {
   const quantitative = "quantitative" as const;
@@ -42,7 +45,16 @@ export function chart(runs: readonly Run[]): TopLevelSpec {
           },
           {
             data: { values: moments },
-            mark: { type: "text", angle: 270, align: "right", dx: -4, dy: 8, fontSize: 9, color: "#555" },
+            mark: {
+              type: "text",
+              angle: 270,
+              align: "right",
+              dx: -4,
+              dy: 8,
+              fontSize: 9,
+              limit: TEXT,
+              color: "#555",
+            },
             encoding: { x, y: { value: 0 }, text: { field: "what", type: "nominal" } },
           },
           {

@@ -19,6 +19,10 @@ export function merged(
   );
 }
 
+/** The file, in docs/, of what Chromium showed before or after a fault. */
+export const screenshot = (scenario: string, mode: string, when: string): string =>
+  `${scenario}-${mode}-${when}.png`;
+
 const seconds = (value: number | null): string => (value === null ? "never" : value.toFixed(2));
 const row = (cells: readonly (string | number)[]): string => `| ${cells.join(" | ")} |`;
 
@@ -88,6 +92,14 @@ export function markdown(runs: readonly Run[]): string {
     ...[...abouts].map(([scenario, about]) => `- **${scenario}**: ${about}`),
     "",
     "![The worst request of each half second](chaos.svg)",
+    "",
+    ...runs
+      .filter((run) => run.byName.client === "Chromium")
+      .flatMap(({ scenario, mode }) =>
+        ["before", "after"].map(
+          (when) => `![Chromium ${when} ${scenario}, ${mode}](${screenshot(scenario, mode, when)})`,
+        ),
+      ),
     "",
     "## What has to hold",
     "",
