@@ -23,6 +23,12 @@ const NOT_SERVING = 100;
 /** Adverts in the time after which a silent Pi is given up. VRRP waits for three and a bit. */
 const ADVERTS = 10;
 
+/**
+ * Seconds after which the network is told again where an address is. After two Pis that could not see each other both
+ * held it, visitors go on asking the one that gave it up: for 40 s in the lab, until they ask for its place themselves.
+ */
+const ARP_REFRESH = 5;
+
 /** The id of an address' VRRP group: its last number, which nothing else in the network has. */
 const groupId = (address: string): number => Number(address.split(".").at(-1));
 
@@ -43,6 +49,8 @@ export function keepalivedConfig(args: FloatingAddressArgs): string {
   virtual_router_id ${groupId(address)}
   priority ${PREFERRED - ((own - i + pis.length) % pis.length)}
   advert_int ${failover / ADVERTS}
+  garp_master_refresh ${ARP_REFRESH}
+  garp_master_refresh_repeat 1
   unicast_src_ip ${pi.address}
   check_unicast_src
   unicast_peer {

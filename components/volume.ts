@@ -30,6 +30,7 @@ const options = (failover: number): string[] => [
   `client.tcp-user-timeout=${failover.toString()}`,
   `server.tcp-user-timeout=${failover.toString()}`,
   "network.ping-timeout=10",
+  "cluster.heal-timeout=60", // what could not be healed at once is tried again after so long, not after 10 min
 ];
 
 /**

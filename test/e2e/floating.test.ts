@@ -142,6 +142,18 @@ describe("floating addresses", () => {
     },
   );
 
+  it("come home soon after the Pis could not see each other, and both held them", async () => {
+    await lab("part", ...PIS);
+    for (const pi of PIS) await holdsAll(pi);
+    await lab("join", ...PIS);
+    await eachHoldsItsOwn();
+    await until("both addresses are served", 15, async () => {
+      for (const floating of Object.values(FLOATING)) if ((await get(floating)).status !== 200) return false;
+      return true;
+    });
+    await healed("pi1");
+  });
+
   it("survive a flicker of the power", async () => {
     await lab("on", "pi2");
     await lab("off", "pi2");
