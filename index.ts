@@ -18,6 +18,6 @@ export = async () => {
   new Cluster("twopir", { parts, hosts: new Hosts(reached, seen) });
   return {
     url: `http://${config.hostname}/`,
-    addresses: config.pis.map((pi) => pi.address),
+    addresses: config.pis.map((pi, i) => config.floatingAddresses[i] ?? pi.address),
   };
 };

@@ -61,7 +61,7 @@ export function clusterStatus(
   seen: Look,
   records: readonly string[],
 ): ClusterStatus {
-  const pis = args.pis.map((pi): PiStatus => {
+  const pis = args.pis.map((pi, i): PiStatus => {
     const facts = new Map(
       (seen.findings.get(stateName(pi))?.details ?? "")
         .split("\n")
@@ -85,7 +85,7 @@ export function clusterStatus(
         healsWaiting: count("heals"),
         splitBrain: count("split_brain"),
       }),
-      aRecord: args.dns.provider === "none" || records.includes(pi.address),
+      aRecord: args.dns.provider === "none" || records.includes(args.floatingAddresses[i] ?? pi.address),
     };
   });
   const drift = [...seen.findings].flatMap(([name, { reasons }]) =>
