@@ -19,10 +19,16 @@ sum() { nginx -T 2>/dev/null | sha256sum; }
 
 # A reload keeps the connections; it needs a config that nginx accepts, and says why it does not.
 reload() {
-  local answer
+  local answer old
   answer=$(nginx -t -q 2>&1) || fail "nginx refuses its config, so it goes on with the old one: $answer"
+  old=$(workers)
   systemctl reload nginx.service
+  [ -z "$old" ] || until_true "$patience" replaced "$old" || fail "nginx goes on with its old workers $patience s after a reload: see /var/log/nginx/error.log"
 }
+
+# The workers that take connections. The old ones do so for a moment after a reload, and would pass for the new config.
+workers() { pgrep -f '^nginx: worker process *$' || true; }
+replaced() { ! grep -qxF -- "$1" <<<"$(workers)"; } # PIDS of the old ones
 
 unwant() {
   rm -f "$drop_in_path" "$loaded"
