@@ -182,7 +182,7 @@ describe("floating addresses", () => {
   });
 
   it("and a change that breaks the first Pi: it stops there, the second one is untouched, the site is up", async () => {
-    const workers = (): Promise<string> => inside("pi2", "pgrep -f 'nginx: worker' | xargs");
+    const workers = (): Promise<string> => inside("pi2", "pgrep -x nginx | xargs");
     const before = await workers();
     await eachHoldsItsOwn();
     await inside(
