@@ -1,4 +1,4 @@
-import { Cluster, clusterParts } from "./components/cluster";
+import { Cluster, clusterParts, recordTargets } from "./components/cluster";
 import { readConfig } from "./config";
 import { Hosts } from "./remote/hosts";
 import { packSite } from "./remote/pack";
@@ -18,6 +18,6 @@ export = async () => {
   new Cluster("twopir", { parts, hosts: new Hosts(reached, seen) });
   return {
     url: `http://${config.hostname}/`,
-    addresses: config.pis.map((pi, i) => config.floatingAddresses[i] ?? pi.address),
+    addresses: recordTargets(config).map(({ address }) => address),
   };
 };

@@ -32,6 +32,13 @@ export interface ClusterArgs {
   readonly release?: Release | undefined;
 }
 
+/** Where the A record of each Pi points: at its floating address, or at its own where there are none. */
+export const recordTargets = ({
+  pis,
+  floatingAddresses,
+}: Pick<ClusterArgs, "pis" | "floatingAddresses">): { readonly pi: Pi; readonly address: string }[] =>
+  pis.map((pi, i) => ({ pi, address: floatingAddresses[i] ?? pi.address }));
+
 /**
  * The whole cluster as plain data, in the order in which it is built.
  *
@@ -71,9 +78,7 @@ export function clusterParts(args: ClusterArgs, reachable: ReadonlySet<string>):
     ),
     aRecordsPart({
       hostname,
-      targets: pis
-        .map((pi, i) => ({ pi, address: floatingAddresses[i] ?? pi.address }))
-        .filter(({ pi }) => !pi.drained),
+      targets: recordTargets(args).filter(({ pi }) => !pi.drained),
       floating,
       dns,
       volume: volume.name,

@@ -1,7 +1,5 @@
-import type * as pulumi from "@pulumi/pulumi";
-import type { Hosts } from "../remote/hosts";
 import { file, type State } from "../remote/state";
-import { names, StateGroup, type Part, type Pi } from "./part";
+import { names, statesPart, type Part, type Pi } from "./part";
 
 export interface FloatingAddressArgs {
   readonly pi: Pi;
@@ -112,26 +110,11 @@ export function floatingAddressStates(args: FloatingAddressArgs): State[] {
   ];
 }
 
-/** The floating address of one Pi; see {@link floatingAddressStates}. */
-export class FloatingAddress extends StateGroup {
-  constructor(
-    name: string,
-    states: readonly State[],
-    hosts: Hosts,
-    options: pulumi.ComponentResourceOptions,
-  ) {
-    super("twopir:FloatingAddress", name, states, hosts, options);
-  }
-}
-
-/** @returns the component of one Pi's floating address, inside that Pi's. */
-export function floatingAddressPart(args: FloatingAddressArgs): Part {
-  const name = `${args.pi.name}-floating-address`;
-  const states = floatingAddressStates(args);
-  return {
-    name,
-    inside: args.pi.name,
-    states,
-    make: (hosts, options) => new FloatingAddress(name, states, hosts, options),
-  };
-}
+/** @returns the component of one Pi's floating address, inside that Pi's; see {@link floatingAddressStates}. */
+export const floatingAddressPart = (args: FloatingAddressArgs): Part =>
+  statesPart(
+    "FloatingAddress",
+    `${args.pi.name}-floating-address`,
+    floatingAddressStates(args),
+    args.pi.name,
+  );

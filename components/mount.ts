@@ -1,7 +1,5 @@
-import type * as pulumi from "@pulumi/pulumi";
-import type { Hosts } from "../remote/hosts";
 import type { State } from "../remote/state";
-import { names, StateGroup, type Part, type Pi } from "./part";
+import { names, statesPart, type Part, type Pi } from "./part";
 
 export interface MountArgs {
   readonly pi: Pi;
@@ -57,26 +55,6 @@ export function mountStates(args: MountArgs): State[] {
   ];
 }
 
-/** The mount of one Pi; see {@link mountStates}. */
-export class Mount extends StateGroup {
-  constructor(
-    name: string,
-    states: readonly State[],
-    hosts: Hosts,
-    options: pulumi.ComponentResourceOptions,
-  ) {
-    super("twopir:Mount", name, states, hosts, options);
-  }
-}
-
-/** @returns the component of one Pi's mount, inside that Pi's. */
-export function mountPart(args: MountArgs): Part {
-  const name = `${args.pi.name}-mount`;
-  const states = mountStates(args);
-  return {
-    name,
-    inside: args.pi.name,
-    states,
-    make: (hosts, options) => new Mount(name, states, hosts, options),
-  };
-}
+/** @returns the component of one Pi's mount, inside that Pi's; see {@link mountStates}. */
+export const mountPart = (args: MountArgs): Part =>
+  statesPart("Mount", `${args.pi.name}-mount`, mountStates(args), args.pi.name);

@@ -29,9 +29,17 @@ export const names = {
   keepalived: (pi: Pi) => `${pi.name}-keepalived`,
 } as const;
 
-/** A component whose children are desired states; one subclass for each noun of the cluster. */
-export abstract class StateGroup extends pulumi.ComponentResource {
-  protected constructor(
+/** A component to be: its states are plain data, which are looked at before any resource is registered. */
+export interface Part {
+  readonly name: string;
+  /** The component that it lies in; default: the cluster. */
+  readonly inside?: string;
+  readonly states: readonly State[];
+  readonly make: (hosts: Hosts, options: pulumi.ComponentResourceOptions) => pulumi.ComponentResource;
+}
+
+class StateGroup extends pulumi.ComponentResource {
+  constructor(
     type: string,
     name: string,
     states: readonly State[],
@@ -44,11 +52,15 @@ export abstract class StateGroup extends pulumi.ComponentResource {
   }
 }
 
-/** A component to be: its states are plain data, which are looked at before any resource is registered. */
-export interface Part {
-  readonly name: string;
-  /** The component that it lies in; default: the cluster. */
-  readonly inside?: string;
-  readonly states: readonly State[];
-  readonly make: (hosts: Hosts, options: pulumi.ComponentResourceOptions) => pulumi.ComponentResource;
-}
+/**
+ * A component whose children are desired states: one type for each noun of the cluster.
+ *
+ * @param inside The component that it lies in; default: the cluster.
+ * @example statesPart("Mount", "pi1-mount", mountStates({ pi: pi1, ... }), "pi1") // a twopir:Mount
+ */
+export const statesPart = (type: string, name: string, states: readonly State[], inside?: string): Part => ({
+  name,
+  ...(inside !== undefined && { inside }),
+  states,
+  make: (hosts, options) => new StateGroup(`twopir:${type}`, name, states, hosts, options),
+});

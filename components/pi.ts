@@ -1,7 +1,5 @@
-import type * as pulumi from "@pulumi/pulumi";
-import type { Hosts } from "../remote/hosts";
 import { file, type State } from "../remote/state";
-import { names, StateGroup, type Part, type Pi } from "./part";
+import { names, statesPart, type Part, type Pi } from "./part";
 
 /**
  * What a Pi needs before it can join: both packages, and glusterd.
@@ -32,21 +30,5 @@ export function hostStates(pi: Pi): State[] {
   ];
 }
 
-/** A Pi: packages, glusterd; its mount and its web server lie inside it. See {@link hostStates}. */
-export class PiHost extends StateGroup {
-  constructor(
-    name: string,
-    states: readonly State[],
-    hosts: Hosts,
-    options: pulumi.ComponentResourceOptions,
-  ) {
-    super("twopir:Pi", name, states, hosts, options);
-  }
-}
-
-/** @returns the component of one Pi. */
-export function piPart(pi: Pi): Part {
-  const { name } = pi;
-  const states = hostStates(pi);
-  return { name, states, make: (hosts, options) => new PiHost(name, states, hosts, options) };
-}
+/** @returns the component of one Pi: packages, glusterd; its mount and its web server lie inside it. */
+export const piPart = (pi: Pi): Part => statesPart("Pi", pi.name, hostStates(pi));

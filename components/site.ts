@@ -1,8 +1,6 @@
-import type * as pulumi from "@pulumi/pulumi";
-import type { Hosts } from "../remote/hosts";
 import type { State } from "../remote/state";
 import type { Release } from "../remote/pack";
-import { names, StateGroup, type Part, type Pi } from "./part";
+import { names, statesPart, type Part, type Pi } from "./part";
 
 export interface SiteArgs {
   readonly mountPoint: string;
@@ -91,20 +89,5 @@ export function siteStates({ mountPoint, serverNames, leader, release }: SiteArg
   ];
 }
 
-/** The site on the volume; see {@link siteStates}. */
-export class Site extends StateGroup {
-  constructor(
-    name: string,
-    states: readonly State[],
-    hosts: Hosts,
-    options: pulumi.ComponentResourceOptions,
-  ) {
-    super("twopir:Site", name, states, hosts, options);
-  }
-}
-
-/** @returns the component of the site. */
-export function sitePart(args: SiteArgs): Part {
-  const states = siteStates(args);
-  return { name: "site", states, make: (hosts, options) => new Site("site", states, hosts, options) };
-}
+/** @returns the component of the site on the volume; see {@link siteStates}. */
+export const sitePart = (args: SiteArgs): Part => statesPart("Site", "site", siteStates(args));

@@ -1,6 +1,6 @@
 import type { Look, Reached } from "../remote/look";
 import type { State } from "../remote/state";
-import type { ClusterArgs } from "./cluster";
+import { recordTargets, type ClusterArgs } from "./cluster";
 import type { Pi } from "./part";
 
 /** What is known of one Pi; undefined where nobody could be asked. */
@@ -61,7 +61,7 @@ export function clusterStatus(
   seen: Look,
   records: readonly string[],
 ): ClusterStatus {
-  const pis = args.pis.map((pi, i): PiStatus => {
+  const pis = recordTargets(args).map(({ pi, address }): PiStatus => {
     const facts = new Map(
       (seen.findings.get(stateName(pi))?.details ?? "")
         .split("\n")
@@ -85,7 +85,7 @@ export function clusterStatus(
         healsWaiting: count("heals"),
         splitBrain: count("split_brain"),
       }),
-      aRecord: args.dns.provider === "none" || records.includes(args.floatingAddresses[i] ?? pi.address),
+      aRecord: args.dns.provider === "none" || records.includes(address),
     };
   });
   const drift = [...seen.findings].flatMap(([name, { reasons }]) =>

@@ -1,7 +1,5 @@
-import type * as pulumi from "@pulumi/pulumi";
-import type { Hosts } from "../remote/hosts";
 import type { State } from "../remote/state";
-import { names, StateGroup, type Part, type Pi } from "./part";
+import { names, statesPart, type Part, type Pi } from "./part";
 
 export interface VolumeArgs {
   readonly volume: string;
@@ -115,24 +113,5 @@ export function volumeStates(args: VolumeArgs): State[] {
   ];
 }
 
-/** The replicated volume; see {@link volumeStates}. */
-export class Volume extends StateGroup {
-  constructor(
-    name: string,
-    states: readonly State[],
-    hosts: Hosts,
-    options: pulumi.ComponentResourceOptions,
-  ) {
-    super("twopir:Volume", name, states, hosts, options);
-  }
-}
-
-/** @returns the component of the volume. */
-export function volumePart(args: VolumeArgs): Part {
-  const states = volumeStates(args);
-  return {
-    name: args.volume,
-    states,
-    make: (hosts, options) => new Volume(args.volume, states, hosts, options),
-  };
-}
+/** @returns the component of the replicated volume; see {@link volumeStates}. */
+export const volumePart = (args: VolumeArgs): Part => statesPart("Volume", args.volume, volumeStates(args));

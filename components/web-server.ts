@@ -1,7 +1,5 @@
-import type * as pulumi from "@pulumi/pulumi";
-import type { Hosts } from "../remote/hosts";
 import { file, type State } from "../remote/state";
-import { names, StateGroup, type Part, type Pi } from "./part";
+import { names, statesPart, type Part, type Pi } from "./part";
 import { configPath } from "./site";
 
 export interface WebServerArgs {
@@ -94,26 +92,6 @@ export function webServerStates(args: WebServerArgs): State[] {
   ];
 }
 
-/** nginx of one Pi; see {@link webServerStates}. */
-export class WebServer extends StateGroup {
-  constructor(
-    name: string,
-    states: readonly State[],
-    hosts: Hosts,
-    options: pulumi.ComponentResourceOptions,
-  ) {
-    super("twopir:WebServer", name, states, hosts, options);
-  }
-}
-
-/** @returns the component of one Pi's web server, inside that Pi's. */
-export function webServerPart(args: WebServerArgs): Part {
-  const name = `${args.pi.name}-web-server`;
-  const states = webServerStates(args);
-  return {
-    name,
-    inside: args.pi.name,
-    states,
-    make: (hosts, options) => new WebServer(name, states, hosts, options),
-  };
-}
+/** @returns the component of one Pi's nginx, inside that Pi's; see {@link webServerStates}. */
+export const webServerPart = (args: WebServerArgs): Part =>
+  statesPart("WebServer", `${args.pi.name}-web-server`, webServerStates(args), args.pi.name);
