@@ -22,7 +22,7 @@ something_to_heal() {
 # names the folder only; neither can be read there.
 conflicts() {
   local path
-  gluster_tell volume heal "$volume" info split-brain | grep -E '^(/|<gfid:)' | sort -u | while IFS= read -r path; do
+  gluster_tell volume heal "$volume" info split-brain | { grep -E '^(/|<gfid:)' || true; } | sort -u | while IFS= read -r path; do
     if [ -d "$mount_point$path" ]; then
       unreadable "${path%/}"
     else
@@ -47,7 +47,7 @@ settle() { # FILE
   answer=$(gluster_tell volume heal "$volume" split-brain source-brick "$source:$brick" "$1") ||
     fail "gluster cannot settle $1: $answer"
   say "$1: the copy of $choice counts"
-  gluster_tell volume heal "$volume" >/dev/null || true # otherwise its turn comes within ten minutes
+  gluster_tell volume heal "$volume" >/dev/null || true # otherwise its turn comes within a minute (cluster.heal-timeout)
 }
 
 unwant() { :; }
