@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { get as request } from "node:http";
@@ -132,10 +131,7 @@ describe("publishing a folder", () => {
   it("changes nothing when it is interrupted while 100 MB are sent", async () => {
     const before = await Promise.all([live(), releases()]);
     write("large", large);
-    const up = spawn("pulumi", ["up", "--yes", "--skip-preview", "--non-interactive"], {
-      cwd: root,
-      env: { ...process.env, ...cluster.environment },
-    });
+    const up = cluster.start("up", "--yes", "--skip-preview");
     const ended = new Promise((resolve) => up.once("close", resolve));
     await until("a part has arrived", 60, async () => {
       const size = Number(await inside("pi1", "stat -c %s /home/pi/twopir-site.tar 2>/dev/null || echo 0"));
