@@ -17,25 +17,18 @@ import {
   SUBNET,
   whileFetching,
 } from "./lab";
-import { Cluster, pi, type Outcome } from "./stack";
+import { freshCluster, succeeded } from "./fresh";
+import { type Cluster, pi, type Outcome } from "./stack";
 
 let cluster: Cluster;
 
 beforeAll(async () => {
-  await lab("down");
-  await lab("up", "3");
-  cluster = await Cluster.create();
-  succeeded(await cluster.up());
+  cluster = await freshCluster(3);
 });
 
 afterAll(async () => {
   await lab("down");
 });
-
-const succeeded = (outcome: Outcome): void => {
-  expect(outcome.said).not.toMatch(/error/);
-  expect(outcome.failed).toBe(false);
-};
 
 /** An up that nobody who asks by name notices. */
 async function upUnnoticed(): Promise<Outcome> {

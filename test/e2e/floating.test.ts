@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { address, addresses, get, healed, inside, lab, SUBNET, until, whileFetching } from "./lab";
-import { Cluster, type Outcome } from "./stack";
+import { freshCluster, succeeded } from "./fresh";
+import { type Cluster, type Outcome } from "./stack";
 
 const PIS = ["pi1", "pi2"] as const;
 const OTHER = { pi1: "pi2", pi2: "pi1" } as const;
@@ -12,10 +13,7 @@ const settings = { "twopir:floatingAddresses": Object.values(FLOATING) };
 let cluster: Cluster;
 
 beforeAll(async () => {
-  await lab("down");
-  await lab("up", "2");
-  cluster = await Cluster.create();
-  succeeded(await cluster.up());
+  cluster = await freshCluster(2);
 });
 
 beforeEach(async () => {
@@ -25,11 +23,6 @@ beforeEach(async () => {
 afterAll(async () => {
   await lab("down");
 });
-
-const succeeded = (outcome: Outcome): void => {
-  expect(outcome.said).not.toMatch(/error/);
-  expect(outcome.failed).toBe(false);
-};
 
 const held = async (pi: string): Promise<string[]> => {
   const all = await inside(pi, "ip -4 -o address show dev eth0");

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { address, get, inside, lab, LAB, NAME, root, until } from "./lab";
-import { Cluster, type Outcome } from "./stack";
+import { freshCluster, succeeded } from "./fresh";
+import { type Cluster, type Outcome } from "./stack";
 
 const PIS = ["pi1", "pi2"] as const;
 const MB = 1 << 20;
@@ -32,10 +33,7 @@ const write = (name: string, content: string | Buffer): void => {
 let cluster: Cluster;
 
 beforeAll(async () => {
-  await lab("down");
-  await lab("up", "2");
-  cluster = await Cluster.create();
-  succeeded(await cluster.up());
+  cluster = await freshCluster(2);
 });
 
 afterAll(async () => {
@@ -43,11 +41,6 @@ afterAll(async () => {
   await lab("down");
 });
 
-const succeeded = (outcome: Outcome): Outcome => {
-  expect(outcome.said).not.toMatch(/error/);
-  expect(outcome.failed).toBe(false);
-  return outcome;
-};
 const changed = (outcome: Outcome): string[] => Object.keys(outcome.changed).sort();
 const releases = async (): Promise<string[]> =>
   (await inside("pi2", `cd ${RELEASES} && find . -maxdepth 1 -type d -printf '%P\\n'`)).split("\n").sort();

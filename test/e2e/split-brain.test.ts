@@ -1,25 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { address, get, healed, inside, lab, until } from "./lab";
-import { Cluster, type Outcome } from "./stack";
+import { freshCluster, succeeded } from "./fresh";
+import type { Cluster } from "./stack";
 
 const PIS = ["pi1", "pi2"] as const;
 let cluster: Cluster;
 
 beforeAll(async () => {
-  await lab("down");
-  await lab("up", "2");
-  cluster = await Cluster.create();
-  succeeded(await cluster.up());
+  cluster = await freshCluster(2);
 });
 
 afterAll(async () => {
   await lab("down");
 });
-
-const succeeded = (outcome: Outcome): void => {
-  expect(outcome.said).not.toMatch(/error/);
-  expect(outcome.failed).toBe(false);
-};
 
 const written = (pi: string, file: string): Promise<string> => inside(pi, `cat /data/brick1/gv0/www/${file}`);
 const write = (pi: string, file: string): Promise<string> =>
