@@ -59,8 +59,7 @@ export class Hosts {
       parent,
       dependsOn: [...after, ...this.#send(state, parent, after)],
       ignoreChanges: drifted ? [] : ["update", ...this.#unsure(state, reached)],
-      // It may be dead for good: destroy, or taking it out of the list, then leaves its card as it is.
-      retainOnDelete: reached?.drained === true,
+      retainOnDelete: mayBeDead(reached),
     };
     const resource =
       reached === undefined
@@ -99,6 +98,10 @@ export class Hosts {
     if (finding?.details) void pulumi.log.info(finding.details, resource);
   }
 }
+
+/** Where nobody answers, destroy, or taking the Pi out of the list, leaves its card as it is and goes on. */
+const mayBeDead = (reached: Reached | undefined): boolean =>
+  reached?.drained === true || (reached?.problem !== undefined && !reached.problem.refused);
 
 /** The connection carries nothing of the operator's machine but the key, so that every operator has the same one. */
 const connection = ({ login }: Reached): remote.CommandArgs["connection"] => ({

@@ -102,6 +102,9 @@ if [ "$(stack_of "$@")" = dev ]; then
   fi
 fi
 
+# The program looks at the Pis first, so that destroy leaves out one that is dead.
+[ "${1:-}" != destroy ] || set -- destroy --run-program "${@:2}"
+
 if [ "${1:-}" = --env ]; then
   for name in "${names[@]}"; do printf '%s=%s\n' "$name" "${!name}"; done
   exit

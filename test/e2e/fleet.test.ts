@@ -167,21 +167,34 @@ describe("a third Pi", () => {
 });
 
 describe("a Pi that is dead for good", () => {
+  const what = "what twopir put on it stays there, the copy of the volume too";
+  const noPackageOn = async (pi: string): Promise<void> => {
+    const count = "dpkg-query -W -f='${db:Status-Status} ${Package}\\n' | grep -cE '^installed (nginx|glusterfs)'";
+    expect(await inside(pi, `${count} || true`)).toBe("0");
+  };
+
+  it("is left out by destroy, which takes back the rest and says what stays", async () => {
+    await lab("off", "pi2");
+    const outcome = await cluster.destroy();
+    expect(outcome.failed).toBe(false);
+    expect(outcome.said).toContain(`pi2 (${address("pi2")}) does not answer on port 22`);
+    expect(outcome.said).toContain(`${address("pi2")} does not answer: ${what}`);
+    await noPackageOn("pi1");
+    expect(await inside("pi1", "cat /data/brick1/gv0/www/written")).toBe("written");
+    await lab("blank", "pi2", "--trust");
+    succeeded(await cluster.up());
+    await inside("pi2", "cat /mnt/gluster1/www/written");
+    await healed("pi2");
+  });
+
   it("first of the list, drained: destroy takes back the rest and says what stays", async () => {
     await lab("off", "pi1");
     await cluster.configure({ "twopir:pis": [pi("pi1", { drained: true }), pi("pi2")] });
     succeeded(await cluster.up());
     const outcome = await cluster.destroy();
     succeeded(outcome);
-    expect(outcome.said).toContain(
-      `${address("pi1")} does not answer: what twopir put on it stays there, the copy of the volume too`,
-    );
-    expect(
-      await inside(
-        "pi2",
-        "dpkg-query -W -f='${db:Status-Status} ${Package}\\n' | grep -cE '^installed (nginx|glusterfs)' || true",
-      ),
-    ).toBe("0");
+    expect(outcome.said).toContain(`${address("pi1")} does not answer: ${what}`);
+    await noPackageOn("pi2");
     expect(await inside("pi2", "cat /data/brick1/gv0/www/written")).toBe("written");
     await lab("on", "pi1");
     expect(await inside("pi1", "cat /data/brick1/gv0/www/written")).toBe("written");

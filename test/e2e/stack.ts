@@ -83,7 +83,7 @@ export class Cluster {
   up = (): Promise<Outcome> =>
     this.#outcome((onEvent) => this.stack.up({ onEvent }).then((result) => result.outputs));
   destroy = (): Promise<Outcome> =>
-    this.#outcome((onEvent) => this.stack.destroy({ onEvent }).then(() => ({})));
+    this.#outcome((onEvent) => this.stack.destroy({ onEvent, runProgram: true }).then(() => ({})));
 
   /** `pulumi cancel`: takes away the lock that a killed command left. */
   cancel = (): Promise<void> => this.stack.cancel();

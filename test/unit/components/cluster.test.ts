@@ -346,6 +346,9 @@ describe("a Pi that cannot be reached", () => {
     const { log, resources } = await declare(args, { problems: refused, preview: true });
     expect(log).toEqual(["warning: pi1 shows another host key", "warning: pi2 is off"]);
     expect(resources.get("pi1-glusterd")?.ignoreChanges).toEqual(["update", "connection"]);
+    // A Pi that is off may be dead for good, and destroy goes on without it; one that may be another's is no such case.
+    expect(resources.get("pi2-glusterd")?.retainOnDelete).toBe(true);
+    expect(resources.get("pi1-glusterd")?.retainOnDelete).toBe(false);
     await expect(declare(args, { problems: refused })).rejects.toThrow(
       "Nothing was changed:\n- pi1 shows another host key",
     );
