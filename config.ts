@@ -73,6 +73,7 @@ const pi = only(
     ),
     hostKey: hostKey.optional(),
     storage: z.boolean({ error: "true or false" }).default(true),
+    arbiter: z.boolean({ error: "true or false" }).default(false),
     drained: z.boolean({ error: "true or false" }).default(false),
   },
   "a Pi: { name: pi1, address: 192.168.0.121, user: pi }",
@@ -109,7 +110,7 @@ const dns = z.discriminatedUnion(
   { error: "{ provider: rfc2136, ... }, { provider: cloudflare, ... } or { provider: none }" },
 );
 
-const SPLIT_BRAIN = "report, or the name of a Pi that stores";
+const SPLIT_BRAIN = "report, or the name of a Pi that has a full copy";
 const SITE = 'a folder to publish, relative to the project, e.g. "./site"';
 const MAX_FAILOVER = 30;
 const MOUNT = "/mnt/gluster1";
@@ -178,17 +179,13 @@ function crossRules(config: Unchecked, context: z.core.$RefinementCtx): void {
       if (one?.[key] !== undefined && same < i)
         wrong(["pis", i, key], `${own} of its own; pis[${same}] has it already`);
     });
-  const choices = pis.flatMap((one) => (one?.name !== undefined && one.storage !== false ? [one.name] : []));
+  const copies = pis.filter((one) => one?.storage !== false && one?.arbiter !== true);
+  const choices = copies.flatMap((one) => one?.name ?? []);
   const { splitBrain = "report" } = config;
   if (typeof splitBrain === "string" && !["report", ...choices].includes(splitBrain))
     wrong(["splitBrain"], SPLIT_BRAIN);
   floatingRules(pis, config.floatingAddresses, wrong);
-  const stores = pis.filter((one) => one?.storage !== false).length;
-  if (pis.length > 0 && (stores < 2 || stores > 3))
-    wrong(
-      ["pis"],
-      `two or three Pis that store, each a full copy; ${stores} do (mark the others with storage: false)`,
-    );
+  if (pis.length > 0) copyRules(pis, copies.length, wrong);
   if (pis.length > 0 && pis.every((one) => one?.drained === true))
     wrong(["pis"], "at least one Pi that is not drained, or nobody serves the site");
   if (config.dns?.provider !== "rfc2136") return;
@@ -198,6 +195,28 @@ function crossRules(config: Unchecked, context: z.core.$RefinementCtx): void {
   const zone = domainName.safeParse(config.dns.zone).data;
   if (hostname !== undefined && zone !== undefined && hostname !== zone && !hostname.endsWith(`.${zone}`))
     wrong(["dns", "zone"], `the zone that ${hostname} lies in`);
+}
+
+/** Two or three full copies, or two and an arbiter. */
+function copyRules(
+  pis: readonly (Partial<Pi> | null)[],
+  copies: number,
+  wrong: (where: (string | number)[], message: string) => void,
+): void {
+  const arbiters = pis.flatMap((one, i) => (one?.arbiter === true ? [i] : []));
+  for (const i of arbiters) {
+    const where = ["pis", i, "arbiter"];
+    if (pis[i]?.storage === false)
+      wrong(where, "false beside storage: false; an arbiter has a brick of its own");
+    if (i !== arbiters[0]) wrong(where, `false: pis[${arbiters[0]}] is the arbiter, and one is enough`);
+  }
+  if (arbiters.length > 0 && copies !== 2)
+    wrong(["pis"], `two Pis with a full copy beside the arbiter; there are ${copies}`);
+  if (arbiters.length === 0 && (copies < 2 || copies > 3))
+    wrong(
+      ["pis"],
+      `two or three Pis that store, each a full copy; ${copies} do (mark the others with storage: false)`,
+    );
 }
 
 /** One floating address for each Pi, each in the first Pi's /24 network and nobody else's. */

@@ -10,6 +10,8 @@ export interface Pi {
   readonly address: string;
   /** False for a Pi that serves but holds no brick. */
   readonly storage: boolean;
+  /** True for a Pi whose brick has the names and times of all files, but none of their content. */
+  readonly arbiter: boolean;
   /** True for a Pi that has no A record and is left alone, so that it can be switched off or worked on. */
   readonly drained: boolean;
 }

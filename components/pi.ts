@@ -4,7 +4,7 @@ import { names, statesPart, type Part, type Pi } from "./part";
 /**
  * What a Pi needs before it can join: both packages, and glusterd.
  *
- * @example hostStates({ name: "pi1", address: "192.168.0.121", storage: true })
+ * @example hostStates({ name: "pi1", address: "192.168.0.121", storage: true, arbiter: false, drained: false })
  */
 export function hostStates(pi: Pi): State[] {
   const on = pi.name;

@@ -23,16 +23,19 @@ export type SplitBrain = string;
  * tcp-user-timeout of 1 s the stall of a pulled plug was 1.3 s, with 3 s 3.2 s, measured with a new request every
  * 50 ms; ping-timeout alone at 10 s: 17 s, so it only catches a brick that is reached and does not answer.
  * The brick's side gives up a dead client as soon, and with it the locks that it held.
+ * Of three bricks two must agree (gluster's own default, in words since it is another one for two): a Pi that sees no
+ * other one could only make a second history. Of two Pis the one that is left serves alone, and so it must.
  */
-const options = (failover: number): string[] => [
+const options = (failover: number, three: boolean): string[] => [
   `client.tcp-user-timeout=${failover.toString()}`,
   `server.tcp-user-timeout=${failover.toString()}`,
   "network.ping-timeout=10",
+  `cluster.quorum-type=${three ? "auto" : "none"}`,
   "cluster.heal-timeout=60", // what could not be healed at once is tried again after so long, not after 10 min
 ];
 
 /**
- * The peers and the volume that has a full copy on every Pi that stores. gluster refuses two commands at once, so
+ * The peers and the volume that has a full copy on every Pi that stores, but for an arbiter. gluster refuses two commands at once, so
  * all of them run on one Pi, where the lock of the scripts makes them wait their turn.
  *
  * @example volumeStates({ volume: "gv0", brick: "/data/brick1/gv0", pis: [pi1, pi2], leader: pi1, ... })
@@ -41,6 +44,7 @@ export function volumeStates(args: VolumeArgs): State[] {
   const { volume, brick, pis, leader, failover, mountPoint, splitBrain } = args;
   const anywhere = { on: leader.name, anywhere: true };
   const stores = pis.filter((pi) => pi.storage);
+  const brickOf = (pi: Pi): string => `${pi.address}:${brick}`;
   const addressesBut = (pi: Pi): string[] =>
     pis.filter((other) => other !== pi).map((other) => other.address);
   const peer = (pi: Pi): string => `${volume}-peer-${pi.name}`;
@@ -62,14 +66,22 @@ export function volumeStates(args: VolumeArgs): State[] {
       on: pi.name,
       scripts: ["gluster.sh", "brick.sh"],
       parameters: { volume, brick, address: pi.address, others: addressesBut(pi) },
-      after: [peer(pi)],
-      disturbedBy: [peer(pi)],
+      // gluster takes a copy out of a volume only after its arbiter, which then begins anew.
+      after: pi.arbiter ? pis.map(peer) : [peer(pi)],
+      disturbedBy: pi.arbiter ? pis.map(peer) : [peer(pi)],
     })),
     {
       ...anywhere,
       name: created,
       scripts: ["gluster.sh", "volume.sh"],
-      parameters: { volume, bricks: stores.map((pi) => `${pi.address}:${brick}`) },
+      parameters: {
+        volume,
+        bricks: stores.filter((pi) => !pi.arbiter).map(brickOf),
+        arbiter: stores
+          .filter((pi) => pi.arbiter)
+          .map(brickOf)
+          .join(),
+      },
       after: [...pis.map(peer), ...stores.map(names.brick)],
       disturbedBy: pis.map(peer),
     },
@@ -77,7 +89,7 @@ export function volumeStates(args: VolumeArgs): State[] {
       ...anywhere,
       name: optionsName,
       scripts: ["gluster.sh", "volume-options.sh"],
-      parameters: { volume, options: options(failover) },
+      parameters: { volume, options: options(failover, stores.length > 2) },
       after: [created],
       disturbedBy: [created],
     },

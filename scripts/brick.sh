@@ -10,14 +10,19 @@ want() {
   fi
 }
 
-# A copy that the volume was parted from, on another Pi's word: it has missed what was written since, and gluster
-# takes no folder that still has the mark of a volume.
+# A copy that the volume was parted from, on this Pi's word or, where it is no peer, on another's: it has missed what
+# was written since, and gluster takes no folder that still has the mark of a volume.
 abandoned() {
   local other known
   if ! getfattr -n trusted.glusterfs.volume-id "$brick" >/dev/null 2>&1; then return 1; fi
-  if [[ -n $(volume_bricks) ]]; then return 1; fi
+  known=$(volume_bricks)
+  if [ -n "$known" ]; then
+    # This Pi's own may be listed by a name that is not ours.
+    ! grep -qvxF "$(printf "%s:$brick\n" "${others[@]}")" <<<"$known"
+    return
+  fi
   for other in "${others[@]}"; do
-    known=$(timeout "$answer_wait" gluster --remote-host="$other" volume info "$volume" 2>/dev/null | sed -n 's/^Brick[0-9]*: //p') || true
+    known=$(timeout "$answer_wait" gluster --remote-host="$other" volume info "$volume" 2>/dev/null | bricks_in) || true
     if [ -n "$known" ] && ! grep -qxF "$address:$brick" <<<"$known"; then return 0; fi
   done
   return 1

@@ -42,8 +42,35 @@ gluster_says() {
 # volume_info: what this Pi's glusterd knows of the volume; nothing where it knows none.
 volume_info() { gluster_says volume info "$volume"; }
 
-# volume_bricks: address:path of each brick of the volume.
-volume_bricks() { volume_info | sed -n 's/^Brick[0-9]*: //p'; }
+# bricks_in: address:path of each brick in what "volume info" says, on stdin.
+bricks_in() { sed -nE 's/^Brick[0-9]+: ([^ ]+).*/\1/p'; }
+
+# volume_bricks: address:path of each brick of the volume, the arbiter's too.
+volume_bricks() { volume_info | bricks_in; }
+
+# volume_arbiter: address:path of the brick that has names and times only; nothing where all are full copies.
+volume_arbiter() { volume_info | sed -nE 's/^Brick[0-9]+: ([^ ]+) \(arbiter\)$/\1/p'; }
+
+# volume_copies: address:path of each full copy.
+volume_copies() { volume_bricks | grep -vxF -- "$(volume_arbiter)" || true; }
 
 # volume_status: Created, Started or Stopped; nothing where there is no volume.
 volume_status() { volume_info | sed -n 's/^Status: //p'; }
+
+# peers: name, UUID and state of each.
+peers() {
+  gluster_says peer status | sed -n '/^Hostname: /{s///;h}; /^Uuid: /{s///;H}; /^State: /{s///;H;x;s/\n/ /g;p}' || true
+}
+
+# remove_brick BRICK: it leaves the volume; the data stay in its folder. Never the last copy. gluster takes no copy out of
+# a volume that has an arbiter, so the arbiter goes first, and joins again when there are two copies.
+remove_brick() {
+  local answer arbiter
+  arbiter=$(volume_arbiter)
+  if [ "$1" != "$arbiter" ]; then
+    [ "$(volume_copies | wc -l)" -gt 1 ] || fail "$1 is the last copy of volume $volume: it stays, bring another one back first"
+    [ -z "$arbiter" ] || remove_brick "$arbiter"
+  fi
+  answer=$(gluster_tell volume remove-brick "$volume" replica "$(($(volume_bricks | wc -l) - 1))" "$1" force) ||
+    fail "cannot part the brick $1 from volume $volume: $answer"
+}

@@ -37,11 +37,6 @@ former_address() {
 # that moment may be now.
 suspect() { [ "$mode" = apply ] || [[ $1 != *" $joined" ]]; }
 
-# peers: name, UUID and state of each.
-peers() {
-  gluster_says peer status | sed -n '/^Hostname: /{s///;h}; /^Uuid: /{s///;H}; /^State: /{s///;H;x;s/\n/ /g;p}' || true
-}
-
 # known_peer: UUID and state of the peer; nothing where it is none.
 known_peer() { peers | sed -n "s/^$address //p"; }
 
@@ -75,21 +70,19 @@ replace() {
 
 # part NAME: takes the Pi that the pool knows by this name out of the volume and out of the pool.
 part() {
-  local answer copies name=$1
-  copies=$(volume_bricks | wc -l)
+  local answer name=$1
   if grep -qxF "$name:$brick" <<<"$(volume_bricks)"; then
-    [ "$copies" -gt 1 ] || fail "$name holds the last copy of volume $volume: nothing is taken away"
     [ -n "$(living_copies "$name")" ] || fail "no other copy of volume $volume is up, so $name keeps its place: bring another Pi back first"
-    answer=$(gluster_tell volume remove-brick "$volume" replica "$((copies - 1))" "$name:$brick" force) ||
-      fail "cannot part the brick of $name from volume $volume: $answer"
+    remove_brick "$name:$brick"
   fi
   answer=$(gluster_tell peer detach "$name" force) || fail "cannot detach the peer $name: $answer"
 }
 
-# living_copies NAME: the addresses of the others whose brick is served now.
+# living_copies NAME: the full copies that others serve now.
 living_copies() {
   gluster_tell volume status "$volume" --xml | tr -d '\n' | sed 's:<node>:\n&:g' |
-    sed -n 's:.*<hostname>\([^<]*\)</hostname>.*<path>/[^<]*</path>.*<status>1</status>.*:\1:p' | grep -vxF -- "$1" || true
+    sed -n 's:.*<hostname>\([^<]*\)</hostname>.*<path>\(/[^<]*\)</path>.*<status>1</status>.*:\1\:\2:p' |
+    grep -vxF -- "$1:$brick" | grep -xF -- "$(volume_copies)" || true
 }
 
 unwant() {

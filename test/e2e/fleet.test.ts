@@ -169,7 +169,8 @@ describe("a third Pi", () => {
 describe("a Pi that is dead for good", () => {
   const what = "what twopir put on it stays there, the copy of the volume too";
   const noPackageOn = async (pi: string): Promise<void> => {
-    const count = "dpkg-query -W -f='${db:Status-Status} ${Package}\\n' | grep -cE '^installed (nginx|glusterfs)'";
+    const count =
+      "dpkg-query -W -f='${db:Status-Status} ${Package}\\n' | grep -cE '^installed (nginx|glusterfs)'";
     expect(await inside(pi, `${count} || true`)).toBe("0");
   };
 

@@ -16,7 +16,7 @@ import { stdin, type State } from "../../remote/state";
 import { pack, type Release } from "../../remote/pack";
 import { canIsolate, finished, Host } from "./host";
 
-const leader = { name: "pi1", address: "192.168.0.121", storage: true, drained: false };
+const leader = { name: "pi1", address: "192.168.0.121", storage: true, arbiter: false, drained: false };
 const RELEASES = "/mnt/gluster1/releases";
 const HOME = "/var/lib/home";
 const short = ({ id }: Release): string => id.slice(0, 12);

@@ -4,7 +4,7 @@ import { siteStates } from "../../components/site";
 import type { State } from "../../remote/state";
 import { canIsolate, Host } from "./host";
 
-const leader = { name: "pi1", address: "192.168.0.121", storage: true, drained: false };
+const leader = { name: "pi1", address: "192.168.0.121", storage: true, arbiter: false, drained: false };
 const siteOf = (...serverNames: string[]): [config: State, content: State] => {
   const [config, content] = siteStates({ mountPoint: "/mnt/gluster1", serverNames, leader });
   if (config === undefined || content === undefined) throw new Error("two states are expected");

@@ -383,6 +383,28 @@ describe("a drained Pi", () => {
   });
 });
 
+describe("an arbiter", () => {
+  const args = { ...cluster(3), pis: cluster(3).pis.map((pi) => ({ ...pi, arbiter: pi.name === "pi3" })) };
+  const named = byName(states(args));
+
+  it("has a brick that is none of the copies, and two of the three must agree", () => {
+    expect(named.get("gv0-volume")?.parameters).toMatchObject({
+      bricks: ["192.168.0.121:/data/brick1/gv0", "192.168.0.122:/data/brick1/gv0"],
+      arbiter: "192.168.0.123:/data/brick1/gv0",
+    });
+    expect(named.get("gv0-options")?.parameters.options).toContain("cluster.quorum-type=auto");
+    expect(byName(states(cluster(2))).get("gv0-options")?.parameters.options).toContain(
+      "cluster.quorum-type=none",
+    );
+  });
+
+  it("begins anew when any Pi has a new card", () => {
+    const peers = ["gv0-peer-pi1", "gv0-peer-pi2", "gv0-peer-pi3"];
+    expect(named.get("pi3-brick")?.disturbedBy).toEqual(peers);
+    expect(named.get("pi2-brick")?.disturbedBy).toEqual(["gv0-peer-pi2"]);
+  });
+});
+
 describe("what the engine is asked for", () => {
   const args = cluster(2);
   let inSync: Awaited<ReturnType<typeof declare>>;

@@ -26,6 +26,7 @@ const pis = (count: number): (Pi & PiAddress)[] =>
     address: `192.168.0.${121 + i}`,
     user: i === 1 ? "root" : "pi",
     storage: i < 3,
+    arbiter: false,
     drained: false,
   }));
 
