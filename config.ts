@@ -110,7 +110,7 @@ const dns = z.discriminatedUnion(
   { error: "{ provider: rfc2136, ... }, { provider: cloudflare, ... } or { provider: none }" },
 );
 
-const SPLIT_BRAIN = "report, or the name of a Pi that has a full copy";
+const SPLIT_BRAIN = "report, newest, or the name of a Pi that has a full copy";
 const SITE = 'a folder to publish, relative to the project, e.g. "./site"';
 const MAX_FAILOVER = 30;
 const MOUNT = "/mnt/gluster1";
@@ -182,7 +182,7 @@ function crossRules(config: Unchecked, context: z.core.$RefinementCtx): void {
   const copies = pis.filter((one) => one?.storage !== false && one?.arbiter !== true);
   const choices = copies.flatMap((one) => one?.name ?? []);
   const { splitBrain = "report" } = config;
-  if (typeof splitBrain === "string" && !["report", ...choices].includes(splitBrain))
+  if (typeof splitBrain === "string" && !["report", "newest", ...choices].includes(splitBrain))
     wrong(["splitBrain"], SPLIT_BRAIN);
   floatingRules(pis, config.floatingAddresses, wrong);
   if (pis.length > 0) copyRules(pis, copies.length, wrong);

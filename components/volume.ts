@@ -14,7 +14,10 @@ export interface VolumeArgs {
   readonly splitBrain: SplitBrain;
 }
 
-/** What is done about a file with two histories: "report" names it, with the name of a Pi its copy counts. */
+/**
+ * What is done about a file with two histories: "report" names it, with "newest" the copy counts that was changed last
+ * by the Pis' own clocks, with the name of a Pi its copy.
+ */
 export type SplitBrain = string;
 
 /**

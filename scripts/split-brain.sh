@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2154
 # No file of the volume has two histories: written on one Pi while it was parted from the other, and there too. Which
-# one counts is for the user to say, in words. Parameters: volume, brick (path), mount_point, choice (report or the name
-# of a Pi), source (the address of that Pi, where one was named)
+# one counts is for the user to say, in words. Parameters: volume, brick (path), mount_point, choice (report, newest or
+# the name of a Pi), source (the address of that Pi, where one was named)
 
 want() {
   need_glusterd
@@ -38,17 +38,43 @@ unreadable() { # FOLDER of the volume
   done
 }
 
-# By time gluster cannot choose: its clients have made the times of both copies the same by then (features.ctime), and
-# "latest-mtime" finds no difference.
 settle() { # FILE
-  local answer
-  [ "$choice" != report ] ||
-    fail "$1 has two histories, and nothing is lost as long as nobody chooses: look at both ($brick$1 on each Pi), then set twopir:splitBrain to the name of the Pi whose copy counts, and run pulumi up again"
-  answer=$(gluster_tell volume heal "$volume" split-brain source-brick "$source:$brick" "$1") ||
-    fail "gluster cannot settle $1: $answer"
-  say "$1: the copy of $choice counts"
+  local answer which
+  case $choice in
+    report) fail "$1 has two histories, and nothing is lost as long as nobody chooses: look at both ($brick$1 on each Pi), then set twopir:splitBrain to the name of the Pi whose copy counts, or to newest, and run pulumi up again" ;;
+    newest) which=$(newest "$1") ;;
+    *) which="source-brick $source:$brick" ;;
+  esac
+  # shellcheck disable=SC2086 # a word, or two
+  answer=$(gluster_tell volume heal "$volume" split-brain $which "$1") || fail "gluster cannot settle $1: $answer"
+  say "$1: settled by ${which/#source-brick /the copy in }"
   gluster_tell volume heal "$volume" >/dev/null || true # otherwise its turn comes within a minute (cluster.heal-timeout)
 }
+
+# newest FILE: what tells gluster which copy was changed last. Its own "latest-mtime" can tell two files that got the same
+# name, but not two copies of one file: before it compares them it gives both the time of one of them. The time of change
+# (ctime) stays each copy's own, and a mount shows the copy that it is told to.
+newest() {
+  local client changed file=$mount_point$1
+  changed=$(for client in $(copies "$file"); do
+    look_at "$client" "$file"
+    stat -c "%.9Z $client" "$file"
+  done | sort)
+  [ -n "$changed" ] || {
+    echo latest-mtime
+    return
+  }
+  look_at none "$file"
+  [ "$(cut -d ' ' -f 1 <<<"$changed" | sort -u | wc -l)" -gt 1 ] ||
+    fail "both copies of $1 were changed at the same time: set twopir:splitBrain to the name of the Pi whose copy counts"
+  client=$mount_point/.meta/graphs/active/${changed##* }/options
+  echo "source-brick $(cat "$client/remote-host"):$(cat "$client/remote-subvolume")"
+}
+
+# copies FILE: gluster's names of the bricks that have one of the copies; nothing where they are two files.
+copies() { getfattr --only-values -n replica.split-brain-status "$1" 2>/dev/null | tr -d '\0' | sed -n 's/.*Choices://p' | tr ',' ' ' || true; }
+
+look_at() { setfattr -n replica.split-brain-choice -v "$1" "$2" || fail "cannot look at the copy $1 of $2"; }
 
 unwant() { :; }
 

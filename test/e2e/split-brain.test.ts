@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { address, get, healed, inside, lab, until } from "./lab";
 import { freshCluster, succeeded } from "./fresh";
@@ -71,5 +72,32 @@ describe("two histories of a file", () => {
     expect((await cluster.preview()).changed).toEqual({});
     for (const pi of PIS)
       expect((await inside(pi, "cat /mnt/gluster1/www/{old,new}")).split("\n")).toEqual(["pi1", "pi1"]);
+  });
+
+  it("become the newer one where the user says so, whichever Pi has it", async () => {
+    await cluster.configure({});
+    succeeded(await cluster.up());
+    const order = { "later-on-pi1": ["pi2", "pi1"], "later-on-pi2": ["pi1", "pi2"] };
+    const files = Object.entries(order).flatMap(([name, [first = "", last = ""]]) =>
+      ["one", "two"].map((kind) => ({ file: `${kind}-${name}`, first, last })),
+    );
+    const one = files.filter(({ file }) => file.startsWith("one"));
+    for (const { file } of one) await write("pi1", file); // one file changed twice; two: the same name given twice
+    await parted(async () => {
+      for (const { file, first } of files) await write(first, file);
+      await sleep(1000);
+      for (const { file, last } of files) await write(last, file);
+    });
+    await until("each is named", 60, async () => {
+      const { said } = await cluster.preview();
+      return files.every(({ file }) => said.includes(`/www/${file} has two histories`));
+    });
+    await sleep(60_000); // by now gluster has tried to heal them (cluster.heal-timeout), and made their times the same
+    await cluster.configure({ "twopir:splitBrain": "newest" });
+    succeeded(await cluster.up());
+    await healed("pi1");
+    for (const pi of PIS)
+      for (const { file, last } of files) expect(await written(pi, file), `${file} on ${pi}`).toBe(last);
+    expect((await cluster.preview()).changed).toEqual({});
   });
 });
