@@ -82,7 +82,7 @@ ${instances.join("")}`;
 
 /** keepalived on one Pi: it holds its floating address while it serves, and others' while they do not. */
 export function floatingAddressStates(args: FloatingAddressArgs): State[] {
-  const { pi, pis, floatingAddresses, hostname, turnAfter } = args;
+  const { pi, pis, floatingAddresses, turnAfter } = args;
   const packageName = `${pi.name}-keepalived-package`;
   return [
     {
@@ -99,9 +99,10 @@ export function floatingAddressStates(args: FloatingAddressArgs): State[] {
       parameters: {
         address: pi.address,
         floating: floatingAddresses[pis.indexOf(pi)] ?? "",
-        host: hostname,
+        addresses: floatingAddresses,
         config: keepalivedConfig(args),
         tracker: file("/usr/local/lib/twopir/serves"),
+        linger: file("/usr/local/lib/twopir/linger"),
         drop_in: file("/etc/systemd/system/keepalived.service.d/twopir.conf"),
       },
       after: [packageName, names.nginx(pi), ...(turnAfter ? [names.keepalived(turnAfter)] : [])],

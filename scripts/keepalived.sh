@@ -1,24 +1,32 @@
 # shellcheck shell=bash disable=SC2154
 # This Pi takes part in holding the floating addresses. Parameters: address (of this Pi), floating (the address that it
-# is preferred for), host (the site's name), config (of keepalived, but for the interface), tracker (the content of
-# files/usr/local/lib/twopir/serves), drop_in (that of files/etc/systemd/system/keepalived.service.d/twopir.conf)
+# is preferred for), addresses (array: all of them), config (of keepalived, but for the interface), tracker and linger
+# (the contents of files/usr/local/lib/twopir/), drop_in (that of files/etc/systemd/system/keepalived.service.d/twopir.conf)
 
 config_path=/etc/keepalived/keepalived.conf
 tracker_path=/usr/local/lib/twopir/serves
+linger_path=/usr/local/lib/twopir/linger
 drop_in_path=/etc/systemd/system/keepalived.service.d/twopir.conf
 loaded=/run/twopir-keepalived # written by the drop-in whenever keepalived reads its config
-patience=30                   # seconds until somebody holds the address; 6 s in the lab
+patience=30                   # seconds until the address is here; 6 s in the lab
 
 want() {
   want_file "$tracker_path" "$tracker"
+  want_file "$linger_path" "$linger"
   want_file "$drop_in_path" "$drop_in"
   need keepalived keepalived
   want_file "$config_path" "$(whole_config)"$'\n' validate
   want_service keepalived.service
   sha256sum <"$config_path" | cmp -s - "$loaded" || change "keepalived runs another config than the one on disk" reload
-  [ "$mode" = check ] || until_true "$patience" serves "$floating" "$host" ||
-    fail "keepalived runs, but nobody serves http://$host/ at $floating: see journalctl -u keepalived; is protocol 112 (VRRP) open between the Pis?"
+  [ "$(lingering)" = "$(printf '%s\n' "${addresses[@]}" | sort)" ] ||
+    change "the loopback interface lacks floating addresses" bash "$linger_path"
+  [ "$mode" = check ] || until_true "$patience" holds ||
+    fail "keepalived runs, but this Pi, which serves, does not get $floating: see journalctl -u keepalived"
 }
+
+own_addresses() { ip -4 -o address show "$@" | awk '{ split($4, own, "/"); print own[1] }'; } # WHERE
+holds() { own_addresses dev "$(interface)" | grep -xF "$floating" >/dev/null; }
+lingering() { own_addresses dev lo label lo:twopir | sort; }
 
 # The interface has another name on each kind of Pi; $INTERFACE is a variable of keepalived's own.
 # shellcheck disable=SC2016
@@ -35,7 +43,10 @@ reload() { systemctl reload keepalived.service; }
 # The others take over at once: keepalived says good-bye.
 unwant() {
   systemctl disable -q --now keepalived.service 2>/dev/null || true
-  rm -f "$config_path" "$tracker_path" "$drop_in_path" "$loaded"
+  ip -4 address flush dev lo label lo:twopir
+  sysctl -q -w "net.ipv4.conf.$(interface).arp_ignore=$(sysctl -n net.ipv4.conf.default.arp_ignore)" \
+    "net.ipv4.conf.$(interface).arp_announce=$(sysctl -n net.ipv4.conf.default.arp_announce)"
+  rm -f "$config_path" "$tracker_path" "$linger_path" "$drop_in_path" "$loaded"
   rmdir "$(dirname "$tracker_path")" "$(dirname "$drop_in_path")" 2>/dev/null || true
   systemctl daemon-reload
 }

@@ -45,7 +45,7 @@ export async function whatIsWrong(home: Mode["home"]): Promise<string | undefine
   const dark = hosts.find((_, i) => !served[i]);
   if (dark !== undefined) return `${dark} does not serve the page`;
   for (const pi of PIS)
-    if (!(await holds(pi, `ip -4 -o address show | grep -F " ${home[pi]}/"`)))
+    if (!(await holds(pi, `ip -4 -o address show dev eth0 | grep -F " ${home[pi]}/"`)))
       return `${home[pi]} is not on ${pi}`;
   for (const { what, on, condition } of CONDITIONS)
     for (const pi of on) if (!(await holds(pi, condition))) return `${pi}: ${what}`;

@@ -198,13 +198,15 @@ describe("floating addresses", () => {
 
   it("that nobody serves any more by hand are named, and repaired", async () => {
     await inside("pi2", "systemctl stop keepalived; echo '# mine' >>/etc/keepalived/keepalived.conf");
+    await inside("pi1", "ip address flush dev lo label lo:twopir");
     const preview = await cluster.preview();
-    expect(Object.keys(preview.changed)).toEqual(["pi2-keepalived"]);
+    expect(Object.keys(preview.changed).sort()).toEqual(["pi1-keepalived", "pi2-keepalived"]);
+    expect(preview.said).toContain("pi1-keepalived: the loopback interface lacks floating addresses");
     expect(preview.said).toContain("/etc/keepalived/keepalived.conf differs");
     expect(preview.said).toContain("keepalived.service is not running");
     const outcome = await cluster.up();
     succeeded(outcome);
-    expect(Object.keys(outcome.changed)).toEqual(["pi2-keepalived"]);
+    expect(Object.keys(outcome.changed).sort()).toEqual(["pi1-keepalived", "pi2-keepalived"]);
     await eachHoldsItsOwn();
   });
 
@@ -215,6 +217,9 @@ describe("floating addresses", () => {
     expect((await addresses()).sort()).toEqual(PIS.map(address));
     for (const pi of PIS) {
       expect(await held(pi)).toEqual([]);
+      expect(
+        await inside(pi, "ip -4 -o address show dev lo | wc -l; sysctl -n net.ipv4.conf.eth0.arp_ignore"),
+      ).toBe("1\n0");
       expect(await inside(pi, "ls /etc/keepalived /usr/local/lib/twopir 2>/dev/null || true")).toBe("");
     }
     expect((await cluster.preview()).changed).toEqual({});
