@@ -1,5 +1,6 @@
 /**
- * npm run chaos: every fault in every mode, on virtual Pis under load; writes docs/chaos.json, .md and .svg.
+ * npm run chaos: every fault in every mode, on virtual Pis under load; writes docs/chaos.json, .md and .svg, and the
+ * table in README.md.
  *
  * --scenario NAME   this one only; may be given several times, as the next
  * --mode NAME       article or floating only
@@ -16,10 +17,13 @@ import { Cluster } from "../test/e2e/stack";
 import { chart, svg } from "./chaos/chart";
 import { passes } from "./chaos/checks";
 import { MODES, type Mode } from "./chaos/modes";
-import { checkLine, markdown, merged, screenshot } from "./chaos/report";
+import { checkLine, markdown, merged, screenshot, summary } from "./chaos/report";
 import { runScenario, type Run } from "./chaos/run";
 import { SCENARIOS, type Scenario, type Up } from "./chaos/scenarios";
 import { mountOnWriter } from "./chaos/writer";
+
+/** What stands around README.md's table. */
+const TABLE = ["<!-- npm run chaos writes this table -->", "<!-- the end of it -->"] as const;
 
 const docs = (name: string): string => join(root, "docs", name);
 const say = (text: string): void => console.log(text);
@@ -108,6 +112,13 @@ async function writeDocuments(runs: readonly Run[]): Promise<void> {
   writeFileSync(docs("chaos.json"), await format(JSON.stringify(all), { ...pretty, parser: "json" }));
   writeFileSync(docs("chaos.md"), await format(markdown(all), { ...pretty, parser: "markdown" }));
   writeFileSync(docs("chaos.svg"), await svg(chart(all)));
+  const readme = join(root, "README.md");
+  const [before, after] = TABLE;
+  const text = readFileSync(readme, "utf8").replace(
+    new RegExp(`${before}.*${after}`, "s"),
+    `${before}\n\n${summary(all)}\n\n${after}`,
+  );
+  writeFileSync(readme, await format(text, { parser: "markdown" }));
 }
 
 async function main(): Promise<number> {

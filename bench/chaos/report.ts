@@ -26,6 +26,32 @@ export const screenshot = (scenario: string, mode: string, when: string): string
 const seconds = (value: number | null): string => (value === null ? "never" : value.toFixed(2));
 const row = (cells: readonly (string | number)[]): string => `| ${cells.join(" | ")} |`;
 
+/** README.md's table: for each mode, what a visitor by name and those of each address noticed. */
+export function summary(runs: readonly Run[]): string {
+  const modes = [...new Set(runs.map((run) => run.mode))];
+  const scenarios = [...new Set(runs.map((run) => run.scenario))];
+  const cell = (failed: number, requests: number, worst: number): string =>
+    `${failed} of ${requests}, ${seconds(worst)} s`;
+  const cells = (run: Run | undefined): string[] =>
+    run
+      ? [
+          cell(run.byName.failed, run.byName.requests, run.byName.worstSeconds),
+          cell(run.failed, run.requests, run.worstStallSeconds),
+          String(run.lostWrites),
+        ]
+      : ["", "", ""];
+  return [
+    row(["fault", ...modes.flatMap((mode) => [`${mode}: by name`, "each address", "lost"])]),
+    row(["---", ...modes.flatMap(() => ["---:", "---:", "---:"])]),
+    ...scenarios.map((scenario) =>
+      row([
+        scenario,
+        ...modes.flatMap((mode) => cells(runs.find((run) => run.mode === mode && run.scenario === scenario))),
+      ]),
+    ),
+  ].join("\n");
+}
+
 /** docs/chaos.md */
 export function markdown(runs: readonly Run[]): string {
   const modes = [...new Set(runs.map((run) => run.mode))];

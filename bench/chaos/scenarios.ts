@@ -40,6 +40,8 @@ const LONG = 15;
 /** Seconds: room for what is noticed at once. */
 const SHORT = 8;
 
+const PUBLISHED = { "twopir:site": "./site" };
+
 const usual = [writesKept, rightByItself];
 
 const plug = (pi: PiName): Fault => ({
@@ -192,6 +194,36 @@ export const SCENARIOS: readonly Scenario[] = [
       end: () => up(),
     }),
     checks: [...usual, plannedUnnoticed],
+  },
+  {
+    name: "publish",
+    about: "a `pulumi up` that publishes a folder, and one that gives the content back to its user",
+    on: ["pi1"],
+    fault: (_, up) => ({
+      what: "a folder published",
+      hits: [],
+      begin: () => up(PUBLISHED),
+      end: () => up(),
+    }),
+    checks: [...usual, plannedUnnoticed],
+  },
+  {
+    name: "publish-cut",
+    about: "a folder published while each Pi's cable is cut; `pulumi up` again when it is mended",
+    fault: (pi, up) => ({
+      what: `published without ${pi}`,
+      hits: [pi],
+      begin: async () => {
+        await lab("cut", pi);
+        await up(PUBLISHED).catch(() => undefined); // it fails for that Pi alone
+      },
+      end: async () => {
+        await lab("restore", pi);
+        await up(PUBLISHED);
+      },
+      tidy: () => up(),
+    }),
+    checks: usual,
   },
   {
     name: "browser-reboot",

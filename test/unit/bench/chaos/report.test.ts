@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { checkLine, merged } from "../../../../bench/chaos/report";
+import { checkLine, merged, summary } from "../../../../bench/chaos/report";
 import type { Run } from "../../../../bench/chaos/run";
 
 const named = (mode: string, scenario: string, began: string): Run => ({ mode, scenario, began }) as Run;
@@ -16,6 +16,22 @@ describe("the document's runs", () => {
       named("article", "reboot", "then"),
       named("article", "cut", "now"),
       named("floating", "cut", "now"),
+    ]);
+  });
+});
+
+describe("README's table", () => {
+  it("has a row for each fault, and both modes side by side", () => {
+    const run = (mode: string, scenario: string, failed: number): Run =>
+      ({
+        ...named(mode, scenario, "now"),
+        ...{ requests: 600, failed, worstStallSeconds: 1.234, lostWrites: 0 },
+        byName: { requests: 50, failed: 0, worstSeconds: 0.5 },
+      }) as Run;
+    const runs = [run("article", "cut", 300), run("floating", "reboot", 0), run("floating", "cut", 1)];
+    expect(summary(runs).split("\n").slice(2)).toEqual([
+      "| cut | 0 of 50, 0.50 s | 300 of 600, 1.23 s | 0 | 0 of 50, 0.50 s | 1 of 600, 1.23 s | 0 |",
+      "| reboot |  |  |  | 0 of 50, 0.50 s | 0 of 600, 1.23 s | 0 |",
     ]);
   });
 });
