@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { breakByHand, DRIFTS, nsupdate } from "../test/e2e/drifts";
 import { address, addresses, get, healed, inside, lab, NAME, root } from "../test/e2e/lab";
-import { Cluster } from "../test/e2e/stack";
+import { Cluster, type Outcome } from "../test/e2e/stack";
 import { pick, randomFrom } from "./random";
 import { StartedUp } from "./started-up";
 
@@ -85,6 +85,11 @@ function demand(what: string, found: unknown, wanted: unknown): void {
   if (is !== must) throw new Error(`${what}: ${is}, must be ${must}`);
 }
 
+/** The same of a command of Pulumi's, with all that it said. */
+function demandSuccess(what: string, { failed, said }: Outcome): void {
+  if (failed) throw new Error(`${what}:\n${said}`);
+}
+
 const HEAD = ["seed", "start", "way", "moment", "in progress", "its end", "repair", "result"];
 const WIDTHS = [7, 9, 23, 7, 27, 8, 7, 0];
 const row = (cells: readonly string[]): string =>
@@ -111,7 +116,7 @@ class Kills {
       const repair = await cluster.up();
       log.push(`the repairing up, ${repair.seconds} s:`, repair.said);
       cells.push(`${repair.seconds.toFixed(0)} s`);
-      demand("the repairing up failed", repair.failed, false);
+      demandSuccess("the repairing up failed", repair);
       await demandConverged(cluster, log);
       this.#converged = true;
       cells.push("converged");
@@ -134,11 +139,11 @@ class Kills {
       nsupdate(`update delete ${NAME} A`);
       this.#cluster = await Cluster.create();
       if (start === "blank") return this.#cluster;
-      demand("the cluster to begin with failed", (await this.#cluster.up()).failed, false);
+      demandSuccess("the cluster to begin with failed", await this.#cluster.up());
     }
     await inside("pi1", "head -c 3M /dev/urandom >/mnt/gluster1/www/content");
     if (start === "destroyed") {
-      demand("destroy failed", (await this.#cluster.destroy()).failed, false);
+      demandSuccess("destroy failed", await this.#cluster.destroy());
       return this.#cluster;
     }
     const drifts = DRIFTS.filter(() => random() < 0.25);

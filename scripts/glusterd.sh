@@ -9,7 +9,7 @@ want() {
   grep -Eq '^127\.0\.0\.1[[:space:]].*\blocalhost\b' /etc/hosts || change "/etc/hosts lacks localhost" add_localhost
   want_file "$drop_in_path" "$drop_in"
   need glusterd glusterfs-server
-  want_service glusterd.service
+  want_service glusterd.service "$drop_in_path"
 }
 
 add_localhost() { sed -i '1i 127.0.0.1 localhost' /etc/hosts; }

@@ -16,7 +16,7 @@ want() {
   want_file "$drop_in_path" "$drop_in"
   need keepalived keepalived
   want_file "$config_path" "$(whole_config)"$'\n' validate
-  want_service keepalived.service
+  want_service keepalived.service "$drop_in_path"
   sha256sum <"$config_path" | cmp -s - "$loaded" || change "keepalived runs another config than the one on disk" reload
   [ "$(lingering)" = "$(printf '%s\n' "${addresses[@]}" | sort)" ] ||
     change "the loopback interface lacks floating addresses" bash "$linger_path"

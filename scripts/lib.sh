@@ -163,9 +163,13 @@ write_file() {
   trap - EXIT
 }
 
-# want_service UNIT: enabled, and running with the unit files that are on disk.
+# want_service UNIT DROP_IN: enabled, and running with the unit files that are on disk. Debian 12's systemd says that it
+# has read them where the folder of the drop-in is new.
 want_service() {
-  [ "$(systemctl show -P NeedDaemonReload "$1")" = no ] || change "systemd has not read the unit files of $1" systemctl daemon-reload
+  local read_in
+  read_in=$(systemctl show -p NeedDaemonReload -p DropInPaths "$1" | xargs)
+  [[ $read_in == *NeedDaemonReload=no* && "${read_in/DropInPaths=/ } " == *" $2 "* ]] ||
+    change "systemd has not read the unit files of $1" systemctl daemon-reload
   systemctl is-enabled -q "$1" 2>/dev/null || change "$1 does not start at boot" systemctl enable -q "$1"
   systemctl is-active -q "$1" || change "$1 is not running" start_service "$1"
 }
