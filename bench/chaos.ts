@@ -39,8 +39,14 @@ function chosen<T extends { readonly name: string }>(
   throw new Error(`no ${what} called ${stranger}: there are ${all.map((one) => one.name).join(", ")}`);
 }
 
+interface Built {
+  readonly up: Up;
+  /** All that a preview says. */
+  readonly preview: () => Promise<string>;
+}
+
 /** Bare Pis become the cluster, in a lab that is new. */
-async function build(mode: Mode): Promise<Up> {
+async function build(mode: Mode): Promise<Built> {
   say(`==> ${mode.name}: a new lab, and pulumi up`);
   await lab("down");
   await lab("up", "3");
@@ -52,7 +58,7 @@ async function build(mode: Mode): Promise<Up> {
   };
   await up();
   await mountOnWriter();
-  return up;
+  return { up, preview: async () => (await cluster.preview()).said };
 }
 
 /**
@@ -68,16 +74,16 @@ async function runAll(
 ): Promise<number> {
   let broken = 0;
   for (const mode of modes) {
-    let up: Up | undefined;
+    let built: Built | undefined;
     for (const scenario of scenarios)
       try {
-        up ??= await build(mode);
-        const run = await tell(mode, scenario, up);
+        built ??= await build(mode);
+        const run = await tell(mode, scenario, built);
         await keep(run);
-        if (run.faults.some((fault) => fault.broken)) up = undefined;
+        if (run.faults.some((fault) => fault.broken)) built = undefined;
       } catch (error) {
         broken += 1;
-        up = undefined;
+        built = undefined;
         say(`FAIL  ${mode.name} ${scenario.name} could not be run: ${String(error)}`);
       }
   }
@@ -85,12 +91,12 @@ async function runAll(
 }
 
 /** One run, with its moments as they come. */
-async function tell(mode: Mode, scenario: Scenario, up: Up): Promise<Run> {
+async function tell(mode: Mode, scenario: Scenario, built: Built): Promise<Run> {
   say(`==> ${mode.name} ${scenario.name}: ${scenario.about}`);
   const shot = (when: string): string => docs(screenshot(scenario.name, mode.name, when));
   const run = await runScenario(scenario, {
     mode,
-    up,
+    ...built,
     say: ({ seconds, what }) => say(`${seconds.toFixed(1).padStart(7)} s  ${what}`),
     screenshots: { before: shot("before"), after: shot("after") },
   });

@@ -73,6 +73,7 @@ function report(measured: readonly Measured[]): string {
 
 /** `npm run bench`: what the look adds to a preview, on two Pis and on eight. */
 async function main(): Promise<void> {
+  console.log("==> ten Pis, and pulumi up for two clusters of them");
   await lab("down");
   await lab("up", "10");
   const measured = [
@@ -83,13 +84,15 @@ async function main(): Promise<void> {
       [3, 4, 5, 6, 7, 8, 9, 10].map((i) => `pi${i}`),
     ),
   ];
-  for (let i = 0; i < REPEATS; i += 1)
+  for (let i = 0; i < REPEATS; i += 1) {
+    console.log(`==> previews, round ${i + 1} of ${REPEATS}`);
     for (const { name, cluster, bare, looking } of measured) {
       bare.push(
         await preview(cluster, "--cwd", join(root, "bench", "bare"), "--config-file", configFile(name)),
       );
       looking.push(await preview(cluster));
     }
+  }
   const text = report(measured);
   writeFileSync(join(root, "docs", "bench.md"), text);
   console.log(`\n${text}`);

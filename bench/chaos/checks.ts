@@ -24,6 +24,14 @@ const atMost = (what: string, limit: number, value: number): Check => ({ what, v
 /** Nothing that was acknowledged is lost. */
 export const writesKept = (run: Run): Check[] => [none("acknowledged writes lost", run.lostWrites)];
 
+/** What two histories cost is named, so that somebody can choose. */
+export const lossReported = (run: Run): Check[] => [
+  none(
+    "acknowledged writes lost in files that no preview names",
+    run.conflicts.length > 0 ? 0 : run.lostWrites,
+  ),
+];
+
 /** All is right in the end without anybody's doing. */
 export const rightByItself = (run: Run): Check[] => [
   none("faults after which not everything came right", run.faults.filter((fault) => fault.wrong).length),

@@ -37,6 +37,8 @@ export interface Run {
   readonly lostWrites: number;
   readonly acknowledgedWrites: number;
   readonly worstWriteSeconds: number;
+  /** Where lines were lost: what `pulumi preview` says of files with two histories. */
+  readonly conflicts: readonly string[];
   /** The client by name: one that behaves like Chromium, or Chromium itself. */
   readonly byName: Figures & { readonly client: string };
   readonly addresses: Readonly<Record<string, Figures>>;
@@ -95,6 +97,7 @@ const PIECE = 0.5;
 export interface Stage {
   readonly mode: Mode;
   readonly up: Up;
+  readonly preview: () => Promise<string>;
   /** Tells of each moment when it comes. */
   readonly say: (moment: Moment) => void;
   /** Files, by when they are taken; for scenarios with a browser. */
@@ -140,6 +143,7 @@ export async function runScenario(scenario: Scenario, stage: Stage): Promise<Run
   await stopWriting();
   if (turns.every((turn) => turn.broken === undefined)) await untilRight(stage.mode); // what the last lines left to heal
   const written = await compareCopies();
+  const said = written.lostWrites > 0 ? await stage.preview() : "";
 
   const targets = Object.values(stage.mode.home);
   const samples = turns.flatMap((turn) => turn.samples);
@@ -156,6 +160,7 @@ export async function runScenario(scenario: Scenario, stage: Stage): Promise<Run
     worstStallSeconds: all.worstSeconds,
     recoverySeconds: recoveries.includes(null) ? null : Math.max(...recoveries.map(Number)),
     ...written,
+    conflicts: [...new Set(said.match(/\S+ has two histories/g))],
     byName: {
       client: scenario.browser ? "Chromium" : "like Chromium",
       ...combined(faults.map((fault) => fault.byName)),

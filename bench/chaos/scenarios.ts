@@ -1,7 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { inside, lab } from "../../test/e2e/lab";
 import type { Check } from "./checks";
-import { browserHardly, plugUnnoticed, plannedUnnoticed, rightByItself, writesKept } from "./checks";
+import {
+  browserHardly,
+  plugUnnoticed,
+  lossReported,
+  plannedUnnoticed,
+  rightByItself,
+  writesKept,
+} from "./checks";
 import { PIS, type PiName } from "./modes";
 import type { Run } from "./run";
 
@@ -169,7 +176,7 @@ export const SCENARIOS: readonly Scenario[] = [
       seconds: LONG,
       end: () => lab("join", "pi1", "pi2"),
     }),
-    checks: [rightByItself],
+    checks: [rightByItself, lossReported],
   },
   {
     name: "nginx-rolling",
@@ -256,7 +263,7 @@ export const SCENARIOS: readonly Scenario[] = [
       seconds: LONG,
       end: () => lab("on", "pi2"),
     }),
-    checks: [],
+    checks: [lossReported],
   },
 ];
 

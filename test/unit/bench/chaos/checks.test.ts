@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import {
   browserHardly,
+  lossReported,
   passes,
   plannedUnnoticed,
   plugUnnoticed,
@@ -42,6 +43,7 @@ const run = (more: Partial<Run> = {}): Run => ({
   lostWrites: 0,
   acknowledgedWrites: 100,
   worstWriteSeconds: 1,
+  conflicts: [],
   byName: { ...seen(), client: "Chromium" },
   addresses: {},
   faults: [fault()],
@@ -54,6 +56,17 @@ const run = (more: Partial<Run> = {}): Run => ({
 
 const failing = (checks: readonly Check[]): string[] =>
   checks.filter((check) => !passes(check)).map((check) => check.what);
+
+describe("two histories", () => {
+  it("are no fault where they are named", () => {
+    const lost = { lostWrites: 3, conflicts: ["/chaos-lines has two histories"] };
+    expect(failing(lossReported(run(lost)))).toEqual([]);
+    expect(failing(lossReported(run({ ...lost, conflicts: [] })))).toEqual([
+      "acknowledged writes lost in files that no preview names",
+    ]);
+    expect(failing(lossReported(run()))).toEqual([]);
+  });
+});
 
 describe("a pulled plug", () => {
   // Who asks for the dead Pi's own address gets nothing; who asks for an address that moves gets a page.
