@@ -38,8 +38,8 @@ const options = (failover: number, three: boolean): string[] => [
 ];
 
 /**
- * The peers and the volume that has a full copy on every Pi that stores, but for an arbiter. gluster refuses two commands at once, so
- * all of them run on one Pi, where the lock of the scripts makes them wait their turn.
+ * The peers and the volume that has a full copy on every Pi that stores, but for an arbiter. gluster refuses two
+ * commands at once, so all of them run on one Pi, where the lock of the scripts makes them wait their turn.
  *
  * @example volumeStates({ volume: "gv0", brick: "/data/brick1/gv0", pis: [pi1, pi2], leader: pi1, ... })
  */

@@ -26,7 +26,7 @@ export class Hosts {
 
   /** What could not be looked at: a warning; in an update an error where going on would be unsafe. */
   #speak(): void {
-    const refused = this.seen.problems.filter((problem) => problem.refused);
+    const refused = this.seen.problems.filter((problem) => problem.kind === "refused");
     if (refused.length > 0 && !pulumi.runtime.isDryRun())
       refuse(["Nothing was changed:", ...refused.map((problem) => `- ${problem.message}`)].join("\n"));
     for (const problem of this.seen.problems) void pulumi.log.warn(problem.message);
@@ -88,7 +88,7 @@ export class Hosts {
     if (reached?.drained) return ["connection", "create", "delete", "stdin"];
     const first = [...this.reached].find(([, { drained }]) => !drained)?.[0];
     if (state.anywhere && state.on !== first) return ["connection", "create", "delete"];
-    return reached?.problem?.refused ? ["connection"] : [];
+    return reached?.problem?.kind === "refused" ? ["connection"] : [];
   }
 
   #tell(state: State, resource: pulumi.Resource): void {
@@ -101,7 +101,7 @@ export class Hosts {
 
 /** Where nobody answers, destroy, or taking the Pi out of the list, leaves its card as it is and goes on. */
 const mayBeDead = (reached: Reached | undefined): boolean =>
-  reached?.drained === true || (reached?.problem !== undefined && !reached.problem.refused);
+  reached?.drained === true || reached?.problem?.kind === "silent";
 
 /** The connection carries nothing of the operator's machine but the key, so that every operator has the same one. */
 const connection = ({ login }: Reached): remote.CommandArgs["connection"] => ({

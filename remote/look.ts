@@ -48,11 +48,11 @@ export async function reach(pis: readonly PiAddress[], ssh: Ssh): Promise<Map<st
     pis.map(async (pi) => [pi.name, await reachOne(pi, ssh, privateKey)] as const),
   );
   const asked = reached.filter(([, { drained }]) => !drained);
-  const wrong = asked.every(([, { problem }]) => problem?.login);
+  const wrong = asked.every(([, { problem }]) => problem?.kind === "login");
   return new Map(
     reached.map(([name, { problem, ...rest }]) => [
       name,
-      { ...rest, ...(problem && { problem: wrong ? new HostProblem(problem.message, true) : problem }) },
+      { ...rest, ...(problem && { problem: wrong ? new HostProblem(problem.message, "refused") : problem }) },
     ]),
   );
 }
@@ -72,13 +72,13 @@ async function reachOne(pi: PiAddress, ssh: Ssh, privateKey: string | undefined)
     if (privateKey === undefined)
       throw new HostProblem(
         `${pi.name}: the key file ${ssh.keyFile} cannot be read. Set twopir:ssh.keyFile, or make a key with ssh-keygen.`,
-        true,
+        "refused",
       );
     if (hostKey === undefined)
       throw new HostProblem(
         `${pi.name} (${pi.address}): its host key is not in ${ssh.knownHosts}. Log in once and compare the fingerprint ` +
           `(ssh ${pi.user}@${pi.address}), or pin it as hostKey of ${pi.name} in twopir:pis.`,
-        true,
+        "refused",
       );
     return { login, client: await connect(login) };
   } catch (error) {

@@ -20,17 +20,19 @@ export interface Login {
   readonly passphrase?: string;
 }
 
+/**
+ * - refused: going on would be unsafe or senseless whatever there is to do: an unknown or changed host key, a key file
+ *   that is not there.
+ * - login: the Pi does not take the key.
+ * - silent: nobody answers there.
+ */
+export type ProblemKind = "refused" | "login" | "silent" | "other";
+
 /** Why a Pi cannot be looked at, and what to do about it, in words. */
 export class HostProblem extends Error {
-  /**
-   * @param refused True where going on would be unsafe or senseless whatever there is to do: an unknown or changed
-   *   host key, a key file that is not there.
-   * @param login True where the Pi does not take the key.
-   */
   constructor(
     message: string,
-    readonly refused = false,
-    readonly login = false,
+    readonly kind: ProblemKind = "other",
   ) {
     super(message);
   }
@@ -104,21 +106,21 @@ function explain(
       `${who} shows another host key than the known one. If its card or system was replaced, forget the old key ` +
         `(ssh-keygen -R ${login.address}) and accept the new one after comparing it on the Pi itself; otherwise ` +
         `somebody may be in between.`,
-      true,
+      "refused",
     );
-  return new HostProblem(
-    `${who} ${unreachable(login, error)}`,
-    false,
-    error.level === "client-authentication",
-  );
+  const kind = error.level === "client-authentication" ? "login" : silent(error) ? "silent" : "other";
+  return new HostProblem(`${who} ${unreachable(login, error)}`, kind);
 }
+
+const silent = (error: Error & { level?: string; code?: string }): boolean =>
+  error.level === "client-timeout" || error.code === "EHOSTUNREACH" || error.code === "ETIMEDOUT";
 
 function unreachable(login: Login, error: Error & { level?: string; code?: string }): string {
   if (error.level === "client-authentication")
     return `refuses the key for user ${login.user}. Put the public key there with: ssh-copy-id ${login.user}@${login.address}`;
   if (/passphrase/i.test(error.message))
     return `cannot be asked: the key file has a passphrase. Give it with: pulumi config set --secret twopir:sshPassphrase`;
-  if (error.level === "client-timeout" || error.code === "EHOSTUNREACH" || error.code === "ETIMEDOUT")
+  if (silent(error))
     return `does not answer on port 22 within ${DIAL_SECONDS.toString()} s. Is it switched on, on the network, and at this address?`;
   if (error.code === "ECONNREFUSED")
     return `is on, but nothing listens on port 22. Enable ssh on it (sudo systemctl enable --now ssh).`;

@@ -1,13 +1,15 @@
 # shellcheck shell=bash disable=SC2154
 # This Pi takes part in holding the floating addresses. Parameters: address (of this Pi), floating (the address that it
-# is preferred for), addresses (array: all of them), config (of keepalived, but for the interface), tracker and linger
-# (the contents of files/usr/local/lib/twopir/), drop_in (that of files/etc/systemd/system/keepalived.service.d/twopir.conf)
+# is preferred for), addresses (array: all of them), config (of keepalived, but for the interface), tracker (the
+# content of files/usr/local/lib/twopir/serves), linger (that of files/usr/local/lib/twopir/linger), drop_in (that of
+# files/etc/systemd/system/keepalived.service.d/twopir.conf)
 
 config_path=/etc/keepalived/keepalived.conf
 tracker_path=/usr/local/lib/twopir/serves
 linger_path=/usr/local/lib/twopir/linger
 drop_in_path=/etc/systemd/system/keepalived.service.d/twopir.conf
 loaded=/run/twopir-keepalived # written by the drop-in whenever keepalived reads its config
+arp_before=/run/twopir-arp    # written by linger
 patience=30                   # seconds until the address is here; 6 s in the lab
 
 want() {
@@ -44,9 +46,8 @@ reload() { systemctl reload keepalived.service; }
 unwant() {
   systemctl disable -q --now keepalived.service 2>/dev/null || true
   ip -4 address flush dev lo label lo:twopir
-  sysctl -q -w "net.ipv4.conf.$(interface).arp_ignore=$(sysctl -n net.ipv4.conf.default.arp_ignore)" \
-    "net.ipv4.conf.$(interface).arp_announce=$(sysctl -n net.ipv4.conf.default.arp_announce)"
-  rm -f "$config_path" "$tracker_path" "$linger_path" "$drop_in_path" "$loaded"
+  [ ! -e "$arp_before" ] || sysctl -q -p "$arp_before"
+  rm -f "$config_path" "$tracker_path" "$linger_path" "$drop_in_path" "$loaded" "$arp_before"
   rmdir "$(dirname "$tracker_path")" "$(dirname "$drop_in_path")" 2>/dev/null || true
   systemctl daemon-reload
 }

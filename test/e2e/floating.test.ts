@@ -218,7 +218,7 @@ describe("floating addresses", () => {
     for (const pi of PIS) {
       expect(await held(pi)).toEqual([]);
       expect(
-        await inside(pi, "ip -4 -o address show dev lo | wc -l; sysctl -n net.ipv4.conf.eth0.arp_ignore"),
+        await inside(pi, "ip -4 -o address show dev lo | wc -l; sysctl -n net.ipv4.conf.all.arp_ignore"),
       ).toBe("1\n0");
       expect(await inside(pi, "ls /etc/keepalived /usr/local/lib/twopir 2>/dev/null || true")).toBe("");
     }

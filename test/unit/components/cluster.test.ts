@@ -339,8 +339,8 @@ describe("a Pi that cannot be reached", () => {
 
   it("is only a warning in a preview when its host key was refused, and stops an update", async () => {
     const refused = {
-      pi1: new HostProblem("pi1 shows another host key", true),
-      pi2: new HostProblem("pi2 is off"),
+      pi1: new HostProblem("pi1 shows another host key", "refused"),
+      pi2: new HostProblem("pi2 is off", "silent"),
     };
     const args = cluster(2);
     const { log, resources } = await declare(args, { problems: refused, preview: true });

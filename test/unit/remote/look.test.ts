@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { ConnectConfig } from "ssh2";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { look, reach, type PiAddress, type Reached } from "../../../remote/look";
-import { HostProblem } from "../../../remote/ssh";
+import { HostProblem, type ProblemKind } from "../../../remote/ssh";
 import { OPERATOR, type State } from "../../../remote/state";
 import { freePort, newKey, publicKey, startSshd, type Sshd } from "./sshd";
 
@@ -73,7 +73,7 @@ describe("reach", () => {
   it("contacts nobody whose host key is not known, and says what to do", async () => {
     const { client, problem } = (await reach([pi("pi1", { address: "127.0.0.3" })], ssh())).get("pi1") ?? {};
     expect(client).toBeUndefined();
-    expect(problem?.refused).toBe(true);
+    expect(problem?.kind).toBe("refused");
     expect(problem?.message).toBe(
       `pi1 (127.0.0.3): its host key is not in ${text("known_hosts")}. Log in once and compare the fingerprint ` +
         `(ssh ${sshd.user}@127.0.0.3), or pin it as hostKey of pi1 in twopir:pis.`,
@@ -84,7 +84,7 @@ describe("reach", () => {
     const { client, problem } =
       (await reach([pi("pi1")], { ...ssh(), keyFile: "/no/such/key" })).get("pi1") ?? {};
     expect(client).toBeUndefined();
-    expect(problem?.refused).toBe(true);
+    expect(problem?.kind).toBe("refused");
     expect(problem?.message).toMatch(
       /^pi1: the key file \/no\/such\/key cannot be read\. Set twopir:ssh\.keyFile/,
     );
@@ -99,18 +99,18 @@ describe("reach", () => {
 
   it("refuses a key that no Pi takes, and bears one that some Pi takes", async () => {
     const wrong = { ...ssh(), keyFile: newKey(text("wrong")) };
-    const problems = async (pis: PiAddress[]): Promise<(boolean | undefined)[]> =>
-      [...(await reach(pis, wrong)).values()].map(({ problem }) => problem?.refused);
+    const problems = async (pis: PiAddress[]): Promise<(ProblemKind | undefined)[]> =>
+      [...(await reach(pis, wrong)).values()].map(({ problem }) => problem?.kind);
     const off = pi("pi2", { address: "127.0.0.9", hostKey });
-    expect(await problems([pi("pi1"), pi("pi2", { drained: true })])).toEqual([true, undefined]);
-    expect(await problems([pi("pi1"), off])).toEqual([false, false]);
+    expect(await problems([pi("pi1"), pi("pi2", { drained: true })])).toEqual(["refused", undefined]);
+    expect(await problems([pi("pi1"), off])).toEqual(["login", "other"]);
   });
 
   it("reaches the others where one is off", async () => {
     const reached = await reach([pi("pi1", { address: "127.0.0.9", hostKey }), pi("pi2")], ssh());
     closeAll(reached);
     expect(reached.get("pi1")?.problem?.message).toContain("nothing listens on port 22");
-    expect(reached.get("pi1")?.problem?.refused).toBe(false);
+    expect(reached.get("pi1")?.problem?.kind).toBe("other");
     expect(reached.get("pi2")?.client).toBeDefined();
   });
 });

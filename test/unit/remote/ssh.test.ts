@@ -114,25 +114,25 @@ describe("with a real sshd", () => {
 
     it("refuses another host key of the same type, and says how to go on", async () => {
       const impostor = publicKey(newKey(join(sshd.folder, "impostor")));
-      const { message, refused } = await problem(connect({ ...login, hostKey: impostor }));
+      const { message, kind } = await problem(connect({ ...login, hostKey: impostor }));
       expect(message).toMatch(/^pi1 \(127\.0\.0\.1\) shows another host key than the known one\./);
       expect(message).toContain("ssh-keygen -R 127.0.0.1");
-      expect(refused).toBe(true);
+      expect(kind).toBe("refused");
     });
 
     it("refuses a host that has no key of the known type any more", async () => {
-      const { refused, message } = await problem(connect({ ...login, hostKey: "ecdsa-sha2-nistp521 AAAA" }));
+      const { kind, message } = await problem(connect({ ...login, hostKey: "ecdsa-sha2-nistp521 AAAA" }));
       expect(message).toContain("another host key");
-      expect(refused).toBe(true);
+      expect(kind).toBe("refused");
     });
 
     it("names user and remedy when the Pi does not take the key", async () => {
       const stranger = readFileSync(newKey(join(sshd.folder, "stranger")), "utf8");
-      const { message, refused } = await problem(connect({ ...login, privateKey: stranger }));
+      const { message, kind } = await problem(connect({ ...login, privateKey: stranger }));
       expect(message).toContain(
         `refuses the key for user ${sshd.user}. Put the public key there with: ssh-copy-id`,
       );
-      expect(refused).toBe(false);
+      expect(kind).toBe("login");
     });
 
     it("asks for the passphrase of a key that has one, and uses it", async () => {
@@ -149,19 +149,20 @@ describe("with a real sshd", () => {
 
     it("says that nothing listens", async () => {
       port22.is = await freePort();
-      const { message, refused } = await problem(connect(login));
+      const { message, kind } = await problem(connect(login));
       expect(message).toBe(
         "pi1 (127.0.0.1) is on, but nothing listens on port 22. Enable ssh on it (sudo systemctl enable --now ssh).",
       );
-      expect(refused).toBe(false);
+      expect(kind).toBe("other");
     });
 
     it("gives up on a host that never speaks, in time", async () => {
       const silent = await listen(() => undefined);
       port22.is = silent.port;
       const start = Date.now();
-      const { message } = await problem(connect(login));
+      const { message, kind } = await problem(connect(login));
       await silent.close();
+      expect(kind).toBe("silent");
       expect(message).toContain(`does not answer on port 22 within ${DIAL_SECONDS} s. Is it switched on`);
       expect((Date.now() - start) / 1000).toBeLessThan(DIAL_SECONDS + 2);
     });
@@ -172,10 +173,10 @@ describe("with a real sshd", () => {
     ])("gives up at once on a host that %s", async (_, words) => {
       const odd = await listen((socket) => socket.end(words));
       port22.is = odd.port;
-      const { message, refused } = await problem(connect(login));
+      const { message, kind } = await problem(connect(login));
       await odd.close();
       expect(message).toContain("pi1 (127.0.0.1) closes the connection at once, as sshd does for a while");
-      expect(refused).toBe(false);
+      expect(kind).toBe("other");
     });
   });
 
