@@ -26,7 +26,6 @@ export const names = {
   mount: (pi: Pi) => `${pi.name}-gluster-mount`,
   siteConfig: "site-config",
   siteContent: "site-content",
-  siteRelease: "site-release",
   nginx: (pi: Pi) => `${pi.name}-nginx`,
   keepalived: (pi: Pi) => `${pi.name}-keepalived`,
 } as const;

@@ -42,7 +42,9 @@ ${include}}
 `;
 
 /**
- * What lies on the volume once for all Pis: the server block, and the content.
+ * What lies on the volume once for all Pis: the server block, and the content. Published or not, the content has the same
+ * name: where every nginx depends on a resource that goes away, and one of them fails, the engine deletes that all the same
+ * and refuses its own state from then on (seen with PULUMI_CONTINUE_ON_ERROR).
  *
  * @example siteStates({ mountPoint: "/mnt/gluster1", serverNames: ["twopir", "twopir.example.com"], leader: pi1 })
  */
@@ -70,14 +72,14 @@ export function siteStates({ mountPoint, serverNames, leader, release }: SiteArg
   return [
     {
       ...common,
-      name: names.siteRelease,
+      name: names.siteContent,
       scripts: ["on-volume.sh", "releases.sh", "site-release.sh"],
       parameters: { ...parameters, archive: ARCHIVE },
       upload: { from: release.archive, as: ARCHIVE },
     },
     {
       ...config(serverBlock(`${folder}/www`, serverNames, `  include ${folder}/*.conf;\n`)),
-      after: [...after, names.siteRelease],
+      after: [...after, names.siteContent],
     },
     {
       ...common,

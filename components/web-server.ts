@@ -67,7 +67,7 @@ export function webServerStates(args: WebServerArgs): State[] {
     settings.name,
     ...files.map((state) => state.name),
     names.siteConfig,
-    ...(published ? [names.siteRelease] : []),
+    ...(published ? [names.siteContent] : []),
   ];
   return [
     settings,

@@ -14,8 +14,8 @@ const MB = 1 << 20;
 const RELEASES = "/mnt/gluster1/releases";
 /** Everything that a new release changes. */
 const PUBLISHED = [
-  "site-release-upload",
-  "site-release",
+  "site-content-upload",
+  "site-content",
   "site-config",
   "site-history",
   "pi1-nginx",
@@ -154,7 +154,7 @@ describe("publishing a folder", () => {
     rmSync(join(folder, "ümlaut & space.html"));
     write("index.html", first);
     const preview = await cluster.preview();
-    expect(changed(preview)).toEqual(PUBLISHED.filter((name) => name !== "site-release-upload"));
+    expect(changed(preview)).toEqual(PUBLISHED.filter((name) => name !== "site-content-upload"));
     const seen = await whileVisiting(async () => succeeded(await cluster.up()));
     await bothServe(first);
     for (const answers of seen)
@@ -166,7 +166,7 @@ describe("publishing a folder", () => {
   it("names what was altered by hand, and puts it right on both Pis at once", async () => {
     await inside("pi2", `cd ${RELEASES}/${begun}/www && echo altered >index.html && echo new >new.html`);
     const preview = await cluster.preview();
-    expect(changed(preview)).toEqual(["pi1-nginx", "pi2-nginx", "site-release", "site-release-upload"]);
+    expect(changed(preview)).toEqual(["pi1-nginx", "pi2-nginx", "site-content", "site-content-upload"]);
     expect(preview.said).toContain("was altered by hand: index.html new.html");
     succeeded(await cluster.up());
     await bothServe(first);
@@ -192,5 +192,20 @@ describe("publishing a folder", () => {
     for (const answers of seen) for (const answer of answers) expect(answer).toMatch(/^200 /);
     expect((await get(address("pi2"))).body).toContain("nginx");
     expect((await releases()).length).toBe(4 + 1);
+  });
+
+  it("and back again while one Pi is cut off: up fails for that one, and the next one brings it after", async () => {
+    const both = async (settled: Readonly<Record<string, unknown>>): Promise<void> => {
+      await cluster.configure(settled);
+      await lab("cut", "pi2");
+      expect((await cluster.up()).failed).toBe(true);
+      await lab("restore", "pi2");
+      succeeded(await cluster.up());
+      expect(changed(await cluster.preview())).toEqual([]);
+    };
+    await both(settings);
+    await bothServe(page("fifth"));
+    await both({});
+    expect((await get(address("pi2"))).body).toContain("nginx");
   });
 });

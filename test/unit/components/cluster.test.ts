@@ -191,15 +191,14 @@ describe("a folder that is published", () => {
     const config = named.get("site-config");
     expect(config?.parameters.content).toContain(`  root ${root}/www;\n`);
     expect(config?.parameters.content).toContain(`  include ${root}/*.conf;\n}`);
-    expect(config?.after).toContain("site-release");
+    expect(config?.after).toContain("site-content");
     expect(named.get("site-history")?.after).toContain("site-config");
-    expect(named.has("site-content")).toBe(false);
   });
 
   it("makes each nginx read its config, and is open for longer than what is copied by hand", () => {
     for (const pi of ["pi1", "pi2"]) {
       expect(named.get(`${pi}-nginx`)?.disturbedBy).toEqual(
-        expect.arrayContaining(["site-config", "site-release"]),
+        expect.arrayContaining(["site-config", "site-content"]),
       );
       const settings = (all: Map<string, State>) => all.get(`${pi}-nginx-settings`)?.parameters.content;
       expect(settings(named)).toContain("open_file_cache_valid 10m;");
@@ -211,9 +210,9 @@ describe("a folder that is published", () => {
 
   it("is not sent while it is on the volume, whatever else is to be mended there", async () => {
     const mended = { reasons: ["an archive is left"], disturbs: false, details: "" };
-    for (const seen of [{}, { drifted: { "site-release": mended } }]) {
+    for (const seen of [{}, { drifted: { "site-content": mended } }]) {
       const { resources } = await declare(args, seen);
-      const upload = resources.get("site-release-upload");
+      const upload = resources.get("site-content-upload");
       expect(upload?.type).toBe("command:remote:CopyToRemote");
       expect(upload?.ignoreChanges).toEqual(INPUTS);
       expect(Object.keys(upload?.inputs ?? {}).sort()).toEqual([...INPUTS].sort());
@@ -222,20 +221,20 @@ describe("a folder that is published", () => {
 
   it("is sent before it is unpacked where it is not, to the home of the user who logs in", async () => {
     const { resources } = await declare(args, {
-      drifted: { "site-release": { reasons: ["not on the volume"], disturbs: true, details: "" } },
+      drifted: { "site-content": { reasons: ["not on the volume"], disturbs: true, details: "" } },
     });
-    const upload = resources.get("site-release-upload");
+    const upload = resources.get("site-content-upload");
     expect(upload?.ignoreChanges).toEqual([]);
     expect(upload?.inputs.remotePath).toBe("twopir-site.tar");
     expect(JSON.stringify(upload?.inputs.source)).toContain("/project/.twopir/site.tar");
     expect(upload?.secrets).toEqual(["connection"]);
     expect(upload?.after).toContain("pi1-gluster-mount");
-    expect(resources.get("site-release")?.after).toContain("site-release-upload");
-    expect(resources.get("site-release")?.parent).toBe("site");
+    expect(resources.get("site-content")?.after).toContain("site-content-upload");
+    expect(resources.get("site-content")?.parent).toBe("site");
   });
 
   it("goes to the next Pi where the first is off", () => {
-    expect(byName(states(args, "pi1")).get("site-release")?.on).toBe("pi2");
+    expect(byName(states(args, "pi1")).get("site-content")?.on).toBe("pi2");
   });
 });
 
@@ -244,11 +243,9 @@ describe("the scripts", () => {
   const floatingAddresses = ["192.168.0.221", "192.168.0.222"];
   const release = { id: "0".repeat(64), archive: "site.tar" };
   const every = [
-    ...byName([
-      ...states(cluster(2, { floatingAddresses })),
-      ...states(cluster(2, { release })),
-      ...states(cluster(5)),
-    ]).values(),
+    ...states(cluster(2, { floatingAddresses })),
+    ...states(cluster(2, { release })),
+    ...states(cluster(5)),
   ];
   const unique = new Map(every.map((state) => [state.scripts.join(" "), state]));
 
