@@ -73,4 +73,7 @@ remove_brick() {
   fi
   answer=$(gluster_tell volume remove-brick "$volume" replica "$(($(volume_bricks | wc -l) - 1))" "$1" force) ||
     fail "cannot part the brick $1 from volume $volume: $answer"
+  # Two of three can agree no more, and of two the one that is left serves alone; the volume's options say auto again.
+  [ "$1" != "$arbiter" ] || gluster_tell volume set "$volume" cluster.quorum-type none >/dev/null ||
+    fail "cannot let one copy of volume $volume serve alone"
 }

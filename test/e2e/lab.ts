@@ -77,18 +77,22 @@ export async function getByName(path = "/"): Promise<{ status: number; body: str
 /** Fetches the page by name every 100 ms while something happens. */
 export async function whileFetching(
   happening: () => Promise<void>,
-): Promise<{ requests: number; failed: number; from: Set<string> }> {
-  const seen = { requests: 0, failed: 0, from: new Set<string>() };
+): Promise<{ requests: number; failed: number; from: Set<string>; why: string[] }> {
+  const seen = { requests: 0, failed: 0, from: new Set<string>(), why: [] as string[] };
+  const fail = (why: string): void => {
+    seen.failed += 1;
+    seen.why.push(`${new Date().toISOString()} ${why}`);
+  };
   const state = { over: false };
   const client = (async () => {
     while (!state.over) {
       seen.requests += 1;
       try {
         const page = await getByName();
-        if (page.status !== 200) seen.failed += 1;
+        if (page.status !== 200) fail(`${page.from}: status ${page.status}`);
         seen.from.add(page.from);
-      } catch {
-        seen.failed += 1;
+      } catch (error) {
+        fail(String(error));
       }
       await sleep(100);
     }
