@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { address, addresses, get, healed, inside, lab, until, whileFetching } from "./lab";
+import { address, addresses, connected, get, healed, inside, lab, until, whileFetching } from "./lab";
 import { freshCluster, succeeded } from "./fresh";
 import { type Cluster, pi } from "./stack";
 
@@ -28,10 +28,7 @@ const serves = (on: string, path = "/"): Promise<boolean> =>
     () => false,
   );
 const allHealed = async (): Promise<void> => {
-  await until("all bricks are connected", 90, async () => {
-    const status = await inside("pi1", "gluster volume heal gv0 info | grep -c '^Status: Connected'");
-    return status === "3";
-  });
+  await connected(3);
   await healed("pi1");
 };
 /** No file has two histories, by gluster's own word and the program's. */

@@ -126,6 +126,13 @@ export async function until(what: string, seconds: number, ask: () => Promise<bo
 export const servesAgain = (pi: string): Promise<void> =>
   until(`${pi} serves the page`, 60, async () => (await get(address(pi))).status === 200);
 
+/** pi1 sees so many bricks. */
+export const connected = (bricks: number): Promise<void> =>
+  until(`${bricks} bricks are connected`, 90, async () => {
+    const status = await inside("pi1", "gluster volume heal gv0 info | grep -c '^Status: Connected'");
+    return status === bricks.toString();
+  });
+
 /** Nothing left to copy from one brick to the other. */
 export const healed = (pi: string): Promise<void> =>
   until("everything is healed", 120, async () => {

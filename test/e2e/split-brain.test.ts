@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { address, get, healed, inside, lab, until } from "./lab";
+import { address, connected, get, healed, inside, lab, until } from "./lab";
 import { freshCluster, succeeded } from "./fresh";
 import type { Cluster } from "./stack";
 
@@ -29,10 +29,7 @@ async function parted(happening: () => Promise<void>): Promise<void> {
     });
   await happening();
   await lab("join", ...PIS);
-  await until("the Pis know each other again", 90, async () => {
-    const status = await inside("pi1", "gluster volume heal gv0 info | grep -c '^Status: Connected'");
-    return status === "2";
-  });
+  await connected(2);
 }
 
 describe("two histories of a file", () => {
