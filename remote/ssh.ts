@@ -87,6 +87,8 @@ export async function connect(login: Login): Promise<Client> {
           return !changed;
         },
       });
+      // Nagle's algorithm holds each small packet until the Pi's delayed ACK, 40 ms: a login took 0.21 s instead of 0.04.
+      client.setNoDelay(true);
     });
     return client;
   } catch (error) {

@@ -80,24 +80,13 @@ function body(state: State): string {
 /** What a state's command gets on stdin. */
 export const stdin = (state: State): string => `${script("lib.sh")}\n${body(state)}`;
 
-/** A folder in memory for what the checks of one look ask in common; without one, each asks for itself. */
-const ANSWERS = `answers=$(mktemp -d -p /dev/shm 2>/dev/null) && trap 'rm -rf -- "$answers"' EXIT`;
-
-/**
- * One text that checks many states of one place in turn, each in a shell of its own, and frames each answer with
- * the nonce, which no script can guess.
- */
+/** One text that checks many states of one place, all at once, and frames each answer with the nonce. */
 export function checkAll(states: readonly State[], nonce: string): string {
-  const frames = states.map((state) =>
-    [
-      `printf '\\n%s begin %s\\n' ${nonce} ${quote(state.name)}`,
-      // Not "( ... ) || status=$?": bash ignores errexit in there.
-      // And nothing to read: a check that reads its stdin would swallow the states after it.
-      `(\n${body(state)}\n) 2>&1 </dev/null`,
-      `printf '\\n%s end %s\\n' ${nonce} "$?"`,
-    ].join("\n"),
+  const checks = states.map(
+    // Nothing to read: a check that reads its stdin would swallow what comes after it.
+    (state, i) => `(\n${body(state)}\n) >"$answers/${i}" 2>&1 </dev/null &\nstarted ${quote(state.name)}`,
   );
-  return [script("lib.sh"), ANSWERS, ...frames, ""].join("\n");
+  return [script("lib.sh"), script("look.sh"), ...checks, `report ${nonce}`, ""].join("\n");
 }
 
 /** What a look found in one state: no reasons means that the host is as the program wants it. */

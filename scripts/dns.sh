@@ -4,7 +4,7 @@
 # ask: the name's A records as the primary server has them, in dig's answer format. By TCP, which needs no second
 # try: a server that is off is noticed after 3 s.
 ask() {
-  dig +tcp +noall +answer +norecurse +time=3 +tries=1 "@$server" "$name." A ||
+  once dig +tcp +noall +answer +norecurse +time=3 +tries=1 "@$server" "$name." A ||
     fail "the name server $server does not answer: is the address right, is port 53 open from here?"
 }
 

@@ -27,17 +27,8 @@ need_glusterd() {
   exit 0
 }
 
-# gluster_says QUESTION...: what this Pi's glusterd answers; nothing where it does not. A look asks each question once
-# and keeps the answers in a folder: gluster takes 0.1 s for one, and the first Pi has some for every peer.
-gluster_says() {
-  local file="${answers:-}/$*"
-  if [ "$mode" != check ] || [ ! -d "${answers:-}" ]; then
-    timeout "$answer_wait" gluster "$@" 2>/dev/null || true
-    return
-  fi
-  [ -e "$file" ] || timeout "$answer_wait" gluster "$@" >"$file" 2>/dev/null || true
-  printf '%s\n' "$(<"$file")"
-}
+# gluster_says QUESTION...: what this Pi's glusterd answers; nothing where it does not.
+gluster_says() { once timeout "$answer_wait" gluster "$@" 2>/dev/null || true; }
 
 # volume_info: what this Pi's glusterd knows of the volume; nothing where it knows none.
 volume_info() { gluster_says volume info "$volume"; }

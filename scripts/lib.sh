@@ -96,6 +96,25 @@ lock() {
 # holder: who has the lock; between taking it and saying so there is a moment.
 holder() { grep . "$lock_file" || echo "another script of twopir"; }
 
+# once COMMAND...: what a question prints, and its exit status. The checks of a look ask it once for all of them: gluster
+# takes 0.05 s of processor time for an answer, and the first Pi has a question for every peer. A Mac, as the operator's
+# machine, has no flock, and asks each time.
+once() {
+  local file="${answers:-}/${*//\//:}"
+  if [ "$mode" != check ] || [ ! -d "${answers:-}" ] || ! command -v flock >/dev/null; then
+    "$@"
+    return
+  fi
+  {
+    flock 8
+    [ -e "$file.status" ] || {
+      "$@" >"$file" && echo 0 || echo $?
+    } >"$file.status"
+  } 8>"$file.lock"
+  cat "$file"
+  return "$(<"$file.status")"
+}
+
 # until_true SECONDS COMMAND [ARGUMENT...]: asks every half second; false when the time is over.
 until_true() {
   local end=$((SECONDS + $1))

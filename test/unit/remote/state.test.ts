@@ -198,6 +198,44 @@ describe("checkAll and parseFindings", () => {
     expect([...find(state("it's a  name", ":")).keys()]).toEqual(["it's a  name"]);
   });
 
+  it("runs them all at once, and tells of them in order", () => {
+    const flag = quote(join(folder, "told"));
+    const found = find(
+      state("waits", `until_true 5 test -e ${flag} || fail "nobody came"; change "second" false`),
+      state("comes", `change "first" false; touch ${flag}`),
+    );
+    expect([...found].map(([name, { reasons }]) => [name, ...reasons])).toEqual([
+      ["waits", "second"],
+      ["comes", "first"],
+    ]);
+  });
+
+  it("asks what they have in common once, and tells each the answer and the status", () => {
+    const log = quote(join(folder, "asked"));
+    const ask = `ask() { echo x >>${log}; sleep 0.2; echo "the answer / $1"; return "$1"; }`;
+    const asks = (status: number): string =>
+      `${ask}; answer=$(once ask ${status}) || change "status $?" false; say "$answer"`;
+    const found = find(...[0, 0, 7, 7].map((status, i) => state(`asks-${i}`, asks(status))));
+    expect([...found.values()].map(({ reasons, details }) => [...reasons, details])).toEqual([
+      ["the answer / 0"],
+      ["the answer / 0"],
+      ["status 7", "the answer / 7"],
+      ["status 7", "the answer / 7"],
+    ]);
+    expect(bash(`wc -l <${log}`).stdout.trim()).toBe("2");
+  });
+
+  it("ends a check that never ends to print, and goes on", () => {
+    const found = find(state("yes", "yes"), state("after", 'change "still looked at" false'));
+    expect(found.get("yes")?.reasons).toEqual(["cannot be checked: it printed more than 256 KiB"]);
+    expect(found.get("after")?.reasons).toEqual(["still looked at"]);
+  });
+
+  it("tells of a check that was killed, without its text", () => {
+    const found = find(state("killed", "kill -9 $BASHPID", { secrets: { secret: "s3cr3t" } }));
+    expect(found.get("killed")?.reasons).toEqual(["cannot be checked: exit status 137"]);
+  });
+
   it("has no finding for a check that was cut off", () => {
     const { stdout } = bash(
       checkAll([state("done", ":"), state("half", 'change "x" false')], nonce),
