@@ -15,6 +15,8 @@ export const passes = ({ value, limit, atLeast }: Check): boolean =>
 
 /** Seconds. A client's first retry of a SYN that nobody answers comes after 1 s, whatever the cluster does. */
 const LIMITS = { plugPulled: 2, plugBack: 1.1 };
+/** Seconds while a plug is pulled, for pages that nginx may keep open: a SYN's first retry, and no wait for the volume. */
+export const PUBLISHED_STALL = 1.2;
 /** Requests during an outage that make "none failed" say something. */
 const ENOUGH = 400;
 
@@ -43,13 +45,17 @@ export const plannedUnnoticed = (run: Run): Check[] => [
   ...(run.mode === "floating" ? [none("failed on any address", run.failed)] : []),
 ];
 
-/** What happens to visitors while a plug is pulled, and when it is in again. */
-export const plugUnnoticed = (run: Run): Check[] =>
-  run.faults.flatMap((fault) => (run.mode === "floating" ? everybodyServed(fault) : survivorServes(fault)));
+/** What happens to visitors while a plug is pulled, and when it is in again; at most `stall` seconds on any address. */
+export const plugUnnoticed =
+  (stall = LIMITS.plugPulled) =>
+  (run: Run): Check[] =>
+    run.faults.flatMap((fault) =>
+      run.mode === "floating" ? everybodyServed(fault, stall) : survivorServes(fault),
+    );
 
-const everybodyServed = ({ what, outage, comeback }: FaultSeen): Check[] => [
+const everybodyServed = ({ what, outage, comeback }: FaultSeen, stall: number): Check[] => [
   { what: `${what}: requests meanwhile`, value: outage.all.requests, limit: ENOUGH, atLeast: true },
-  ...calm(`${what}: meanwhile`, LIMITS.plugPulled, outage.all),
+  ...calm(`${what}: meanwhile`, stall, outage.all),
   ...calm(`${what}: when it came back`, LIMITS.plugBack, comeback.all),
 ];
 

@@ -6,6 +6,7 @@ import {
   plugUnnoticed,
   lossReported,
   plannedUnnoticed,
+  PUBLISHED_STALL,
   rightByItself,
   writesKept,
 } from "./checks";
@@ -93,7 +94,13 @@ export const SCENARIOS: readonly Scenario[] = [
     name: "power-cut",
     about: "the plug of each Pi pulled, and plugged in again",
     fault: plug,
-    checks: [...usual, plugUnnoticed],
+    checks: [...usual, plugUnnoticed()],
+  },
+  {
+    name: "power-cut-published",
+    about: "the same with a published folder, whose pages nginx keeps open",
+    fault: (pi, up) => ({ ...plug(pi), prepare: () => up(PUBLISHED), tidy: () => up() }),
+    checks: [...usual, plugUnnoticed(PUBLISHED_STALL)],
   },
   {
     name: "link-cut",

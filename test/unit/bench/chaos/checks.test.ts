@@ -73,12 +73,12 @@ describe("a pulled plug", () => {
   const deadAddress = { all: seen({ failed: 300, worstSeconds: 10 }), hit: seen({ failed: 300 }) };
 
   it("with the article's records may cost the dead Pi's own address", () => {
-    expect(failing(plugUnnoticed(run({ faults: [fault({ outage: sides(deadAddress) })] })))).toEqual([]);
+    expect(failing(plugUnnoticed()(run({ faults: [fault({ outage: sides(deadAddress) })] })))).toEqual([]);
   });
 
   it("with floating addresses costs nobody anything", () => {
     const floating = run({ mode: "floating", faults: [fault({ outage: sides(deadAddress) })] });
-    expect(failing(plugUnnoticed(floating))).toEqual([
+    expect(failing(plugUnnoticed()(floating))).toEqual([
       "plug of pi1 pulled: meanwhile, failed",
       "plug of pi1 pulled: meanwhile, worst request in seconds",
     ]);
@@ -86,21 +86,21 @@ describe("a pulled plug", () => {
 
   it("must be measured by enough requests", () => {
     const few = fault({ outage: sides({ all: seen({ requests: 399 }) }) });
-    expect(failing(plugUnnoticed(run({ mode: "floating", faults: [few] })))).toEqual([
+    expect(failing(plugUnnoticed()(run({ mode: "floating", faults: [few] })))).toEqual([
       "plug of pi1 pulled: requests meanwhile",
     ]);
   });
 
   it("that is in again is noticed even less", () => {
     const slow = fault({ comeback: sides({ all: seen({ worstSeconds: 1.2 }) }) });
-    expect(failing(plugUnnoticed(run({ mode: "floating", faults: [slow] })))).toEqual([
+    expect(failing(plugUnnoticed()(run({ mode: "floating", faults: [slow] })))).toEqual([
       "plug of pi1 pulled: when it came back, worst request in seconds",
     ]);
   });
 
   it("costs the other Pi's visitors two seconds at most", () => {
     const slow = fault({ outage: sides({ others: seen({ worstSeconds: 2.001 }) }) });
-    expect(failing(plugUnnoticed(run({ faults: [slow] })))).toEqual([
+    expect(failing(plugUnnoticed()(run({ faults: [slow] })))).toEqual([
       "plug of pi1 pulled: the other Pi meanwhile, worst request in seconds",
     ]);
   });
