@@ -21,7 +21,7 @@ gluster_tell() {
 # need_glusterd: nothing can be said of peers and volumes while this Pi's glusterd is not there or does not run.
 need_glusterd() {
   need gluster glusterfs-server
-  ! systemctl is-active -q glusterd.service || return 0
+  ! once systemctl is-active glusterd.service >/dev/null || return 0
   [ "$mode" != apply ] || fail "glusterd does not run"
   [ "$mode" = remove ] || printf 'mend: not yet: glusterd does not run\n'
   exit 0

@@ -185,12 +185,12 @@ write_file() {
 # want_service UNIT DROP_IN: enabled, and running with the unit files that are on disk. Debian 12's systemd says that it
 # has read them where the folder of the drop-in is new.
 want_service() {
-  local read_in
-  read_in=$(systemctl show -p NeedDaemonReload -p DropInPaths "$1" | xargs)
-  [[ $read_in == *NeedDaemonReload=no* && "${read_in/DropInPaths=/ } " == *" $2 "* ]] ||
+  local shown
+  shown=$(systemctl show -p NeedDaemonReload,DropInPaths,UnitFileState,ActiveState "$1")
+  [[ $shown == *NeedDaemonReload=no* && "${shown/DropInPaths=/ }"$'\n' == *" $2"[$' \n']* ]] ||
     change "systemd has not read the unit files of $1" systemctl daemon-reload
-  systemctl is-enabled -q "$1" 2>/dev/null || change "$1 does not start at boot" systemctl enable -q "$1"
-  systemctl is-active -q "$1" || change "$1 is not running" start_service "$1"
+  [[ $shown$'\n' == *UnitFileState=enabled$'\n'* ]] || change "$1 does not start at boot" systemctl enable -q "$1"
+  [[ $shown =~ ActiveState=(active|reloading) ]] || change "$1 is not running" start_service "$1"
 }
 
 start_service() {

@@ -4,10 +4,9 @@
 room=400 # MB: glusterfs-server with its dependencies takes 130 MB unpacked and 40 MB of downloads on Debian 13
 
 want() {
-  local name missing=()
-  for name in "${packages[@]}"; do
-    [ "$(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || missing+=("$name")
-  done
+  local installed missing
+  installed=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "${packages[@]}" 2>/dev/null | sed -n 's/ installed$//p') || true
+  mapfile -t missing < <(printf '%s\n' "${packages[@]}" | grep -vxF -- "$installed")
   [ ${#missing[@]} -eq 0 ] || change "not installed: ${missing[*]}" install_packages "${missing[@]}"
 }
 
