@@ -14,11 +14,10 @@ export interface Release {
   readonly archive: string;
 }
 
-/** One thing that is published. Names are relative to the folder. */
+/** One thing that is published. Names are relative to the folder; a link is the file that it points to. */
 interface Entry {
   readonly name: string;
-  readonly type: "Directory" | "File" | "SymbolicLink";
-  readonly target?: string;
+  readonly type: "Directory" | "File";
 }
 
 const BLOCK = 512;
@@ -80,8 +79,6 @@ async function list(folder: string, mistakes: string[]): Promise<Entry[]> {
   for (const [name, entry] of named) {
     const mistake = await unfit(folder, name, entry);
     if (mistake !== undefined) mistakes.push(`${JSON.stringify(name)} ${mistake}`);
-    else if (entry.isSymbolicLink())
-      entries.push({ name, type: "SymbolicLink", target: await readlink(join(folder, name)) });
     else entries.push({ name, type: entry.isDirectory() ? "Directory" : "File" });
   }
   if (!entries.some(({ name, type }) => /^index\.html?$/.test(name) && type !== "Directory"))
@@ -106,6 +103,8 @@ async function unfitLink(folder: string, name: string): Promise<string | undefin
   const target = await readlink(join(folder, name));
   const end = await realpath(join(folder, name)).catch(() => undefined);
   if (end === undefined) return `is a link to ${target}, which is not there`;
+  if ((await stat(end)).isDirectory())
+    return `is a link to the folder ${target}, and nginx follows no links: copy it in`;
   const leaves = (path: string): boolean => /^\.\.(\/|$)/.test(path);
   return isAbsolute(target) ||
     leaves(join(dirname(name), target)) ||
@@ -116,7 +115,7 @@ async function unfitLink(folder: string, name: string): Promise<string | undefin
 
 /** The archive, piece by piece. */
 async function* blocks(folder: string, entries: readonly Entry[]): AsyncGenerator<Buffer> {
-  for (const { name, type, target } of entries) {
+  for (const { name, type } of entries) {
     const path = join(folder, name);
     const size = type === "File" ? (await stat(path)).size : 0;
     yield head({
@@ -127,7 +126,6 @@ async function* blocks(folder: string, entries: readonly Entry[]): AsyncGenerato
       size,
       mtime: new Date(0),
       type,
-      ...(target === undefined ? {} : { linkpath: target }),
     });
     if (type !== "File") continue;
     let sent = 0;
@@ -146,6 +144,5 @@ function head(data: HeaderData & { readonly path: string }): Buffer {
   const header = new Header(data);
   const block = Buffer.alloc(BLOCK);
   if (!header.encode(block)) return block;
-  const { path, linkpath } = data;
-  return Buffer.concat([new Pax({ path, ...(linkpath === undefined ? {} : { linkpath }) }).encode(), block]);
+  return Buffer.concat([new Pax({ path: data.path }).encode(), block]);
 }
