@@ -3,7 +3,7 @@ import * as remote from "@pulumi/command/remote";
 import * as pulumi from "@pulumi/pulumi";
 import type { Look, Reached } from "./look";
 import { refuse } from "./refuse";
-import { DIAL_SECONDS } from "./ssh";
+import { DIAL_SECONDS, type Login } from "./ssh";
 import { command, stdin, type State } from "./state";
 
 /** Failed attempts to connect that a resource bears: with the one after, a Pi that is off costs it 10 s. */
@@ -103,13 +103,22 @@ export class Hosts {
 const mayBeDead = (reached: Reached | undefined): boolean =>
   reached?.drained === true || reached?.problem?.kind === "silent";
 
-/** The connection carries nothing of the operator's machine but the key, so that every operator has the same one. */
+/**
+ * The connection carries nothing of the operator's machine but the key, so that every operator has the same one; with
+ * the agent not even that: the plugin finds it by SSH_AUTH_SOCK.
+ */
 const connection = ({ login }: Reached): remote.CommandArgs["connection"] => ({
-  host: login.address,
-  user: login.user,
-  hostKey: login.hostKey,
-  privateKey: pulumi.secret(login.privateKey),
-  ...(login.passphrase === undefined ? {} : { privateKeyPassword: pulumi.secret(login.passphrase) }),
+  ...endpoint(login),
+  ...(login.jump && { proxy: endpoint(login.jump) }),
+});
+
+const endpoint = ({ address, port, user, hostKey, privateKey, passphrase }: Login) => ({
+  host: address,
+  ...(port === undefined ? {} : { port }),
+  user,
+  hostKey,
+  ...(privateKey === undefined ? {} : { privateKey: pulumi.secret(privateKey) }),
+  ...(passphrase === undefined ? {} : { privateKeyPassword: pulumi.secret(passphrase) }),
   perDialTimeout: DIAL_SECONDS,
   dialErrorLimit: DIAL_ERRORS,
 });

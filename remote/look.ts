@@ -23,17 +23,30 @@ export interface PiAddress {
 
 /** How to log in to all of them. */
 export interface Ssh {
-  /** Path of the private key. */
-  readonly keyFile: string;
+  /** Path of the private key. Default: the ssh agent of this machine answers. */
+  readonly keyFile?: string;
   readonly knownHosts: string;
   /** Of the private key; default: it has none. */
   readonly passphrase?: string;
+  /** The host that all are reached through. Default: none. */
+  readonly jumpHost?: JumpHost;
+}
+
+export interface JumpHost {
+  /** IPv4 address or name. */
+  readonly address: string;
+  readonly port: number;
+  readonly user: string;
+  /** Default: the one in known_hosts. */
+  readonly hostKey?: string;
 }
 
 /** A Pi, with an open connection or the reason why there is none. */
 export interface Reached {
   readonly login: Login;
   readonly client?: Client;
+  /** The connection to the jump host that carries it. */
+  readonly via?: Client;
   readonly problem?: HostProblem;
   readonly drained?: boolean;
 }
@@ -43,44 +56,64 @@ export interface Reached {
  * not one of them takes is refused: each resource would fail to log in again, until their sshd shut us out.
  */
 export async function reach(pis: readonly PiAddress[], ssh: Ssh): Promise<Map<string, Reached>> {
-  const privateKey = await readFile(ssh.keyFile, "utf8").catch(() => undefined);
+  const { keyFile, knownHosts, passphrase, jumpHost } = ssh;
+  const privateKey = keyFile === undefined ? undefined : await readFile(keyFile, "utf8").catch(() => "");
+  const key = {
+    ...(privateKey === undefined ? {} : { privateKey }),
+    ...(passphrase === undefined ? {} : { passphrase }),
+  };
+  const login = async (to: PiAddress | JumpHost, name: string, jump?: Login): Promise<Login> => {
+    const { address, user } = to;
+    const port = "port" in to ? { port: to.port } : {};
+    const hostKey = to.hostKey ?? (await knownHostKey(address, knownHosts, port.port)) ?? UNKNOWN;
+    return { name, address, ...port, user, hostKey, ...key, ...(jump && { jump }) };
+  };
+  const jump = jumpHost && (await login(jumpHost, JUMP));
+  const hosts = await Promise.all(pis.map(async (pi) => ({ pi, to: await login(pi, pi.name, jump) })));
+  const asked = pis.some((pi) => !pi.drained);
+  const via = jump && asked ? await dial(jump, ssh) : undefined;
   const reached = await Promise.all(
-    pis.map(async (pi) => [pi.name, await reachOne(pi, ssh, privateKey)] as const),
+    hosts.map(async ({ pi, to }): Promise<Reached> => {
+      if (pi.drained) return { login: to, drained: true };
+      // That nobody answers there says nothing of the Pi.
+      if (via?.problem) return { login: to, problem: new HostProblem(via.problem.message, "refused") };
+      return { ...(await dial(to, ssh, via?.client)), ...(via?.client && { via: via.client }) };
+    }),
   );
-  const asked = reached.filter(([, { drained }]) => !drained);
-  const wrong = asked.every(([, { problem }]) => problem?.kind === "login");
+  const wrong = reached.every(({ drained, problem }) => drained === true || problem?.kind === "login");
   return new Map(
-    reached.map(([name, { problem, ...rest }]) => [
-      name,
+    reached.map(({ problem, ...rest }) => [
+      rest.login.name,
       { ...rest, ...(problem && { problem: wrong ? new HostProblem(problem.message, "refused") : problem }) },
     ]),
   );
 }
 
-async function reachOne(pi: PiAddress, ssh: Ssh, privateKey: string | undefined): Promise<Reached> {
-  const hostKey = pi.hostKey ?? (await knownHostKey(pi.address, ssh.knownHosts));
-  const login: Login = {
-    name: pi.name,
-    address: pi.address,
-    user: pi.user,
-    hostKey: hostKey ?? "unknown",
-    privateKey: privateKey ?? "",
-    ...(ssh.passphrase === undefined ? {} : { passphrase: ssh.passphrase }),
-  };
-  if (pi.drained) return { login, drained: true };
+const JUMP = "the jump host";
+/** Stands for the host key of a host that nobody knows. */
+const UNKNOWN = "unknown";
+
+/** An open connection, or the reason why there is none. */
+async function dial(login: Login, ssh: Ssh, via?: Client): Promise<Reached> {
+  const { name, address, user, hostKey } = login;
+  const refused = (message: string): Reached => ({ login, problem: new HostProblem(message, "refused") });
+  if (login.privateKey === "")
+    return refused(
+      `${name}: the key file ${ssh.keyFile ?? ""} cannot be read. Set twopir:ssh.keyFile, make a key with ssh-keygen, or ` +
+        `let the ssh agent answer (twopir:ssh.agent: true).`,
+    );
+  if (login.privateKey === undefined && process.env.SSH_AUTH_SOCK === undefined)
+    return refused(
+      `${name}: twopir:ssh.agent is true, and no ssh agent runs here (SSH_AUTH_SOCK is not set). Start one with: ` +
+        `eval "$(ssh-agent)" && ssh-add`,
+    );
+  if (hostKey === UNKNOWN)
+    return refused(
+      `${name} (${address}): its host key is not in ${ssh.knownHosts}. Log in once and compare the fingerprint ` +
+        `(ssh ${user}@${address}), or pin it as hostKey of ${name} in ${name === JUMP ? "twopir:ssh.jumpHost" : "twopir:pis"}.`,
+    );
   try {
-    if (privateKey === undefined)
-      throw new HostProblem(
-        `${pi.name}: the key file ${ssh.keyFile} cannot be read. Set twopir:ssh.keyFile, or make a key with ssh-keygen.`,
-        "refused",
-      );
-    if (hostKey === undefined)
-      throw new HostProblem(
-        `${pi.name} (${pi.address}): its host key is not in ${ssh.knownHosts}. Log in once and compare the fingerprint ` +
-          `(ssh ${pi.user}@${pi.address}), or pin it as hostKey of ${pi.name} in twopir:pis.`,
-        "refused",
-      );
-    return { login, client: await connect(login) };
+    return { login, client: await connect(login, via) };
   } catch (error) {
     return { login, problem: asProblem(error) };
   }
@@ -123,14 +156,26 @@ export async function look(states: readonly State[], reached: ReadonlyMap<string
               LOOK_SECONDS,
             )
           : await runHere(command("check", { user: "", on: OPERATOR }), text, LOOK_SECONDS);
-        return parseFindings(answer, nonce);
+        const answered = parseFindings(answer, nonce);
+        const missing = here.filter(({ name }) => !answered.has(name));
+        if (missing[0])
+          problems.push(
+            new HostProblem(
+              `${place}: ${missing.length} of ${here.length} checks gave no answer, ${missing[0].name} first. Does the login ` +
+                `shell there run what it is given?`,
+            ),
+          );
+        return answered;
       } catch (error) {
         problems.push(asProblem(error));
         return new Map();
       }
     }),
   );
-  for (const { client } of reached.values()) client?.end();
+  for (const { client, via } of reached.values()) {
+    client?.end();
+    via?.end();
+  }
   const findings = new Map(found.flatMap((f) => [...f]));
   for (const { name, concerns } of states)
     if (concerns !== undefined && !reached.get(concerns)?.client) findings.delete(name);

@@ -1,9 +1,12 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { Client, type ClientChannel } from "ssh2";
+import { harmless } from "./state";
 
 /** Seconds for one attempt to connect: a Pi on a home network answers in well under one. */
 export const DIAL_SECONDS = 5;
+
+const SSH_PORT = 22;
 
 /** Bytes of output of one look that are read; a healthy one is a few KiB. */
 const OUTPUT_LIMIT = 1 << 20;
@@ -12,12 +15,16 @@ const OUTPUT_LIMIT = 1 << 20;
 export interface Login {
   readonly name: string;
   readonly address: string;
+  /** Default: 22. */
+  readonly port?: number;
   readonly user: string;
   /** The Pi's host key, "ssh-ed25519 AAAA...". */
   readonly hostKey: string;
-  /** OpenSSH or PEM text. */
-  readonly privateKey: string;
+  /** OpenSSH or PEM text. Default: the ssh agent of this machine answers, and no key is ever read. */
+  readonly privateKey?: string;
   readonly passphrase?: string;
+  /** Who takes us there. Default: nobody, the way is open. */
+  readonly jump?: Login;
 }
 
 /**
@@ -34,7 +41,7 @@ export class HostProblem extends Error {
     message: string,
     readonly kind: ProblemKind = "other",
   ) {
-    super(message);
+    super(harmless(message));
   }
 }
 
@@ -52,8 +59,13 @@ const HOST_KEY_TYPES = [
  *
  * @returns undefined where there is none.
  */
-export async function knownHostKey(address: string, knownHosts: string): Promise<string | undefined> {
-  const found = await promisify(execFile)("ssh-keygen", ["-F", address, "-f", knownHosts]).catch(
+export async function knownHostKey(
+  address: string,
+  knownHosts: string,
+  port = SSH_PORT,
+): Promise<string | undefined> {
+  const name = port === SSH_PORT ? address : `[${address}]:${port}`;
+  const found = await promisify(execFile)("ssh-keygen", ["-F", name, "-f", knownHosts]).catch(
     () => undefined,
   );
   const lines = (found?.stdout ?? "").split("\n").map((line) => line.trim().split(/\s+/));
@@ -65,18 +77,23 @@ export async function knownHostKey(address: string, knownHosts: string): Promise
   return best && `${best.type} ${best.key}`;
 }
 
-/** Connects, or says in words why it cannot: the Pi, the cause, the remedy. */
-export async function connect(login: Login): Promise<Client> {
+/**
+ * Connects, or says in words why it cannot: the Pi, the cause, the remedy.
+ *
+ * @param via The open connection to the jump host. Default: none, the Pi is dialled itself.
+ */
+export async function connect(login: Login, via?: Client): Promise<Client> {
   const client = new Client();
   const [type = "", key = ""] = login.hostKey.split(/\s+/);
   let changed = false;
   try {
+    const sock = via && (await forward(via, login));
     await new Promise<void>((resolve, reject) => {
       client.once("ready", resolve).on("error", reject);
       client.connect({
-        host: login.address,
+        ...(sock ? { sock } : { host: login.address, port: login.port ?? SSH_PORT }),
         username: login.user,
-        privateKey: login.privateKey,
+        ...(login.privateKey === undefined ? agent() : { privateKey: login.privateKey }),
         ...(login.passphrase === undefined ? {} : { passphrase: login.passphrase }),
         readyTimeout: DIAL_SECONDS * 1000,
         algorithms: {
@@ -95,6 +112,27 @@ export async function connect(login: Login): Promise<Client> {
     client.destroy();
     throw explain(login, error as Error & { level?: string; code?: string }, changed);
   }
+}
+
+const agent = (socket = process.env.SSH_AUTH_SOCK) => (socket === undefined ? {} : { agent: socket });
+
+/** What sshd says of a host that it cannot reach for us, by the code that the same has here. */
+const CODES = { "timed out": "ETIMEDOUT", "No route": "EHOSTUNREACH", refused: "ECONNREFUSED" };
+
+/** A way through the jump host. */
+function forward(via: Client, { address, port = SSH_PORT }: Login): Promise<ClientChannel> {
+  return new Promise((resolve, reject) => {
+    const fail = (message: string): void => {
+      const [, code] = Object.entries(CODES).find(([text]) => message.includes(text)) ?? [];
+      reject(Object.assign(new Error(`the jump host says: ${message}`), { code }));
+    };
+    const timer = setTimeout(() => fail("timed out"), DIAL_SECONDS * 1000);
+    via.forwardOut("127.0.0.1", 0, address, port, (error, channel) => {
+      clearTimeout(timer);
+      if (error) fail(error.message);
+      else resolve(channel);
+    });
+  });
 }
 
 function explain(
@@ -118,6 +156,8 @@ const silent = (error: Error & { level?: string; code?: string }): boolean =>
   error.level === "client-timeout" || error.code === "EHOSTUNREACH" || error.code === "ETIMEDOUT";
 
 function unreachable(login: Login, error: Error & { level?: string; code?: string }): string {
+  if (error.level === "client-authentication" && login.privateKey === undefined)
+    return `refuses every key of the ssh agent for user ${login.user}. See which it has (ssh-add -l), add one (ssh-add), and put its public half there with: ssh-copy-id ${login.user}@${login.address}`;
   if (error.level === "client-authentication")
     return `refuses the key for user ${login.user}. Put the public key there with: ssh-copy-id ${login.user}@${login.address}`;
   if (/passphrase/i.test(error.message))

@@ -106,7 +106,7 @@ export function parseFindings(answer: string, nonce: string): Map<string, Findin
   for (const line of answer.split("\n")) {
     const [mark, word, rest] = split3(line);
     if (mark !== nonce) {
-      lines.push(line);
+      lines.push(harmless(line));
     } else if (word === "begin") {
       name = rest;
       lines = [];
@@ -116,6 +116,12 @@ export function parseFindings(answer: string, nonce: string): Map<string, Findin
   }
   return findings;
 }
+
+/**
+ * What a host printed, as it may go to a terminal: there a control character could move the cursor, set the title, or
+ * hide what stands before it. Tabs and newlines stay.
+ */
+export const harmless = (text: string): string => text.replaceAll(/[\0-\x08\x0b-\x1f\x7f-\x9f]/g, "?");
 
 function split3(line: string): [string, string, string] {
   const [first = "", second = "", ...rest] = line.split(" ");

@@ -1,9 +1,9 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ConnectConfig } from "ssh2";
+import type { ClientCallback, ConnectConfig } from "ssh2";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { look, reach, type PiAddress, type Reached } from "../../../remote/look";
 import { HostProblem, type ProblemKind } from "../../../remote/ssh";
@@ -18,6 +18,15 @@ vi.mock("ssh2", async (original) => {
     override connect(config: ConnectConfig): this {
       const port = config.host === "127.0.0.9" ? port22.closed : port22.is;
       return super.connect({ ...config, host: "127.0.0.1", port });
+    }
+    override forwardOut(from: string, fromPort: number, to: string, _: number, done: ClientCallback): this {
+      return super.forwardOut(
+        from,
+        fromPort,
+        "127.0.0.1",
+        to === "127.0.0.9" ? port22.closed : port22.is,
+        done,
+      );
     }
   }
   return { ...real, Client: Redirected };
@@ -49,7 +58,10 @@ const pi = (name: string, more: Partial<PiAddress> = {}): PiAddress => ({
 });
 const ssh = () => ({ keyFile: sshd.userKey, knownHosts: text("known_hosts") });
 const closeAll = (reached: ReadonlyMap<string, Reached>): void => {
-  for (const { client } of reached.values()) client?.end();
+  for (const { client, via } of reached.values()) {
+    client?.end();
+    via?.end();
+  }
 };
 
 describe("reach", () => {
@@ -112,6 +124,72 @@ describe("reach", () => {
     expect(reached.get("pi1")?.problem?.message).toContain("nothing listens on port 22");
     expect(reached.get("pi1")?.problem?.kind).toBe("other");
     expect(reached.get("pi2")?.client).toBeDefined();
+  });
+});
+
+describe("an ssh agent", () => {
+  const socket = (): string => text("agent");
+  const keyless = () => ({ knownHosts: text("known_hosts") });
+  let agent: ChildProcess;
+
+  beforeAll(async () => {
+    agent = spawn("ssh-agent", ["-D", "-a", socket()], { stdio: "ignore" });
+    for (let tries = 0; tries < 100 && !existsSync(socket()); tries += 1) await sleep(50);
+  });
+  afterAll(() => void agent.kill());
+  afterEach(() => vi.unstubAllEnvs());
+
+  it("answers instead of a key, which nobody reads", async () => {
+    vi.stubEnv("SSH_AUTH_SOCK", socket());
+    const refused = (await reach([pi("pi1")], keyless())).get("pi1")?.problem;
+    expect(refused?.message).toContain("refuses every key of the ssh agent");
+    spawnSync("ssh-add", ["-q", sshd.userKey], { env: { ...process.env, SSH_AUTH_SOCK: socket() } });
+    const reached = await reach([pi("pi1")], keyless());
+    closeAll(reached);
+    expect(reached.get("pi1")?.problem).toBeUndefined();
+    expect(reached.get("pi1")?.login).not.toHaveProperty("privateKey");
+  });
+
+  it("must be there", async () => {
+    vi.stubEnv("SSH_AUTH_SOCK", undefined);
+    const { problem } = (await reach([pi("pi1")], keyless())).get("pi1") ?? {};
+    expect(problem?.kind).toBe("refused");
+    expect(problem?.message).toMatch(/^pi1: twopir:ssh.agent is true, and no ssh agent runs here/);
+  });
+});
+
+describe("a jump host", () => {
+  const jumpHost = (more = {}) => ({ address: "127.0.0.1", port: 22, user: sshd.user, ...more });
+  const through = async (more = {}, target: Partial<PiAddress> = {}): Promise<Reached | undefined> => {
+    const reached = await reach([pi("pi1", target)], { ...ssh(), jumpHost: jumpHost(more) });
+    closeAll(reached);
+    return reached.get("pi1");
+  };
+
+  it("carries the connection to each Pi, whose own host key is checked", async () => {
+    const { client, via, problem } = (await through()) ?? {};
+    expect(problem).toBeUndefined();
+    expect(client).toBeDefined();
+    expect(via).toBeDefined();
+    const other = publicKey(newKey(text("another")));
+    expect((await through({}, { hostKey: other }))?.problem?.message).toMatch(
+      /^pi1 .*shows another host key/,
+    );
+  });
+
+  it("is what is wrong where it cannot be reached or trusted, and says nothing of the Pis", async () => {
+    const off = (await through({ address: "127.0.0.9", hostKey }))?.problem;
+    expect(off?.message).toMatch(/^the jump host \(127\.0\.0\.9\) is on, but nothing listens/);
+    expect(off?.kind).toBe("refused");
+    expect((await through({ address: "127.0.0.3" }))?.problem?.message).toMatch(
+      /^the jump host .*pin it as hostKey of the jump host in twopir:ssh\.jumpHost\.$/,
+    );
+  });
+
+  it("says of a Pi behind it what is wrong there", async () => {
+    expect((await through({}, { address: "127.0.0.9", hostKey }))?.problem?.message).toMatch(
+      /^pi1 \(127\.0\.0\.9\) is on, but nothing listens on port 22/,
+    );
   });
 });
 

@@ -137,7 +137,7 @@ describe("with a real sshd", () => {
 
     it("asks for the passphrase of a key that has one, and uses it", async () => {
       const path = join(sshd.folder, "locked");
-      writeFileSync(path, login.privateKey, { mode: 0o600 });
+      writeFileSync(path, login.privateKey ?? "", { mode: 0o600 });
       execFileSync("ssh-keygen", ["-q", "-p", "-P", "", "-N", "open sesame", "-f", path]);
       const locked = { ...login, privateKey: readFileSync(path, "utf8") };
       expect((await problem(connect(locked))).message).toContain(

@@ -27,8 +27,8 @@ export interface Sshd {
   readonly stop: () => Promise<void>;
 }
 
-/** Starts an sshd and waits until it listens. */
-export async function startSshd(): Promise<Sshd> {
+/** Starts an sshd, with these options beside its own, e.g. "Banner=/etc/issue", and waits until it listens. */
+export async function startSshd(...more: readonly string[]): Promise<Sshd> {
   const folder = mkdtempSync(join(tmpdir(), "twopir-sshd-"));
   chmodSync(folder, 0o755); // sshd reads the authorized keys as that user
   const at = (name: string): string => join(folder, name);
@@ -51,6 +51,7 @@ export async function startSshd(): Promise<Sshd> {
     "PasswordAuthentication=no",
     "PermitRootLogin=prohibit-password",
     "LogLevel=QUIET",
+    ...more,
   ];
   const child = spawn(
     "/usr/sbin/sshd",

@@ -1,0 +1,274 @@
+import { spawnSync } from "node:child_process";
+import fc from "fast-check";
+import type { ConnectConfig } from "ssh2";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { ConfigError, parseConfig } from "../../../config";
+import { clusterParts } from "../../../components/cluster";
+import { look, reach, type Look } from "../../../remote/look";
+import { command, harmless, parseFindings, printable, quote, stdin, type State } from "../../../remote/state";
+import { publicKey, startSshd, type Sshd } from "./sshd";
+
+/** The program dials port 22; here that is led to the test's own sshd, and nothing else is altered. */
+const port22 = vi.hoisted(() => ({ is: 0 }));
+vi.mock("ssh2", async (original) => {
+  const real = await original<typeof import("ssh2")>();
+  class Redirected extends real.Client {
+    override connect(config: ConnectConfig): this {
+      return super.connect({ ...config, port: port22.is });
+    }
+  }
+  return { ...real, Client: Redirected };
+});
+
+/** Texts that a shell, a terminal or a parser might take for something else, and any others, up to 64 KiB. */
+const nasty = fc.oneof(
+  fc.string({ unit: "binary", maxLength: 200 }),
+  fc.constantFrom(
+    "",
+    " ",
+    "-n",
+    "--",
+    "-rf /",
+    "'",
+    '"',
+    "\\",
+    "`id`",
+    "$(id)",
+    "${HOME}",
+    "$'\\n'",
+    "a\nb",
+    "a\r\nb",
+    "\n",
+    "\t",
+    "*",
+    "?",
+    "[a-z]",
+    "{1,2}",
+    "~",
+    "!",
+    "#",
+    "&",
+    "|",
+    ";",
+    "<",
+    ">",
+    "%s%n",
+    "\u001b[2J",
+    "\u202e",
+    "\ud83e\udd67",
+    "e\u0301",
+    "\u0007",
+    "x".repeat(65_536),
+    "'".repeat(65_536),
+  ),
+);
+const withoutNul = nasty.map((text) => text.replaceAll("\0", ""));
+
+const bash = (input: string, ...args: string[]) =>
+  spawnSync("bash", ["-s", ...args], { input, maxBuffer: 1 << 26 });
+
+describe("any text", () => {
+  it("arrives in a script byte for byte, as a variable and in an array", () => {
+    fc.assert(
+      fc.property(withoutNul, fc.array(withoutNul, { maxLength: 3 }), (text, list) => {
+        const assignments = `a=${quote(text)}\nb=(${list.map(quote).join(" ")})\n`;
+        const { stdout } = bash(`${assignments}printf '%s\\0' "$a" "\${#b[@]}" "\${b[@]}"`);
+        const sent = [text, list.length.toString(), ...list];
+        expect(stdout.equals(Buffer.from(sent.map((one) => `${one}\0`).join("")))).toBe(true);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it("is one printable line as a reason, and a comment to the shell", () => {
+    fc.assert(
+      fc.property(nasty, (text) => {
+        expect(printable(text)).toMatch(/^[\x20-\x7e]{0,200}$/);
+        expect(command("apply", { user: "root", on: "pi1" }, text)).toMatch(
+          /^bash -s apply pi1( # [\x20-\x7e]*)?$/,
+        );
+      }),
+    );
+  });
+
+  it("from a host moves no cursor and hides nothing", () => {
+    fc.assert(
+      fc.property(nasty, (text) => {
+        expect(harmless(text)).toMatch(/^[^\0-\x08\x0b-\x1f\x7f-\x9f]*$/);
+        expect(harmless(text)).toHaveLength(text.length);
+      }),
+    );
+  });
+
+  it("from a host is no finding, and breaks none", () => {
+    const nonce = "0123456789abcdef0123456789abcdef";
+    fc.assert(
+      fc.property(nasty, nasty, (before, inside) => {
+        const found = parseFindings(
+          `${before}\n${nonce} begin one\n${inside}\n${nonce} end 0\n${nonce} begin two\nchange: real\n${nonce} end 0\n`,
+          nonce,
+        );
+        expect([...found.keys()]).toEqual(["one", "two"]);
+        expect(found.get("two")?.reasons).toEqual(["real"]);
+      }),
+    );
+  });
+});
+
+describe("any text in the config", () => {
+  const good = {
+    hostname: "twopir.example.com",
+    serverNames: ["twopir"],
+    pis: [
+      { name: "pi1", address: "192.168.0.121", user: "pi", hostKey: "ssh-ed25519 AAAA" },
+      { name: "pi2", address: "192.168.0.122", user: "pi", hostKey: "ssh-ed25519 AAAA" },
+    ],
+    volume: { name: "gv0", mount: "/mnt/gluster1", brick: "/data/brick1/gv0", clients: ["192.168.0.10"] },
+    floatingAddresses: ["192.168.0.221", "192.168.0.222"],
+    splitBrain: "report",
+    updates: "security",
+    dns: { provider: "rfc2136", server: "192.168.0.53", zone: "example.com", keyName: "twopir" },
+    tsigSecret: "dGhpcyBrZXkgaXMgYSBzZWNyZXQ=",
+    ssh: { keyFile: "~/.ssh/id_ed25519", knownHosts: "~/.ssh/known_hosts" },
+  };
+  type Tree = { [key: string]: Tree } | string;
+
+  /** The path of every text in it. */
+  const leaves = (tree: Tree, path: string[] = []): string[][] =>
+    typeof tree === "string"
+      ? [path]
+      : Object.entries(tree).flatMap(([key, one]) => leaves(one, [...path, key]));
+
+  function replaced(path: readonly string[], text: string): Record<string, unknown> {
+    const copy = structuredClone(good) as unknown as Tree;
+    let at = copy;
+    for (const key of path.slice(0, -1)) at = (at as Record<string, Tree>)[key] ?? "";
+    (at as Record<string, Tree>)[path.at(-1) ?? ""] = text;
+    return copy as unknown as Record<string, unknown>;
+  }
+
+  const states = (raw: Record<string, unknown>): State[] =>
+    clusterParts(parseConfig(raw, "/project"), new Set(["pi1", "pi2"])).flatMap((part) => part.states);
+
+  const prints = (state: State): string =>
+    Object.entries({ ...state.parameters, ...state.secrets })
+      .map(([name, value]) => `printf '%s\\0' "\${${name}${typeof value === "object" ? "[@]" : ""}}"`)
+      .join("\n");
+
+  const path = fc.constantFrom(...leaves(good as unknown as Tree));
+  // What is nearly right is refused less often.
+  const near = fc.constantFrom(
+    "pi",
+    "a",
+    "1",
+    "/x",
+    ".",
+    "-",
+    "_",
+    "192.168.0.",
+    "é",
+    "\n",
+    "'",
+    "$(id)",
+    ":",
+    " ",
+  );
+  const text = fc.oneof(
+    nasty,
+    fc.array(near, { maxLength: 4 }).map((parts) => parts.join("")),
+  );
+
+  it("is refused by name, or arrives in every script byte for byte", () => {
+    let accepted = 0;
+    fc.assert(
+      fc.property(path, text, (where, value) => {
+        let all: State[];
+        try {
+          all = states(replaced(where, value));
+        } catch (error) {
+          if (!(error instanceof ConfigError)) throw error;
+          const key =
+            where
+              .join(".")
+              .replaceAll(/\.(\d+)/g, "[$1]")
+              .split(/[.[]/)[0] ?? "";
+          expect(error.message).toContain(`twopir:${key}`);
+          return;
+        }
+        accepted += 1;
+        const state = all[accepted % all.length];
+        if (state === undefined) return;
+        // The parameters as the script has them, and in place of what it does, what it would do it with.
+        const script = stdin(state);
+        const { stdout } = bash(`${script.slice(0, script.lastIndexOf('main "$@"'))}
+${prints(state)}`);
+        const sent = Object.values({ ...state.parameters, ...state.secrets }).flatMap((one) =>
+          typeof one === "object" ? (one.length > 0 ? one : [""]) : [String(one)],
+        );
+        expect(stdout.toString()).toBe(sent.map((one) => `${one}\0`).join(""));
+      }),
+      { numRuns: 1000 },
+    );
+    expect(accepted).toBeGreaterThan(20);
+  });
+});
+
+// As another user the look goes through sudo, which a test cannot rely on.
+describe.skipIf(process.getuid?.() !== 0)("a host that is not what it seems", () => {
+  let sshd: Sshd | undefined;
+  afterEach(async () => {
+    await sshd?.stop();
+    sshd = undefined;
+  });
+
+  const state: State = {
+    name: "pi1-x",
+    on: "pi1",
+    scripts: ["absent.sh"],
+    parameters: { path: "/no/such/file" },
+    after: [],
+  };
+
+  /** What a look sees of an sshd with these options. */
+  async function seen(...options: readonly string[]): Promise<Look> {
+    sshd = await startSshd(...options);
+    port22.is = sshd.port;
+    const pi = {
+      name: "pi1",
+      address: "127.0.0.1",
+      user: sshd.user,
+      hostKey: publicKey(sshd.hostKeys.ed25519),
+    };
+    return look([state], await reach([pi], { keyFile: sshd.userKey, knownHosts: "/dev/null" }));
+  }
+  const well = { reasons: [], disturbs: false, details: "" };
+
+  it("a banner before the login changes nothing", async () => {
+    const { findings, problems } = await seen("Banner=/etc/debian_version");
+    expect(problems).toEqual([]);
+    expect(findings.get("pi1-x")).toEqual(well);
+  });
+
+  it("a login shell that prints, in the way of everything, changes nothing", async () => {
+    const { findings, problems } = await seen(
+      `ForceCommand=printf '\\033[2Jwelcome to\\nmy pi\\n'; echo oops >&2; eval "$SSH_ORIGINAL_COMMAND"`,
+    );
+    expect(problems).toEqual([]);
+    expect(findings.get("pi1-x")).toEqual(well);
+  });
+
+  it.each([
+    ["output that never ends", "yes", /printed more than 1 MiB/],
+    ["megabytes on one line", "head -c 3000000 /dev/zero | tr '\\0' x", /printed more than 1 MiB/],
+    [
+      "escapes in its last words",
+      "printf '\\033]0;owned\\007\\033[31mred\\n' >&2; exit 3",
+      /ended with status 3: \?\]0;owned\?\?\[31mred$/,
+    ],
+    ["a shell that is none", "exit 0", /^pi1: 1 of 1 checks gave no answer, pi1-x first/],
+  ])("%s", async (_, forced, says) => {
+    const { findings, problems } = await seen(`ForceCommand=${forced}`);
+    expect(findings.get("pi1-x")).toBeUndefined();
+    expect(problems.map((problem) => problem.message).join()).toMatch(says);
+  });
+});
