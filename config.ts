@@ -55,6 +55,8 @@ const ttl = z
   .max(SECONDS_PER_DAY, { error: "at most a day (86400)" })
   .default(60);
 
+const fewRecords = z.boolean({ error: "true or false" }).default(false);
+
 /** An object with these keys and no others. */
 const only = <T extends z.core.$ZodLooseShape>(shape: T, right: string) =>
   z.strictObject(shape, { error: complain(right) });
@@ -64,13 +66,13 @@ const complain =
   (issue) =>
     issue.code === "unrecognized_keys" ? undefined : right;
 
+const user = matching(/^[a-z_][a-z0-9_-]*$/, 'a user of that Pi with passwordless sudo, e.g. "pi"');
+
 const pi = only(
   {
     name: label,
     address: ipv4,
-    user: matching(/^[a-z_][a-z0-9_-]*$/, 'a user of that Pi with passwordless sudo, e.g. "pi"').default(
-      "pi",
-    ),
+    user: user.default("pi"),
     hostKey: hostKey.optional(),
     storage: z.boolean({ error: "true or false" }).default(true),
     arbiter: z.boolean({ error: "true or false" }).default(false),
@@ -93,6 +95,7 @@ const dns = z.discriminatedUnion(
         ttl: ttl.refine((seconds) => seconds >= 60, {
           error: "at least 60 seconds, Cloudflare's own minimum",
         }),
+        fewRecords,
       },
       "",
     ),
@@ -103,6 +106,7 @@ const dns = z.discriminatedUnion(
         zone: domainName,
         ttl,
         keyName: anyName,
+        fewRecords,
       },
       "",
     ),
@@ -112,6 +116,8 @@ const dns = z.discriminatedUnion(
 
 const SPLIT_BRAIN = "report, newest, or the name of a Pi that has a full copy";
 const SITE = 'a folder to publish, relative to the project, e.g. "./site"';
+const JUMP = "an IPv4 address or a full name";
+const PORT = "a port from 1 to 65535";
 const MAX_FAILOVER = 30;
 const MOUNT = "/mnt/gluster1";
 const schema = only(
@@ -127,8 +133,11 @@ const schema = only(
         ).default("gv0"),
         mount: path.default(MOUNT),
         brick: path.optional(),
+        clients: z
+          .array(ipv4, { error: "a list of IPv4 addresses of machines that may mount it" })
+          .default([]),
       },
-      "{ name: gv0, mount: /mnt/gluster1, brick: /data/brick1/gv0 }",
+      "{ name: gv0, mount: /mnt/gluster1, brick: /data/brick1/gv0, clients: [] }",
     ).prefault({}),
     failover: z
       .int({ error: "a whole number of seconds" })
@@ -136,6 +145,7 @@ const schema = only(
       .max(MAX_FAILOVER, { error: `at most ${MAX_FAILOVER} seconds: no visitor waits longer` })
       .default(1),
     floatingAddresses: z.array(ipv4, { error: "a list of IPv4 addresses, one for each Pi" }).default([]),
+    updates: z.enum(["security", "all", "off"], { error: "security, all or off" }).default("security"),
     splitBrain: z.string({ error: SPLIT_BRAIN }).default("report"),
     dns,
     tsigSecret: matching(
@@ -146,8 +156,18 @@ const schema = only(
     site: z.string({ error: SITE }).min(1, { error: SITE }).optional(),
     ssh: only(
       {
-        keyFile: z.string({ error: "a path" }).default("~/.ssh/id_ed25519"),
+        keyFile: z.string({ error: "a path" }).optional(),
         knownHosts: z.string({ error: "a path" }).default("~/.ssh/known_hosts"),
+        agent: z.boolean({ error: "true or false" }).default(false),
+        jumpHost: only(
+          {
+            address: z.string({ error: JUMP }).refine((host) => isIPv4(host) || DOMAIN_NAME.test(host), JUMP),
+            port: z.int({ error: PORT }).min(1, { error: PORT }).max(65_535, { error: PORT }).default(22),
+            user: user.default("pi"),
+            hostKey: hostKey.optional(),
+          },
+          "a host to go through: { address: gate.example.com, port: 22, user: pi }",
+        ).optional(),
       },
       "{ keyFile: ~/.ssh/id_ed25519, knownHosts: ~/.ssh/known_hosts }",
     ).prefault({}),
@@ -163,6 +183,8 @@ interface Unchecked {
   readonly splitBrain?: unknown;
   readonly dns?: { readonly provider?: unknown; readonly zone?: unknown } | null;
   readonly tsigSecret?: unknown;
+  readonly sshPassphrase?: unknown;
+  readonly ssh?: { readonly agent?: unknown; readonly keyFile?: unknown } | null;
 }
 
 /** The rules about several keys. They judge what they can, so that all mistakes come out at once. */
@@ -188,6 +210,10 @@ function crossRules(config: Unchecked, context: z.core.$RefinementCtx): void {
   if (pis.length > 0) copyRules(pis, copies.length, wrong);
   if (pis.length > 0 && pis.every((one) => one?.drained === true))
     wrong(["pis"], "at least one Pi that is not drained, or nobody serves the site");
+  if (config.ssh?.agent === true && config.ssh.keyFile !== undefined)
+    wrong(["ssh", "keyFile"], "left out beside agent: true, which reads no key");
+  if (config.ssh?.agent === true && config.sshPassphrase !== undefined)
+    wrong(["sshPassphrase"], "left out beside agent: true, which reads no key");
   if (config.dns?.provider !== "rfc2136") return;
   if (config.tsigSecret === undefined)
     wrong(["tsigSecret"], "needed for rfc2136; set it with: pulumi config set --secret twopir:tsigSecret");
@@ -271,20 +297,24 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>, folder: stri
   return {
     ...rest,
     ...(site === undefined ? {} : { site: expandHome(site, folder) }),
-    pis: rest.pis.map(({ hostKey: key, ...one }) => ({
-      ...one,
-      ...(key === undefined ? {} : { hostKey: key }),
-    })),
+    pis: rest.pis.map(pinned),
     serverNames: serverNames ?? [rest.hostname.split(".")[0] ?? rest.hostname],
     volume: { ...volume, brick: volume.brick ?? `/data/brick1/${volume.name}` },
     dns: zone.provider === "rfc2136" ? { ...zone, keySecret: tsigSecret ?? "" } : zone,
     ssh: {
-      keyFile: expandHome(ssh.keyFile, folder),
+      ...(ssh.agent ? {} : { keyFile: expandHome(ssh.keyFile ?? "~/.ssh/id_ed25519", folder) }),
       knownHosts: expandHome(ssh.knownHosts, folder),
+      ...(ssh.jumpHost && { jumpHost: pinned(ssh.jumpHost) }),
       ...(sshPassphrase === undefined ? {} : { passphrase: sshPassphrase }),
     },
   };
 }
+
+/** Without a host key that is not there, as the types want it. */
+const pinned = <T extends { hostKey?: string | undefined }>({ hostKey: key, ...host }: T) => ({
+  ...host,
+  ...(key === undefined ? {} : { hostKey: key }),
+});
 
 /** One line for each key that is wrong: what is wrong with it first says enough. */
 function mistakes(raw: unknown, issues: readonly z.core.$ZodIssue[]): string[] {

@@ -2,11 +2,14 @@ import { Cluster, clusterParts, recordTargets } from "./components/cluster";
 import { readConfig } from "./config";
 import { Hosts } from "./remote/hosts";
 import { packSite } from "./remote/pack";
+import { requireHalf } from "./remote/records";
 import { look, reach } from "./remote/look";
 
 /** Look first, then declare: what the hosts are like now decides what the engine sees as a change. */
 export = async () => {
   const config = readConfig();
+  const addresses = recordTargets(config).map(({ address }) => address);
+  await requireHalf(config.hostname, config.dns, addresses);
   const release = await packSite(config);
   const reached = await reach(config.pis, config.ssh);
   const reachable = new Set(config.pis.map((pi) => pi.name).filter((name) => reached.get(name)?.client));
@@ -16,8 +19,5 @@ export = async () => {
     reached,
   );
   new Cluster("twopir", { parts, hosts: new Hosts(reached, seen) });
-  return {
-    url: `http://${config.hostname}/`,
-    addresses: recordTargets(config).map(({ address }) => address),
-  };
+  return { url: `http://${config.hostname}/`, addresses };
 };

@@ -1,10 +1,10 @@
 import { execFile } from "node:child_process";
-import { resolve4 } from "node:dns/promises";
 import { parseArgs, promisify } from "node:util";
 import { clusterParts } from "./components/cluster";
 import { clusterStatus, statusStates, statusText } from "./components/status";
 import { ConfigError, stackConfig, type Config } from "./config";
 import { packSite } from "./remote/pack";
+import { presentRecords } from "./remote/records";
 import { look, reach } from "./remote/look";
 
 /** `npm run status -- [--stack NAME] [--json]`: the same look as preview's, as a table; exit status 0 if all is well. */
@@ -19,7 +19,7 @@ async function main(): Promise<void> {
   const wanted = clusterParts({ ...config, release }, reachable).flatMap((part) => part.states);
   const [seen, records] = await Promise.all([
     look([...wanted, ...statusStates(config)], reached),
-    recordsOf(config),
+    presentRecords(config.hostname, config.dns),
   ]);
   const status = clusterStatus(config, reached, seen, records);
   console.log(values.json ? JSON.stringify(status, undefined, 2) : statusText(status));
@@ -38,22 +38,6 @@ async function configOf(stack: string | undefined): Promise<Config> {
   const values = JSON.parse(stdout) as Record<string, { value: string }>;
   const texts = Object.entries(values).map(([key, { value }]) => [key, value] as const);
   return stackConfig(Object.fromEntries(texts), process.cwd());
-}
-
-/** From the primary server itself where the config names one, and otherwise as any client gets them. */
-async function recordsOf({ dns, hostname }: Config): Promise<string[]> {
-  if (dns.provider !== "rfc2136") return dns.provider === "none" ? [] : resolve4(hostname).catch(() => []);
-  const answer = await promisify(execFile)("dig", [
-    "+tcp",
-    "+short",
-    "+norecurse",
-    "+time=3",
-    "+tries=1",
-    `@${dns.server}`,
-    `${hostname}.`,
-    "A",
-  ]).catch(() => ({ stdout: "" }));
-  return answer.stdout.split("\n").filter((line) => line !== "");
 }
 
 main().catch((error: unknown) => {

@@ -8,7 +8,13 @@ import { names, type Part, type Pi } from "./part";
 export type Dns =
   | { readonly provider: "none" }
   /** The token is the provider's own setting, cloudflare:apiToken. TTL in seconds: 60 to 86400. */
-  | { readonly provider: "cloudflare"; readonly zoneId: string; readonly ttl: number }
+  | {
+      readonly provider: "cloudflare";
+      readonly zoneId: string;
+      readonly ttl: number;
+      /** True: an update may leave fewer than half of the records that there are. */
+      readonly fewRecords: boolean;
+    }
   /** Any server that takes dynamic updates with a TSIG key (hmac-sha256): BIND, Knot, PowerDNS, Windows. */
   | {
       readonly provider: "rfc2136";
@@ -20,6 +26,8 @@ export type Dns =
       readonly keyName: string;
       /** Base64, as tsig-keygen prints it. */
       readonly keySecret: string;
+      /** True: an update may leave fewer than half of the records that there are. */
+      readonly fewRecords: boolean;
     };
 
 export interface ARecordsArgs {

@@ -1,12 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Hosts } from "../remote/hosts";
 import { aRecordsPart, type Dns } from "./a-records";
+import { firewallPart } from "./firewall";
 import { floatingAddressPart } from "./floating-address";
 import type { Release } from "../remote/pack";
 import { mountPart } from "./mount";
 import type { Part, Pi } from "./part";
 import { piPart } from "./pi";
 import { sitePart } from "./site";
+import { updatesPart, type Updates } from "./updates";
 import { volumePart, type SplitBrain } from "./volume";
 import { webServerPart } from "./web-server";
 
@@ -21,23 +23,29 @@ export interface ClusterArgs {
     /** Where it is mounted, e.g. "/mnt/gluster1". */
     readonly mount: string;
     readonly brick: string;
+    /** IPv4 addresses of other machines that may mount it. */
+    readonly clients: readonly string[];
   };
   /** Seconds until a silent Pi is given up. */
   readonly failover: number;
   /** One for each Pi, in their order; none: the A records are the Pis' own addresses. */
   readonly floatingAddresses: readonly string[];
   readonly splitBrain: SplitBrain;
+  readonly updates: Updates;
   readonly dns: Dns;
   /** What is published. Default: the content is the user's own. */
   readonly release?: Release | undefined;
 }
 
-/** Where the A record of each Pi points: at its floating address, or at its own where there are none. */
-export const recordTargets = ({
-  pis,
-  floatingAddresses,
-}: Pick<ClusterArgs, "pis" | "floatingAddresses">): { readonly pi: Pi; readonly address: string }[] =>
-  pis.map((pi, i) => ({ pi, address: floatingAddresses[i] ?? pi.address }));
+type Addresses = Pick<ClusterArgs, "pis" | "floatingAddresses">;
+
+/** Where a Pi's A record points: at its floating address, or at its own where there are none. */
+export const recordAddress = ({ pis, floatingAddresses }: Addresses, pi: Pi): string =>
+  floatingAddresses[pis.indexOf(pi)] ?? pi.address;
+
+/** The Pis that have an A record, all but the drained ones, and where it points. */
+export const recordTargets = (args: Addresses): { readonly pi: Pi; readonly address: string }[] =>
+  args.pis.filter((pi) => !pi.drained).map((pi) => ({ pi, address: recordAddress(args, pi) }));
 
 /**
  * The whole cluster as plain data, in the order in which it is built.
@@ -47,7 +55,7 @@ export const recordTargets = ({
  */
 export function clusterParts(args: ClusterArgs, reachable: ReadonlySet<string>): Part[] {
   const { pis, hostname, volume, failover, floatingAddresses, dns, release } = args;
-  const { mount: mountPoint, brick } = volume;
+  const { mount: mountPoint, brick, clients } = volume;
   const [first] = pis;
   if (first === undefined) throw new Error("a cluster needs Pis");
   const floating = floatingAddresses.length > 0;
@@ -58,11 +66,13 @@ export function clusterParts(args: ClusterArgs, reachable: ReadonlySet<string>):
     return before === undefined ? {} : { turnAfter: before };
   };
   return [
+    ...pis.map((pi) => firewallPart({ pi, pis, clients })),
     ...pis.map(piPart),
     volumePart({
       volume: volume.name,
       brick,
       pis,
+      clients,
       leader,
       failover,
       mountPoint,
@@ -73,12 +83,15 @@ export function clusterParts(args: ClusterArgs, reachable: ReadonlySet<string>):
     ...pis.map((pi) =>
       webServerPart({ pi, mountPoint, hostname, floating, published: release !== undefined, ...turn(pi) }),
     ),
+    ...(args.updates === "off" ? [] : pis).map((pi) =>
+      updatesPart({ pi, pis, updates: args.updates, volume: volume.name, mountPoint }),
+    ),
     ...(floating ? pis : []).map((pi) =>
       floatingAddressPart({ pi, pis, floatingAddresses, hostname, failover, ...turn(pi) }),
     ),
     aRecordsPart({
       hostname,
-      targets: recordTargets(args).filter(({ pi }) => !pi.drained),
+      targets: recordTargets(args),
       floating,
       dns,
       volume: volume.name,

@@ -1,6 +1,6 @@
 import type { Look, Reached } from "../remote/look";
 import type { State } from "../remote/state";
-import { recordTargets, type ClusterArgs } from "./cluster";
+import { recordAddress, type ClusterArgs } from "./cluster";
 import type { Pi } from "./part";
 
 /** What is known of one Pi; undefined where nobody could be asked. */
@@ -14,6 +14,8 @@ export interface PiStatus {
   readonly glusterd?: string;
   readonly mounted?: boolean;
   readonly pageServed?: boolean;
+  /** "current", "reboot waits" for its window, "off", "held back: ..." or "failed: ...". */
+  readonly updates?: string;
   /** Its own copy; undefined also where it holds none. */
   readonly brickServed?: boolean;
   /** Files that its copy has still to give to the others. */
@@ -61,7 +63,7 @@ export function clusterStatus(
   seen: Look,
   records: readonly string[],
 ): ClusterStatus {
-  const pis = recordTargets(args).map(({ pi, address }): PiStatus => {
+  const pis = args.pis.map((pi): PiStatus => {
     const facts = new Map(
       (seen.findings.get(stateName(pi))?.details ?? "")
         .split("\n")
@@ -81,11 +83,12 @@ export function clusterStatus(
         glusterd: facts.get("glusterd"),
         mounted: yes("mount"),
         pageServed: yes("page"),
+        updates: facts.get("updates"),
         brickServed: yes("brick"),
         healsWaiting: count("heals"),
         splitBrain: count("split_brain"),
       }),
-      aRecord: args.dns.provider === "none" || records.includes(address),
+      aRecord: args.dns.provider === "none" || records.includes(recordAddress(args, pi)),
     };
   });
   const drift = [...seen.findings].flatMap(([name, { reasons }]) =>
@@ -107,6 +110,7 @@ const isWell = (pi: PiStatus): boolean =>
     pi.glusterd === "active" &&
     pi.mounted === true &&
     pi.pageServed === true &&
+    !/^(held back|failed)/.test(pi.updates ?? "") &&
     pi.brickServed !== false &&
     (pi.healsWaiting ?? 0) === 0 &&
     (pi.splitBrain ?? 0) === 0 &&
@@ -123,6 +127,7 @@ const COLUMNS: readonly [string, (pi: PiStatus) => string | number | boolean | u
   ["HEALS WAITING", (pi) => pi.healsWaiting],
   ["SPLIT BRAIN", (pi) => pi.splitBrain],
   ["PAGE", (pi) => pi.pageServed],
+  ["UPDATES", (pi) => pi.updates],
   ["A RECORD", (pi) => pi.aRecord],
 ];
 

@@ -2,8 +2,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { address, get, inside, lab, labFile, run } from "./lab";
-import { Cluster, pi } from "./stack";
+import { nsupdate } from "./drifts";
+import { succeeded } from "./fresh";
+import { address, addresses, get, inside, lab, labFile, NAME, run, SUBNET } from "./lab";
+import { Cluster, pi, TTL } from "./stack";
 
 // Each mistake is met by bare or half-made Pis, and the last pulumi up goes on from where all the failed ones ended.
 let cluster: Cluster;
@@ -152,5 +154,47 @@ describe("with all of that mended", () => {
     expect(outcome.failed).toBe(false);
     expect(outcome.changed).not.toHaveProperty("pi1-nginx-package");
     for (const name of ["pi1", "pi2"]) expect((await get(address(name))).status).toBe(200);
+  });
+});
+
+describe("the A records", () => {
+  const drained = { "twopir:pis": [pi("pi1"), pi("pi2", { drained: true })] };
+
+  it("do not become fewer than half of them", async () => {
+    nsupdate(`update add ${NAME} ${TTL} A ${SUBNET}.9`);
+    await cluster.configure(drained);
+    for (const outcome of [await cluster.preview(), await cluster.up()]) {
+      expect(outcome.failed).toBe(true);
+      expect(outcome.said).toMatch(
+        new RegExp(`${NAME} has 3 A records .*leaves 1 .*twopir:dns.fewRecords: true`),
+      );
+      expect(outcome.changed).toEqual({});
+    }
+    expect((await addresses()).length).toBe(3);
+  });
+
+  it("do where the config says so", async () => {
+    const dns = {
+      provider: "rfc2136",
+      server: `${SUBNET}.53`,
+      zone: "example.com",
+      keyName: "twopir",
+      ttl: TTL,
+      fewRecords: true,
+    };
+    await cluster.configure({ ...drained, "twopir:dns": dns });
+    succeeded(await cluster.up());
+    expect(await addresses()).toEqual([address("pi1")]);
+  });
+
+  it("are changed by nobody without the key", async () => {
+    for (const key of ["", "key hmac-sha256:twopir d3JvbmcgYnV0IGJhc2U2NCwgMzIgYnl0ZXMgbG9uZyEh\n"])
+      await expect(
+        run("bash", [
+          "-c",
+          `printf 'server ${SUBNET}.53\nzone example.com.\n${key}update delete ${NAME}. A\nsend\n' | nsupdate`,
+        ]),
+      ).rejects.toThrow(/REFUSED|BADSIG|NOTAUTH/);
+    expect(await addresses()).toEqual([address("pi1")]);
   });
 });

@@ -26,7 +26,7 @@ function states(more: Partial<typeof dns> = {}): [pi1: State, pi2: State, only: 
     volume: "gv0",
     leader: first,
     living: pis,
-    dns: { provider: "rfc2136", ...dns, ...more },
+    dns: { provider: "rfc2136", fewRecords: false, ...dns, ...more },
   });
   if (pi1 === undefined || pi2 === undefined || only === undefined)
     throw new Error("three states are expected");

@@ -43,7 +43,10 @@ describe("every rule names the key, the value and what would be right", () => {
   const piName = 'a short name of letters, digits and dashes, e.g. "pi1"';
   const path = 'an absolute path of letters, digits and ._-, e.g. "/mnt/gluster1"';
   const volumeName = 'a volume name of letters, digits, _ and -, e.g. "gv0"';
-  const volume = "{ name: gv0, mount: /mnt/gluster1, brick: /data/brick1/gv0 }";
+  const noKey = "left out beside agent: true, which reads no key";
+  const jump = "a host to go through: { address: gate.example.com, port: 22, user: pi }";
+  const clients = "a list of IPv4 addresses of machines that may mount it";
+  const volume = "{ name: gv0, mount: /mnt/gluster1, brick: /data/brick1/gv0, clients: [] }";
   const key = 'a public host key as in /etc/ssh/ssh_host_ed25519_key.pub, e.g. "ssh-ed25519 AAAAC3..."';
   const user = 'a user of that Pi with passwordless sudo, e.g. "pi"';
   const providers = "{ provider: rfc2136, ... }, { provider: cloudflare, ... } or { provider: none }";
@@ -227,10 +230,29 @@ describe("every rule names the key, the value and what would be right", () => {
     [{ sshPassphrase: 123_456 }, "sshPassphrase", "[secret]", "a text"],
     [{ ssh: "~/.ssh" }, "ssh", '"~/.ssh"', files],
     [{ ssh: { keyFile: 5 } }, "ssh.keyFile", "5", "a path"],
+    [{ volume: { clients: "192.168.0.10" } }, "volume.clients", '"192.168.0.10"', clients],
+    [{ volume: { clients: ["nas"] } }, "volume.clients[0]", '"nas"', 'an IPv4 address, e.g. "192.168.0.121"'],
     [{ site: 5 }, "site", "5", site],
     [{ site: "" }, "site", '""', site],
     [{ site: ["./site"] }, "site", "a list of 1", site],
     [{ ssh: { knownHosts: true } }, "ssh.knownHosts", "true", "a path"],
+    [{ ssh: { agent: "yes" } }, "ssh.agent", '"yes"', "true or false"],
+    [{ ssh: { agent: true, keyFile: "x" } }, "ssh.keyFile", '"x"', noKey],
+    [{ ssh: { agent: true }, sshPassphrase: "open" }, "sshPassphrase", "[secret]", noKey],
+    [{ ssh: { jumpHost: "gate" } }, "ssh.jumpHost", '"gate"', jump],
+    [
+      { ssh: { jumpHost: { address: "gate" } } },
+      "ssh.jumpHost.address",
+      '"gate"',
+      "an IPv4 address or a full name",
+    ],
+    [
+      { ssh: { jumpHost: { address: "10.0.0.1", port: 0 } } },
+      "ssh.jumpHost.port",
+      "0",
+      "a port from 1 to 65535",
+    ],
+    [dnsWith({ fewRecords: 1 }), "dns.fewRecords", "1", "true or false"],
   ];
 
   it.each(cases)("%j", (patch, wrongKey, value, right) => {
@@ -336,10 +358,11 @@ describe("a right config", () => {
         { ...pi1, user: "pi", storage: true, arbiter: false, drained: false },
         { ...pi2, user: "pi", storage: true, arbiter: false, drained: false },
       ],
-      volume: { name: "gv0", mount: "/mnt/gluster1", brick: "/data/brick1/gv0" },
+      volume: { name: "gv0", mount: "/mnt/gluster1", brick: "/data/brick1/gv0", clients: [] },
       failover: 1,
       floatingAddresses: [],
       splitBrain: "report",
+      updates: "security",
       dns: { provider: "none" },
       ssh: { keyFile: join(homedir(), ".ssh/id_ed25519"), knownHosts: join(homedir(), ".ssh/known_hosts") },
     });
@@ -373,6 +396,7 @@ describe("a right config", () => {
       ...rfc2136,
       ttl: 60,
       keySecret: SECRET,
+      fewRecords: false,
     });
   });
 
@@ -381,7 +405,11 @@ describe("a right config", () => {
   });
 
   it("gives cloudflare a TTL of 60 s", () => {
-    expect(parseConfig({ ...good, dns: cloudflare }, "/project").dns).toEqual({ ...cloudflare, ttl: 60 });
+    expect(parseConfig({ ...good, dns: cloudflare }, "/project").dns).toEqual({
+      ...cloudflare,
+      ttl: 60,
+      fewRecords: false,
+    });
   });
 
   it("keeps what is optional", () => {
@@ -394,6 +422,14 @@ describe("a right config", () => {
     expect(config.pis[1]?.hostKey).toBe(hostKey);
     expect(config.ssh.passphrase).toBe("open sesame");
     expect(config.serverNames).toEqual([]);
+  });
+
+  it("reads no key beside the agent, and completes the jump host", () => {
+    const jumpHost = { address: "gate.example.com" };
+    expect(parseConfig({ ...good, ssh: { agent: true, jumpHost } }, "/project").ssh).toEqual({
+      knownHosts: join(homedir(), ".ssh/known_hosts"),
+      jumpHost: { ...jumpHost, port: 22, user: "pi" },
+    });
   });
 });
 

@@ -2,11 +2,18 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Dns } from "../../../components/a-records";
+import type { Pi } from "../../../components/part";
+import { upgradeState } from "../../../components/updates";
 import { HostProblem } from "../../../remote/ssh";
 import { OPERATOR, stdin, type State } from "../../../remote/state";
 import { cluster, declare, rfc2136, SECRET, states } from "./cluster";
 
-const cloudflare: Dns = { provider: "cloudflare", zoneId: "0123456789abcdef0123456789abcdef", ttl: 120 };
+const cloudflare: Dns = {
+  provider: "cloudflare",
+  zoneId: "0123456789abcdef0123456789abcdef",
+  ttl: 120,
+  fewRecords: false,
+};
 const byName = (all: readonly State[]): Map<string, State> =>
   new Map(all.map((state) => [state.name, state]));
 
@@ -70,6 +77,25 @@ describe.each([2, 3, 5])("the plain states of %i Pis", (count) => {
         ),
       );
     }
+  });
+
+  it("let only the Pis and the volume's clients reach gluster, before any of it is there", () => {
+    const clients = ["192.168.0.10", "192.168.0.11"];
+    const guarded = byName(states({ ...args, volume: { ...args.volume, clients } }));
+    const own = args.pis.map((pi) => pi.address);
+    expect(guarded.get("gv0-options")?.parameters.options).toContain(
+      `auth.allow=${[...own, ...clients].join(",")}`,
+    );
+    for (const pi of args.pis) {
+      const rules = String(guarded.get(`${pi.name}-firewall`)?.parameters.rules);
+      expect(rules).toContain(`set pis {\n    type ipv4_addr\n    elements = { ${own.join(", ")} }`);
+      expect(rules).toContain(`set clients {\n    type ipv4_addr\n    elements = { ${clients.join(", ")} }`);
+      for (const what of ["gluster-package", "nginx-package"])
+        expect(guarded.get(`${pi.name}-${what}`)?.after).toEqual([`${pi.name}-firewall-kept`]);
+    }
+    expect(byName(all).get("pi1-firewall")?.parameters.rules).toContain(
+      "set clients {\n    type ipv4_addr\n  }",
+    );
   });
 
   it("mount and start nginx Pi by Pi", () => {
@@ -242,10 +268,12 @@ describe("the scripts", () => {
   const folder = join(__dirname, "../../../scripts");
   const floatingAddresses = ["192.168.0.221", "192.168.0.222"];
   const release = { id: "0".repeat(64), archive: "site.tar" };
+  const pi = cluster(1).pis[0] as Pi;
   const every = [
     ...states(cluster(2, { floatingAddresses })),
     ...states(cluster(2, { release })),
     ...states(cluster(5)),
+    upgradeState({ pi, pis: [pi], updates: "security", volume: "gv0", mountPoint: "/mnt/gluster1" }),
   ];
   const unique = new Map(every.map((state) => [state.scripts.join(" "), state]));
 

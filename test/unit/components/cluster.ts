@@ -17,6 +17,7 @@ export const rfc2136: Dns = {
   ttl: 60,
   keyName: "twopir",
   keySecret: SECRET,
+  fewRecords: false,
 };
 
 /** So many Pis, of which the first three store, as the config hands them over. */
@@ -37,10 +38,11 @@ export type Args = Omit<ClusterArgs, "pis"> & { readonly pis: readonly (Pi & PiA
 export const cluster = (count: number, more: Partial<ClusterArgs> = {}): Args => ({
   hostname: "twopir.example.com",
   serverNames: ["twopir"],
-  volume: { name: "gv0", mount: "/mnt/gluster1", brick: "/data/brick1/gv0" },
+  volume: { name: "gv0", mount: "/mnt/gluster1", brick: "/data/brick1/gv0", clients: [] },
   failover: 1,
   floatingAddresses: [],
   splitBrain: "report",
+  updates: "security",
   dns: rfc2136,
   ...more,
   pis: pis(count),
