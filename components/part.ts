@@ -18,6 +18,7 @@ export interface Pi {
 
 /** The names of the resources that other components come after. */
 export const names = {
+  firewall: (pi: Pi) => `${pi.name}-firewall-kept`,
   glusterPackage: (pi: Pi) => `${pi.name}-gluster-package`,
   nginxPackage: (pi: Pi) => `${pi.name}-nginx-package`,
   glusterd: (pi: Pi) => `${pi.name}-glusterd`,

@@ -2,7 +2,7 @@ import { file, type State } from "../remote/state";
 import { names, statesPart, type Part, type Pi } from "./part";
 
 /**
- * What a Pi needs before it can join: both packages, and glusterd.
+ * What a Pi needs before it can join, behind its firewall: both packages, and glusterd.
  *
  * @example hostStates({ name: "pi1", address: "192.168.0.121", storage: true, arbiter: false, drained: false })
  */
@@ -14,7 +14,7 @@ export function hostStates(pi: Pi): State[] {
     on,
     scripts: ["package.sh"],
     parameters: { packages: list },
-    after: [],
+    after: [names.firewall(pi)],
   });
   return [
     packages(gluster, ["glusterfs-server", "glusterfs-client"]),

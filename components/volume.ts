@@ -6,6 +6,8 @@ export interface VolumeArgs {
   /** Folder of each copy, the same on every Pi. */
   readonly brick: string;
   readonly pis: readonly Pi[];
+  /** IPv4 addresses of other machines that may mount it. */
+  readonly clients: readonly string[];
   /** The Pi that gives the commands to gluster: any one that can be reached. */
   readonly leader: Pi;
   /** Seconds until a silent Pi is given up. */
@@ -28,12 +30,14 @@ export type SplitBrain = string;
  * The brick's side gives up a dead client as soon, and with it the locks that it held.
  * Of three bricks two must agree (gluster's own default, in words since it is another one for two): a Pi that sees no
  * other one could only make a second history. Of two Pis the one that is left serves alone, and so it must.
+ * By default anybody may mount a volume: only these may, also where the firewall is off.
  */
-const options = (failover: number, three: boolean): string[] => [
+const options = (failover: number, three: boolean, allowed: readonly string[]): string[] => [
   `client.tcp-user-timeout=${failover.toString()}`,
   `server.tcp-user-timeout=${failover.toString()}`,
   "network.ping-timeout=10",
   `cluster.quorum-type=${three ? "auto" : "none"}`,
+  `auth.allow=${allowed.join(",")}`,
   "cluster.heal-timeout=60", // what could not be healed at once is tried again after so long, not after 10 min
 ];
 
@@ -44,9 +48,10 @@ const options = (failover: number, three: boolean): string[] => [
  * @example volumeStates({ volume: "gv0", brick: "/data/brick1/gv0", pis: [pi1, pi2], leader: pi1, ... })
  */
 export function volumeStates(args: VolumeArgs): State[] {
-  const { volume, brick, pis, leader, failover, mountPoint, splitBrain } = args;
+  const { volume, brick, pis, clients, leader, failover, mountPoint, splitBrain } = args;
   const anywhere = { on: leader.name, anywhere: true };
   const stores = pis.filter((pi) => pi.storage);
+  const allowed = [...pis.map((pi) => pi.address), ...clients];
   const brickOf = (pi: Pi): string => `${pi.address}:${brick}`;
   const addressesBut = (pi: Pi): string[] =>
     pis.filter((other) => other !== pi).map((other) => other.address);
@@ -92,7 +97,7 @@ export function volumeStates(args: VolumeArgs): State[] {
       ...anywhere,
       name: optionsName,
       scripts: ["gluster.sh", "volume-options.sh"],
-      parameters: { volume, options: options(failover, stores.length > 2) },
+      parameters: { volume, options: options(failover, stores.length > 2, allowed) },
       after: [created],
       disturbedBy: [created],
     },

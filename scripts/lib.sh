@@ -182,12 +182,12 @@ write_file() {
   trap - EXIT
 }
 
-# want_service UNIT DROP_IN: enabled, and running with the unit files that are on disk. Debian 12's systemd says that it
+# want_service UNIT [DROP_IN]: enabled, and running with the unit files that are on disk. Debian 12's systemd says that it
 # has read them where the folder of the drop-in is new.
 want_service() {
   local shown
   shown=$(systemctl show -p NeedDaemonReload,DropInPaths,UnitFileState,ActiveState "$1")
-  [[ $shown == *NeedDaemonReload=no* && "${shown/DropInPaths=/ }"$'\n' == *" $2"[$' \n']* ]] ||
+  [[ $shown == *NeedDaemonReload=no* && (-z ${2:-} || "${shown/DropInPaths=/ }"$'\n' == *" $2"[$' \n']*) ]] ||
     change "systemd has not read the unit files of $1" systemctl daemon-reload
   [[ $shown$'\n' == *UnitFileState=enabled$'\n'* ]] || change "$1 does not start at boot" systemctl enable -q "$1"
   [[ $shown =~ ActiveState=(active|reloading) ]] || change "$1 is not running" start_service "$1"

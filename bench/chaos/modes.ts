@@ -12,15 +12,19 @@ export interface Mode {
   readonly home: Readonly<Record<PiName, string>>;
 }
 
+/** The article's third machine: it mounts the volume and is no Pi of the cluster. */
+export const WRITER = "pi3";
+
+const common = { "twopir:volume": { clients: [address(WRITER)] } };
 const FLOATING = { pi1: `${SUBNET}.221`, pi2: `${SUBNET}.222` };
 
 export const MODES: readonly Mode[] = [
   // The A records point at the Pis' own addresses.
-  { name: "article", settings: {}, home: { pi1: address("pi1"), pi2: address("pi2") } },
+  { name: "article", settings: common, home: { pi1: address("pi1"), pi2: address("pi2") } },
   // They point at addresses that the surviving Pi takes over.
   {
     name: "floating",
-    settings: { "twopir:floatingAddresses": Object.values(FLOATING) },
+    settings: { ...common, "twopir:floatingAddresses": Object.values(FLOATING) },
     home: FLOATING,
   },
 ];

@@ -1,6 +1,5 @@
 import { address, get, inside } from "../../test/e2e/lab";
-import { PIS, type Mode } from "./modes";
-import { WRITER } from "./writer";
+import { PIS, WRITER, type Mode } from "./modes";
 
 /** From inside a Pi; a command of gluster alone may hang for two minutes. */
 const holds = (pi: string, condition: string): Promise<boolean> =>

@@ -1,9 +1,6 @@
 import { address, inside } from "../../test/e2e/lab";
-import { PIS } from "./modes";
+import { PIS, WRITER } from "./modes";
 import { lost, rounded } from "./figures";
-
-/** The article's third machine: it mounts the volume and is no Pi of the cluster. */
-export const WRITER = "pi3";
 
 const FILE = "chaos-lines";
 

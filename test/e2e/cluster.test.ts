@@ -21,7 +21,7 @@ let cluster: Cluster;
 beforeAll(async () => {
   await lab("down");
   await lab("up", "3"); // pi3 is the article's third machine: no Pi of the cluster
-  cluster = await Cluster.create();
+  cluster = await Cluster.create({ "twopir:volume": { clients: [address("pi3")] } });
 });
 
 afterAll(async () => {

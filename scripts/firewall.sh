@@ -1,0 +1,40 @@
+# shellcheck shell=bash disable=SC2154
+# The firewall's rules are loaded. New ones are only tried: unless firewall-kept.sh confirms them over a connection that
+# was opened afterwards, the Pi goes back to those that it had. Parameters: rules (for nft), loader (the content of
+# files/usr/local/lib/twopir/firewall), unit (that of files/etc/systemd/system/twopir-firewall.service), patience
+# (seconds until it goes back)
+
+want() {
+  local reason=''
+  want_file "$loader_path" "$loader"
+  want_file "$unit_path" "$unit"
+  need nft nftables
+  if [ ! -e "$rules_path" ]; then
+    reason="$rules_path is missing"
+  elif ! cmp -s "$rules_path" <(printf '%s' "$rules"); then
+    reason="$rules_path differs"
+    diff -u --label "$rules_path on $pi" --label "$rules_path wanted" "$rules_path" <(printf '%s' "$rules") || true
+  elif ! loaded; then
+    reason="the firewall's rules are not loaded as they are on disk"
+  fi
+  [ -z "$reason" ] || change "$reason" try_rules
+}
+
+try_rules() {
+  local answer
+  write_file "$candidate" "$rules"
+  answer=$(nft --check -f "$candidate" 2>&1) || fail "nft refuses the firewall's rules, so they stay as they were: $answer"
+  systemctl stop "$roll_back.timer" 2>/dev/null || true
+  systemd-run --quiet --collect --unit="$roll_back" --on-active="$patience" /bin/bash "$loader_path"
+  bash "$loader_path" "$candidate"
+}
+
+unwant() {
+  systemctl stop "$roll_back.timer" 2>/dev/null || true
+  systemctl disable -q --now twopir-firewall.service 2>/dev/null || true
+  rm -f "$loader_path" "$unit_path" "$rules_path" "$candidate" "$loaded_path"
+  rmdir "$(dirname "$rules_path")" "$(dirname "$loader_path")" 2>/dev/null || true
+  systemctl daemon-reload
+}
+
+main "$@"

@@ -1,0 +1,171 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { firewallStates } from "../../components/firewall";
+import { stdin } from "../../remote/state";
+import { ATTACKS, FLOATING, STRANGER } from "./attacks";
+import { succeeded } from "./fresh";
+import { address, get, inside, lab, root, until } from "./lab";
+import { Cluster, pi } from "./stack";
+
+const PIS = ["pi1", "pi2"];
+let cluster: Cluster;
+
+/** What each attack got: of the article's set-up, and of twopir's. */
+const got: { what: string; article: boolean; twopir: boolean }[] = [];
+
+beforeAll(async () => {
+  await lab("down");
+  await lab("up", "3");
+  cluster = await Cluster.create({ "twopir:floatingAddresses": FLOATING });
+  succeeded(await cluster.up());
+  await inside(
+    STRANGER,
+    "export DEBIAN_FRONTEND=noninteractive; { apt-get -qq update && apt-get -qq install -y --no-install-recommends glusterfs-server nmap && systemctl start glusterd; } >/dev/null 2>&1",
+  );
+  await inside("pi1", "cd /mnt/gluster1/www && echo password >.env && ln -s /etc/passwd link");
+});
+
+afterAll(async () => {
+  writeTable();
+  await lab("down");
+});
+
+function writeTable(): void {
+  if (got.length !== ATTACKS.length) return;
+  const cell = (success: boolean): string => (success ? "**yes**" : "refused");
+  const text = [
+    "# What a stranger can do",
+    "",
+    "Written by `test/e2e/stranger.test.ts`. A machine on the Pis' own network, with an address of its own and no key, tries",
+    "each against a running cluster: first with everything taken out that twopir adds to the article's set-up, then as",
+    "`pulumi up` puts it right again.",
+    "",
+    "| a stranger | article | twopir |",
+    "| --- | --- | --- |",
+    ...got.map(({ what, article, twopir }) => `| ${what} | ${cell(article)} | ${cell(twopir)} |`),
+    "",
+  ].join("\n");
+  writeFileSync(join(root, "docs", "attacks.md"), text);
+}
+
+/** What stands between the article's set-up and ours, taken out by hand. */
+const UNPROTECTED = [
+  "systemctl stop twopir-firewall",
+  "gluster --mode=script volume reset gv0 auth.allow >/dev/null",
+  "sed -i '/server_tokens/,$d' /etc/nginx/snippets/twopir.conf && systemctl reload nginx",
+  "sed -i '/check_unicast_src/d' /etc/keepalived/keepalived.conf && systemctl reload keepalived",
+];
+
+describe("a stranger on the network", () => {
+  it("does what it likes with the article's set-up", async () => {
+    for (const line of UNPROTECTED) await inside("pi1", line);
+    for (const { what, succeeds } of ATTACKS) got.push({ what, article: await succeeds(), twopir: true });
+    expect(got.filter(({ article }) => !article).map(({ what }) => what)).toEqual([]);
+  });
+
+  it("is what preview warns of, and up puts right", async () => {
+    const preview = await cluster.preview();
+    for (const reason of [
+      "pi1-firewall: the firewall's rules are not loaded as they are on disk",
+      "gv0-options: auth.allow of gv0 is not set instead of",
+      "pi1-nginx-settings: /etc/nginx/snippets/twopir.conf differs",
+      "pi1-keepalived: /etc/keepalived/keepalived.conf differs",
+    ])
+      expect(preview.said).toContain(reason);
+    succeeded(await cluster.up());
+    expect((await cluster.preview()).changed).toEqual({});
+  });
+
+  it("gets nothing from twopir's", async () => {
+    for (const attack of got)
+      attack.twopir = (await ATTACKS.find(({ what }) => what === attack.what)?.succeeds()) ?? true;
+    expect(got.filter(({ twopir }) => twopir).map(({ what }) => what)).toEqual([]);
+  });
+
+  it("may not mount the volume where the firewall is off either, and reads it where it is a client of the volume", async () => {
+    const mounts = `mkdir -p /mnt/try && timeout 20 mount -t glusterfs ${address("pi1")}:/gv0 /mnt/try && ls /mnt/try/www; umount -l /mnt/try 2>/dev/null || true`;
+    for (const name of PIS) await inside(name, "systemctl stop twopir-firewall");
+    expect(await inside(STRANGER, mounts)).not.toContain("index.html");
+    await cluster.configure({
+      "twopir:floatingAddresses": FLOATING,
+      "twopir:volume": { clients: [address(STRANGER)] },
+    });
+    succeeded(await cluster.up());
+    expect(await inside(STRANGER, mounts)).toContain("index.html");
+    await cluster.configure({ "twopir:floatingAddresses": FLOATING });
+    succeeded(await cluster.up());
+    expect(await inside(STRANGER, mounts)).not.toContain("index.html");
+  });
+
+  it.each(PIS)("finds only ssh and nginx open on %s, by IPv4 and IPv6", async (name) => {
+    const local = await inside(
+      name,
+      "ip -6 -o address show scope link dev eth0 | awk '{ print $4 }' | cut -d/ -f1",
+    );
+    // The article's server block listens on IPv4 alone.
+    for (const [version, target, open] of [
+      ["-4", address(name), "22/open\n80/open"],
+      ["-6", `${local}%eth0`, "22/open"],
+    ])
+      expect(
+        await inside(STRANGER, `nmap ${version} -n -Pn -p- --open -oG - ${target} | grep -o '[0-9]*/open'`),
+      ).toBe(open);
+  });
+});
+
+describe("the site's folder", () => {
+  it("can be read by nginx's user, and not written", async () => {
+    expect(await inside("pi1", "runuser -u www-data -- cat /mnt/gluster1/www/index.html")).toContain("<html");
+    for (const target of ["www/index.html", "www/new", "cluster", "new"])
+      await expect(
+        inside("pi1", `runuser -u www-data -- tee -a /mnt/gluster1/${target} </dev/null`),
+      ).rejects.toThrow("Permission denied");
+  });
+
+  it("cannot hold a device or a program with the rights of its owner", async () => {
+    expect(await inside("pi1", "findmnt -n -o OPTIONS /mnt/gluster1")).toMatch(/nosuid,nodev,noexec/);
+  });
+
+  it("is sent with headers that keep a browser from guessing", async () => {
+    const head = await inside(
+      STRANGER,
+      `exec 3<>/dev/tcp/${address("pi1")}/80 && printf 'HEAD / HTTP/1.0\\r\\n\\r\\n' >&3 && cat <&3`,
+    );
+    expect(head).toMatch(/^X-Content-Type-Options: nosniff/m);
+    expect((await get(address("pi1"), "/.well-known/none")).status).toBe(200); // index.html, as for any other name
+  });
+});
+
+describe("the firewall", () => {
+  it("is there at boot before the network, and leaves other tables alone", async () => {
+    await inside("pi2", "nft add table inet own && nft add chain inet own mine");
+    await inside("pi2", "systemctl restart twopir-firewall");
+    expect(await inside("pi2", "nft list tables")).toBe("table inet own\ntable inet twopir");
+    expect(await inside("pi2", "systemctl show -P Before twopir-firewall")).toContain("network-pre.target");
+    await lab("reboot", "pi2");
+    expect(await inside("pi2", "nft list tables")).toBe("table inet twopir");
+  });
+
+  // No config makes such rules, so the script itself gets them.
+  it("goes back to the former rules by itself where new ones lock us out", async () => {
+    const pi2 = { ...pi("pi2"), storage: true, arbiter: false, drained: false };
+    const state = firewallStates({ pi: pi2, pis: [pi2], clients: [] }).find(
+      ({ name }) => name === "pi2-firewall",
+    );
+    if (state === undefined) throw new Error("no such state");
+    const rules = String(state.parameters.rules).replace("iif lo accept", "tcp dport 22 drop");
+    const text = stdin({ ...state, parameters: { ...state.parameters, rules, patience: 10 } });
+    const before = await inside("pi2", "nft list table inet twopir");
+    await inside("pi2", `bash -s apply pi2 <<'TEXT'\n${text}\nTEXT`);
+    const refused = await cluster.up();
+    expect(refused.said).toMatch(/pi2 .* does not answer on port 22/);
+    await until(
+      "the former rules are back",
+      30,
+      async () => (await inside("pi2", "nft list table inet twopir")) === before,
+    );
+    succeeded(await cluster.up());
+    expect((await cluster.preview()).changed).toEqual({});
+  });
+});
