@@ -23,11 +23,24 @@ export interface WebServerArgs {
  *   stays as it is, and another one is another path.
  * - A browser waits over 60 s on a kept-alive connection to a dead Pi, since nobody resets it; without one it tries
  *   the other A record after 0.3 s. Whoever takes over a floating address resets it.
+ * - Nobody learns the version; what begins with a dot is not there, but for .well-known; no link is followed, since nginx
+ *   cannot tell one that leaves the folder. By default somebody who sends nothing keeps a connection for a minute, and
+ *   a static site is sent up to 1 MB for nothing.
  */
 export const nginxSettings = (floating: boolean, published: boolean): string =>
   `open_file_cache max=1000 inactive=10m;
 open_file_cache_valid ${published ? "10m" : "4s"};
-${floating ? "" : "keepalive_timeout 0;\n"}`;
+${floating ? "" : "keepalive_timeout 0;\n"}server_tokens off;
+disable_symlinks on from=$document_root;
+location ~ /\\.(?!well-known/) { return 404; }
+client_max_body_size 16k;
+client_header_timeout 10s;
+client_body_timeout 10s;
+send_timeout 30s;
+add_header X-Content-Type-Options nosniff always;
+add_header X-Frame-Options SAMEORIGIN always;
+add_header Referrer-Policy strict-origin-when-cross-origin always;
+`;
 
 /**
  * nginx on one Pi runs the server block of the volume: the article's two links, its default site gone, and nginx
