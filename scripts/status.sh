@@ -10,6 +10,7 @@ want() {
   fact glusterd "$(systemctl is-active glusterd 2>/dev/null || true)"
   fact mount "$(timeout "$answer" findmnt -n -t fuse.glusterfs --mountpoint "$mount_point" >/dev/null && timeout "$answer" stat -t "$mount_point" >/dev/null 2>&1 && echo yes || echo no)"
   fact page "$(serves "$address" "$host" && echo yes || echo no)"
+  fact updates "$(updates)"
   [ -n "$brick" ] || return 0
   fact brick "$(pgrep -x glusterfsd -a | grep -F -- "--brick-name $brick " >/dev/null && echo yes || echo no)"
   # What this copy has still to give to the others, file by file: gluster's own index of it.
@@ -21,6 +22,17 @@ want() {
       sed -n 's/^Number of entries in split-brain: //p' | sort -n | tail -n 1)
   fi
   fact split_brain "${split:-unknown}"
+}
+
+# updates: what of them somebody should know.
+updates() {
+  local unit kept=/var/lib/unattended-upgrades/kept-back
+  systemctl is-enabled -q twopir-upgrade.timer 2>/dev/null || { echo off && return; }
+  for unit in apt-daily-upgrade twopir-upgrade; do
+    [ "$(systemctl show -P Result "$unit.service")" = success ] || { echo "failed: journalctl -u $unit" && return; }
+  done
+  [ ! -s "$kept" ] || { echo "held back: $(xargs <"$kept")" && return; }
+  if [ -e /run/reboot-required ]; then echo "reboot waits"; else echo current; fi
 }
 
 fact() { printf '%s=%s\n' "$1" "$2"; }

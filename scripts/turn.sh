@@ -2,6 +2,7 @@
 # For what interrupts a Pi; it goes between gluster.sh and the script. Parameters: address (of this Pi), others (array:
 # addresses of the other Pis that serve), volume (and the script's mount_point)
 
+needed=1          # how many of the others must serve
 turn_patience=900 # seconds until the others serve and have healed; the same as for the lock
 back_patience=30  # seconds until this Pi serves again; 2 s in the lab
 
@@ -27,17 +28,16 @@ site_name() { awk '$1 == "server_name" { sub(";", "", $NF); print $NF }' "$mount
 
 # others_ready sets unready, the reason why not.
 others_ready() {
-  local other entries
-  unready="none of ${others[*]} serves http://$host/"
+  local other entries serving=0 silent=()
   for other in "${others[@]}"; do
-    if serves "$other" "$host"; then
-      entries=$(gluster_tell volume heal "$volume" info | sed -n 's/^Number of entries: //p')
-      unready="files of volume $volume wait to be healed: $(xargs <<<"$entries")"
-      [ -n "$entries" ] && ! grep -qvx 0 <<<"$entries"
-      return
-    fi
+    if serves "$other" "$host"; then serving=$((serving + 1)); else silent+=("$other"); fi
+    [ "$serving" -lt "$needed" ] || break
   done
-  return 1
+  unready="http://$host/ is not served by ${silent[*]}"
+  [ "$serving" -ge "$needed" ] || return 1
+  entries=$(gluster_tell volume heal "$volume" info | sed -n 's/^Number of entries: //p')
+  unready="files of volume $volume wait to be healed: $(xargs <<<"$entries")"
+  [ -n "$entries" ] && ! grep -qvx 0 <<<"$entries"
 }
 
 # keepalived says good-bye, and nginx answers what it was asked; then nobody comes here any more.

@@ -92,7 +92,7 @@ describe("npm run status", () => {
 
   it("says that all is well, and exits with 0", () => {
     const { code, out } = status();
-    expect(out).toMatch(/^pi2 +192[.\d]+ +yes +active +active +yes +yes +0 +0 +yes +yes$/m);
+    expect(out).toMatch(/^pi2 +192[.\d]+ +yes +active +active +yes +yes +0 +0 +yes +current +yes$/m);
     expect(out).toContain(`all is well: http://${NAME}/`);
     expect(code).toBe(0);
   });

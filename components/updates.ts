@@ -1,0 +1,113 @@
+import { file, stdin, type State } from "../remote/state";
+import { names, statesPart, type Part, type Pi } from "./part";
+
+/**
+ * What is installed by itself. "security": Debian's security updates; on 32-bit Raspbian, which has no archive of its own
+ * for these, all of its updates. "all": every update of Debian's and Raspberry Pi's archives. "off": nothing.
+ */
+export type Updates = "security" | "all" | "off";
+
+export interface UpdatesArgs {
+  readonly pi: Pi;
+  readonly pis: readonly Pi[];
+  readonly updates: Updates;
+  readonly volume: string;
+  readonly mountPoint: string;
+}
+
+/** As apt-cache policy shows them. */
+const SECURITY = [
+  "origin=Debian,codename=${distro_codename}-security,label=Debian-Security",
+  "origin=Raspbian,codename=${distro_codename},label=Raspbian",
+];
+const REST = [
+  "origin=Debian,codename=${distro_codename},label=Debian",
+  "origin=Debian,codename=${distro_codename}-updates,label=Debian",
+  "origin=Raspberry Pi Foundation,codename=${distro_codename},label=Raspberry Pi Foundation",
+];
+
+/** Of the night, local time: the first Pi's window begins then, and each further one's an hour later. */
+const FIRST_WINDOW = 2;
+
+/** apt's settings: which archives, every day, and no reboot of unattended-upgrades' own. */
+export const aptSettings = (updates: Updates): string =>
+  `APT::Periodic::Update-Package-Lists "1";
+APT::Periodic::Unattended-Upgrade "1";
+Unattended-Upgrade::Automatic-Reboot "false";
+#clear Unattended-Upgrade::Allowed-Origins;
+#clear Unattended-Upgrade::Origins-Pattern;
+Unattended-Upgrade::Origins-Pattern {
+${[...SECURITY, ...(updates === "all" ? REST : [])].map((pattern) => `  "${pattern}";`).join("\n")}
+};
+`;
+
+const service = (pi: Pi): string => `[Unit]
+Description=What interrupts this Pi, while the others serve (twopir)
+
+[Service]
+Type=oneshot
+ExecStart=/bin/bash /usr/local/lib/twopir/upgrade apply ${pi.name}
+`;
+
+const timer = (hour: number): string => `[Unit]
+Description=This Pi's window for what interrupts it (twopir)
+
+[Timer]
+OnCalendar=*-*-* ${String(hour % 24).padStart(2, "0")}:00
+
+[Install]
+WantedBy=timers.target
+`;
+
+/** What the timer runs on the Pi: a script like those of the desired states, which the Pi applies by itself. */
+export const upgradeState = ({ pi, pis, volume, mountPoint }: UpdatesArgs): State => ({
+  name: `${pi.name}-upgrade`,
+  on: pi.name,
+  scripts: ["gluster.sh", "turn.sh", "upgrade.sh"],
+  parameters: {
+    address: pi.address,
+    others: pis.filter((other) => other !== pi && !other.drained).map((other) => other.address),
+    volume,
+    mount_point: mountPoint,
+  },
+  after: [],
+});
+
+/**
+ * One Pi gets its updates by itself, in its own window where they interrupt it.
+ *
+ * @example updatesStates({ pi: pi1, pis: [pi1, pi2], updates: "security", volume: "gv0", mountPoint: "/mnt/gluster1" })
+ */
+export function updatesStates(args: UpdatesArgs): State[] {
+  const { pi, pis, updates } = args;
+  const on = pi.name;
+  const packageName = `${on}-updates-package`;
+  return [
+    {
+      name: packageName,
+      on,
+      scripts: ["package.sh"],
+      parameters: { packages: ["unattended-upgrades"] },
+      after: [names.firewall(pi)],
+    },
+    {
+      name: `${on}-updates`,
+      on,
+      scripts: ["updates.sh"],
+      parameters: {
+        apt: aptSettings(updates),
+        held: file("/etc/apt/apt.conf.d/53twopir-held"),
+        ungated: file("/etc/twopir/apt-ungated.conf"),
+        program: stdin(upgradeState(args)),
+        service: service(pi),
+        timer: timer(FIRST_WINDOW + pis.indexOf(pi)),
+      },
+      after: [packageName],
+      disturbedBy: [packageName],
+    },
+  ];
+}
+
+/** @returns the component of one Pi's updates, inside that Pi's; see {@link updatesStates}. */
+export const updatesPart = (args: UpdatesArgs): Part =>
+  statesPart("Updates", `${args.pi.name}-updates`, updatesStates(args), args.pi.name);

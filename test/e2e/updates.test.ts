@@ -1,0 +1,97 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { freshCluster } from "./fresh";
+import { connected, healed, inside, lab, servesAgain, until, whileFetching } from "./lab";
+import type { Cluster } from "./stack";
+
+const PIS = ["pi1", "pi2"];
+let cluster: Cluster;
+
+beforeAll(async () => {
+  cluster = await freshCluster(2);
+});
+afterAll(() => lab("down"));
+
+const boot = (name: string): Promise<string> => inside(name, "cut -d' ' -f22 /proc/1/stat; uptime -s");
+const wantReboot = (name: string): Promise<string> =>
+  inside(name, "touch /run/reboot-required && echo linux-image >/run/reboot-required.pkgs");
+/** Its window is now. */
+const windowOf = (name: string): Promise<string> => inside(name, "systemctl start --no-block twopir-upgrade");
+const rebooted = async (name: string, before: string): Promise<void> => {
+  await until(`${name} has rebooted`, 180, async () => (await boot(name)) !== before);
+  await servesAgain(name);
+};
+describe("updates", () => {
+  const lists = "Unattended-Upgrade::Package-Blacklist Unattended-Upgrade::Origins-Pattern";
+
+  it("are Debian's security ones, every day, but for what serves", async () => {
+    const dump = await inside(
+      "pi1",
+      `apt-config dump ${lists} APT::Periodic Unattended-Upgrade::Automatic-Reboot`,
+    );
+    for (const held of ["gluster", "nginx", "keepalived", "linux-image"]) expect(dump).toContain(`"${held}"`);
+    expect(dump).toMatch(/Origins-Pattern:: "origin=Debian,codename=\$\{distro_codename\}-security,/);
+    expect(dump).not.toMatch(/Origins-Pattern:: "origin=Debian,codename=\$\{distro_codename\},/);
+    expect(dump).toContain('APT::Periodic::Unattended-Upgrade "1"');
+    expect(dump).toContain('Unattended-Upgrade::Automatic-Reboot "false"');
+    const run = await inside("pi1", "unattended-upgrade --dry-run --debug 2>&1");
+    expect(run).toMatch(/Initial blacklist: .*nginx/);
+  });
+
+  it("of what serves come in a window, one hour after the other's", async () => {
+    const run = await inside(
+      "pi1",
+      "APT_CONFIG=/etc/twopir/apt-ungated.conf unattended-upgrade --dry-run --debug 2>&1",
+    );
+    expect(run).toMatch(/Initial blacklist:\s*$/m);
+    for (const [name, hour] of [
+      ["pi1", "02"],
+      ["pi2", "03"],
+    ] as const)
+      expect(await inside(name, "systemctl show -P TimersCalendar twopir-upgrade.timer")).toContain(
+        `OnCalendar=*-*-* ${hour}:00:00`,
+      );
+  });
+});
+
+describe("a Pi that wants a reboot", () => {
+  it("does not take it while its peer is down, and says why", async () => {
+    await wantReboot("pi1");
+    const before = await boot("pi1");
+    await lab("cut", "pi2");
+    // As the timer starts it, but for the patience of 15 minutes.
+    await expect(
+      inside(
+        "pi1",
+        "sed 's/^turn_patience=900/turn_patience=5/' /usr/local/lib/twopir/upgrade | bash -s apply pi1",
+      ),
+    ).rejects.toThrow(
+      /this Pi serves and must be interrupted, but after 5 s no other one is ready: .* is not served by/,
+    );
+    expect(await boot("pi1")).toBe(before);
+    await lab("restore", "pi2");
+    await connected(2);
+    await healed("pi1");
+  });
+
+  it("takes it in its window, when nobody who asks by name notices", async () => {
+    const before = await boot("pi1");
+    const seen = await whileFetching(async () => {
+      await windowOf("pi1");
+      await rebooted("pi1", before);
+    });
+    expect(seen.why).toEqual([]);
+    await healed("pi2");
+    expect((await cluster.preview()).changed).toEqual({});
+  });
+
+  it("waits for the other one that wants it in the same moment", async () => {
+    const before = await Promise.all(PIS.map(boot));
+    await Promise.all(PIS.map(wantReboot));
+    const seen = await whileFetching(async () => {
+      await Promise.all(PIS.map(windowOf));
+      await Promise.all(PIS.map((name, i) => rebooted(name, before[i] ?? "")));
+    });
+    expect(seen.why).toEqual([]);
+    await healed("pi1");
+  });
+});
