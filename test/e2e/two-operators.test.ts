@@ -1,0 +1,38 @@
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { address, get, inside, lab, LAB } from "./lab";
+import { Cluster } from "./stack";
+
+// Two machines with a state each, that know nothing of each other, and the same bare Pis.
+let one: Cluster;
+let other: Cluster;
+
+beforeAll(async () => {
+  await lab("down");
+  await lab("up", "2");
+  one = await Cluster.create();
+  other = await Cluster.create({}, `${LAB}2`);
+});
+afterAll(() => lab("down"));
+
+/** An apt of somebody who is logged in on pi1, for half a minute; what it installs needs nothing else. */
+const ownApt = (): Promise<string> =>
+  inside(
+    "pi1",
+    "systemd-run -q --unit=own-apt -E DEBIAN_FRONTEND=noninteractive sh -c 'apt-get -qq update && apt-get -qq -o DPkg::Pre-Invoke::=\"sleep 30\" install -y tree' && " +
+      "for _ in $(seq 100); do pgrep -x sleep >/dev/null && exit 0; sleep 0.3; done; exit 1",
+  );
+
+it("two at once, beside somebody's apt, wait for each other and say for whom", async () => {
+  await ownApt();
+  const [first, second] = await Promise.all([one.up(), other.up()]);
+  expect([first.failed, second.failed]).toEqual([false, false]);
+  const said = first.said + second.said;
+  expect(said).toMatch(/waiting for apt-get, process \d+ of root, since .* \d\d:\d\d:\d\d/);
+  expect(said).toMatch(/waiting for pi[12]-[a-z-]+, process \d+ of pi, since \d{4}-\d\d-\d\dT/);
+  expect(
+    await inside("pi1", "systemctl show -P Result own-apt; dpkg-query -W -f='${db:Status-Status}' tree"),
+  ).toBe("success\ninstalled");
+  for (const cluster of [one, other]) expect((await cluster.preview()).changed).toEqual({});
+  for (const name of ["pi1", "pi2"]) expect((await get(address(name))).status).toBe(200);
+  expect(await inside("pi1", "dpkg --audit; gluster volume info gv0 | grep -c '^Brick[0-9]'")).toBe("2");
+});
