@@ -64,18 +64,19 @@ export class Cluster {
     });
     const stack = await Stack.createOrSelect(name, workspace);
     const cluster = new Cluster(stack, envVars);
-    await cluster.tsig(await published("LAB_TSIG_SECRET"));
+    await cluster.secret("twopir:tsigSecret", await published("LAB_TSIG_SECRET"));
     return cluster;
   }
 
   /** Other settings from now on, beside the key that is set already. */
   async configure(settings: Readonly<Record<string, unknown>>): Promise<void> {
     writeConfig(this.stack.name, settings);
-    await this.tsig(await published("LAB_TSIG_SECRET"));
+    await this.secret("twopir:tsigSecret", await published("LAB_TSIG_SECRET"));
   }
 
-  async tsig(secret: string): Promise<void> {
-    await this.stack.setConfig("twopir:tsigSecret", { value: secret, secret: true });
+  /** Sets a key that is encrypted in the stack's file. */
+  async secret(key: string, value: string): Promise<void> {
+    await this.stack.setConfig(key, { value, secret: true });
   }
 
   preview = (): Promise<Outcome> =>
@@ -124,7 +125,7 @@ export class Cluster {
   }
 }
 
-const published = async (name: string): Promise<string> => {
+export const published = async (name: string): Promise<string> => {
   const lines = (await run("bash", ["lab/lab.sh", "env"])).split("\n");
   return lines.find((line) => line.startsWith(`${name}=`))?.slice(name.length + 1) ?? "";
 };

@@ -1,0 +1,187 @@
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { succeeded } from "./fresh";
+import { address, inside, lab, LAB, labFile, NAME, root, run } from "./lab";
+import { Cluster, configFile, published } from "./stack";
+
+const PIS = ["pi1", "pi2"];
+/** On the way to them. */
+const JUMP = "pi3";
+const PASSPHRASE = "correct horse battery staple 42";
+const WRONG_TSIG = "d3JvbmcgYnV0IGJhc2U2NCwgMzIgYnl0ZXMgbG9uZyEh";
+
+let cluster: Cluster;
+let folder: string;
+/** A private key that has a passphrase, and the same one without. */
+let locked: string;
+let open: string;
+let secrets: string[];
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "twopir-ssh-"));
+  [locked, open] = [join(folder, "locked"), join(folder, "open")];
+  execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", open]);
+  writeFileSync(locked, readFileSync(open), { mode: 0o600 });
+  execFileSync("ssh-keygen", ["-q", "-p", "-P", "", "-N", PASSPHRASE, "-f", locked]);
+  const body = (path: string): string => readFileSync(path, "utf8").split("\n")[2] ?? "";
+  secrets = [PASSPHRASE, WRONG_TSIG, body(open), body(locked), await published("LAB_TSIG_SECRET")];
+  await lab("down");
+  await lab("up", "3");
+  const key = readFileSync(`${open}.pub`, "utf8").trim();
+  for (const name of [...PIS, JUMP]) await inside(name, `echo '${key}' >>/home/pi/.ssh/authorized_keys`);
+  cluster = await Cluster.create({ "twopir:ssh": withKey() });
+  await cluster.secret("twopir:sshPassphrase", PASSPHRASE);
+});
+
+afterAll(async () => {
+  rmSync(folder, { recursive: true });
+  await lab("down");
+});
+
+const knownHosts = labFile("known_hosts");
+const withKey = () => ({ keyFile: locked, knownHosts });
+
+/** Files that have been written since the marker was and hold one of these texts. */
+function filesWith(texts: readonly string[], marker: string, places: readonly string[]): string[] {
+  const patterns = join(folder, "patterns");
+  writeFileSync(patterns, `${texts.join("\n")}\n`);
+  const line =
+    'find "${@:3}" -xdev -type f -newer "$1" -not -path "$2/*" -print0 2>/dev/null | xargs -0r grep -alsF -f "$2/patterns" || true';
+  return execFileSync("bash", ["-c", line, "-", marker, folder, ...places], { encoding: "utf8" })
+    .split("\n")
+    .filter((path) => path !== "");
+}
+
+/** Commands whose words hold one of these texts, the Pis' processes among them. */
+const commandsWith = (texts: readonly string[]): string[] =>
+  readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        return [readFileSync(`/proc/${pid}/cmdline`, "utf8")];
+      } catch {
+        return []; // it has ended
+      }
+    })
+    .filter((command) => texts.some((text) => command.includes(text)));
+
+/** Where a run of Pulumi may leave something. */
+const places = (): string[] => [
+  join(root, ".twopir", "test", LAB),
+  configFile(LAB),
+  cluster.environment.PULUMI_HOME ?? "",
+  "/tmp",
+  "/dev/shm",
+  "/var/tmp",
+  ...PIS.map((name) => labFile(name, "upper")),
+];
+
+/** What can be seen of these texts while something goes on, and afterwards. */
+async function seenOf(texts: readonly string[], happening: () => Promise<string>): Promise<string[]> {
+  const marker = join(folder, "marker");
+  writeFileSync(marker, "");
+  await sleep(20);
+  const seen = new Set<string>();
+  const state = { over: false };
+  const watching = (async () => {
+    for (let round = 0; !state.over; round += 1) {
+      for (const command of commandsWith(texts)) seen.add(`command: ${command}`);
+      if (round % 20 === 0) for (const path of filesWith(texts, marker, ["/tmp", "/dev/shm"])) seen.add(path);
+      await sleep(50);
+    }
+  })();
+  const said = await happening().finally(() => (state.over = true));
+  await watching;
+  for (const path of filesWith(texts, marker, places())) seen.add(path);
+  for (const text of texts) if (said.includes(text)) seen.add("what was said");
+  return [...seen];
+}
+
+describe("a secret", () => {
+  it("is seen nowhere during and after an up; a name that is none is", async () => {
+    const happening = async (): Promise<string> => succeeded(await cluster.up()).said;
+    expect(await seenOf(secrets, happening)).toEqual([]);
+    const named = await seenOf([NAME], async () => {
+      await run("bash", ["-c", `: ${NAME}; sleep 1`]);
+      return (await cluster.up()).said;
+    });
+    expect(named).toContainEqual(expect.stringContaining("command: bash"));
+    expect(named).toContainEqual(expect.stringContaining(join(".twopir", "test", LAB)));
+  });
+
+  it("is seen nowhere when an up fails", async () => {
+    await cluster.configure({ "twopir:ssh": withKey(), "twopir:hostname": `www.${NAME}` });
+    await cluster.secret("twopir:sshPassphrase", PASSPHRASE);
+    await cluster.secret("twopir:tsigSecret", WRONG_TSIG);
+    expect(
+      await seenOf(secrets, async () => {
+        const { failed, said } = await cluster.up();
+        expect(failed).toBe(true);
+        expect(said).toContain("refused the update");
+        return said;
+      }),
+    ).toEqual([]);
+  });
+
+  it("is seen nowhere during and after destroy", async () => {
+    await cluster.configure({ "twopir:ssh": withKey() });
+    await cluster.secret("twopir:sshPassphrase", PASSPHRASE);
+    expect(await seenOf(secrets, async () => succeeded(await cluster.destroy()).said)).toEqual([]);
+  });
+});
+
+describe("an ssh agent and a jump host", () => {
+  let agent: ChildProcess;
+  const settings = {
+    "twopir:ssh": { agent: true, knownHosts, jumpHost: { address: address(JUMP), user: "pi" } },
+  };
+
+  beforeAll(async () => {
+    const socket = join(folder, "agent");
+    agent = spawn("ssh-agent", ["-D", "-a", socket], { stdio: "ignore" });
+    for (let tries = 0; tries < 100 && !existsSync(socket); tries += 1) await sleep(50);
+    process.env.SSH_AUTH_SOCK = socket;
+    execFileSync("ssh-add", ["-q", open]);
+  });
+  afterAll(() => {
+    delete process.env.SSH_AUTH_SOCK;
+    agent.kill();
+  });
+
+  it("make the cluster without a key in its state, and without a direct connection to any Pi", async () => {
+    const since = await inside("pi1", "date '+%F %T'");
+    await sleep(1000);
+    await cluster.configure(settings);
+    succeeded(await cluster.up());
+    expect((await cluster.preview()).changed).toEqual({});
+    const state = execFileSync("pulumi", ["stack", "export", "--show-secrets", "--stack", LAB], {
+      cwd: root,
+      env: { ...process.env, ...cluster.environment },
+      encoding: "utf8",
+      maxBuffer: 1 << 26,
+    });
+    expect(state.includes("privateKey")).toBe(false);
+    expect(state.includes('"proxy"')).toBe(true);
+    for (const name of PIS) {
+      const from = await inside(
+        name,
+        `journalctl -q -o cat --since '${since}' | sed -n 's/^Accepted publickey for pi from \\([^ ]*\\) .*/\\1/p' | sort -u`,
+      );
+      expect(from).toBe(address(JUMP));
+    }
+  });
+
+  it("name the jump host where it is away, and change nothing then", async () => {
+    await lab("off", JUMP);
+    const outcome = await cluster.up();
+    expect(outcome.failed).toBe(true);
+    expect(outcome.said).toMatch(/the jump host \([\d.]*\) does not answer on port 22/);
+    expect(outcome.changed).toEqual({});
+    await lab("on", JUMP);
+    succeeded(await cluster.up());
+  });
+});
