@@ -25,7 +25,7 @@ try_rules() {
   write_file "$candidate" "$rules"
   answer=$(nft --check -f "$candidate" 2>&1) || fail "nft refuses the firewall's rules, so they stay as they were: $answer"
   systemctl stop "$roll_back.timer" 2>/dev/null || true
-  systemd-run --quiet --collect --unit="$roll_back" --on-active="$patience" /bin/bash "$loader_path"
+  systemd-run --quiet --collect --unit="$roll_back" --on-active="$patience" --timer-property=AccuracySec=1s /bin/bash "$loader_path"
   bash "$loader_path" "$candidate"
 }
 

@@ -87,7 +87,6 @@ export const ATTACKS: readonly Attack[] = [
       return !held;
     },
   },
-  { what: "learns nginx's version", succeeds: answers("/", "^Server: nginx/") },
   { what: "reads a file of the site that begins with a dot", succeeds: answers("/.env", "password") },
   { what: "reads a file outside of the site, by a link in it", succeeds: answers("/link", "^root:") },
   {

@@ -165,7 +165,7 @@ describe("an ssh agent and a jump host", () => {
       maxBuffer: 1 << 26,
     });
     expect(state.includes("privateKey")).toBe(false);
-    expect(state.includes('"proxy"')).toBe(true);
+    expect(state.includes("proxy")).toBe(true); // so a key would be seen, too
     for (const name of PIS) {
       const from = await inside(
         name,
