@@ -67,7 +67,7 @@ export function clusterParts(args: ClusterArgs, reachable: ReadonlySet<string>):
   };
   return [
     ...pis.map((pi) => firewallPart({ pi, pis, clients })),
-    ...pis.map(piPart),
+    ...pis.map((pi) => piPart(pi, reachable.has(pi.name))),
     volumePart({
       volume: volume.name,
       brick,

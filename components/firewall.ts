@@ -66,6 +66,7 @@ export function firewallStates(args: FirewallArgs): State[] {
         rules: firewallRules(args),
         loader: file("/usr/local/lib/twopir/firewall"),
         unit: file("/etc/systemd/system/twopir-firewall.service"),
+        drop_in: file("/etc/systemd/system/nftables.service.d/twopir.conf"),
         patience: PATIENCE,
       },
       after: [packageName],

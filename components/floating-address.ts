@@ -90,7 +90,7 @@ export function floatingAddressStates(args: FloatingAddressArgs): State[] {
       on: pi.name,
       scripts: ["package.sh"],
       parameters: { packages: ["keepalived"] },
-      after: [],
+      after: [names.firewall(pi)],
     },
     {
       name: names.keepalived(pi),

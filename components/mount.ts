@@ -24,7 +24,7 @@ export function fstabLine({ pi, pis, volume, mountPoint }: MountArgs): string {
   const options = [
     "defaults",
     "_netdev",
-    "nodev,nosuid,noexec", // whoever may write to the volume gets no power over the Pis by it
+    "nodev,nosuid,noexec", // the volume is for pages, whoever writes to it
     "nofail", // a Pi without its volume still boots, so that one can log in
     `backup-volfile-servers=${others.join(":")}`,
     "x-systemd.after=glusterd.service", // not "requires": whenever glusterd stops, systemd would unmount the volume

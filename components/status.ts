@@ -14,7 +14,7 @@ export interface PiStatus {
   readonly glusterd?: string;
   readonly mounted?: boolean;
   readonly pageServed?: boolean;
-  /** "current", "reboot waits" for its window, "off", "held back: ..." or "failed: ...". */
+  /** "current", "reboot waits" or "wait for the window", "off", "held back: ..." or "failed: ...". */
   readonly updates?: string;
   /** Its own copy; undefined also where it holds none. */
   readonly brickServed?: boolean;

@@ -2,8 +2,8 @@ import { file, stdin, type State } from "../remote/state";
 import { names, statesPart, type Part, type Pi } from "./part";
 
 /**
- * What is installed by itself. "security": Debian's security updates; on 32-bit Raspbian, which has no archive of its own
- * for these, all of its updates. "all": every update of Debian's and Raspberry Pi's archives. "off": nothing.
+ * What is installed by itself. "security": Debian's security updates, and all updates of Raspbian's and Raspberry Pi's
+ * own archives, which have none for security alone. "all": also every update of Debian's. "off": nothing.
  */
 export type Updates = "security" | "all" | "off";
 
@@ -18,12 +18,13 @@ export interface UpdatesArgs {
 /** As apt-cache policy shows them. */
 const SECURITY = [
   "origin=Debian,codename=${distro_codename}-security,label=Debian-Security",
+  // These two have no archive for security alone; the second has the kernel and the firmware.
   "origin=Raspbian,codename=${distro_codename},label=Raspbian",
+  "origin=Raspberry Pi Foundation,codename=${distro_codename},label=Raspberry Pi Foundation",
 ];
 const REST = [
   "origin=Debian,codename=${distro_codename},label=Debian",
   "origin=Debian,codename=${distro_codename}-updates,label=Debian",
-  "origin=Raspberry Pi Foundation,codename=${distro_codename},label=Raspberry Pi Foundation",
 ];
 
 /** Of the night, local time: the first Pi's window begins then, and each further one's an hour later. */

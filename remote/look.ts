@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { Client } from "ssh2";
-import { connect, HostProblem, knownHostKey, run, type Login } from "./ssh";
+import { connect, destination, HostProblem, knownHostKey, run, type Login } from "./ssh";
 import { checkAll, command, OPERATOR, parseFindings, propagate, type Finding, type State } from "./state";
 
 /** Seconds that all checks of one Pi may take; under one in the lab, a few on an old Pi. */
@@ -95,7 +95,7 @@ const UNKNOWN = "unknown";
 
 /** An open connection, or the reason why there is none. */
 async function dial(login: Login, ssh: Ssh, via?: Client): Promise<Reached> {
-  const { name, address, user, hostKey } = login;
+  const { name, address, hostKey } = login;
   const refused = (message: string): Reached => ({ login, problem: new HostProblem(message, "refused") });
   if (login.privateKey === "")
     return refused(
@@ -110,7 +110,7 @@ async function dial(login: Login, ssh: Ssh, via?: Client): Promise<Reached> {
   if (hostKey === UNKNOWN)
     return refused(
       `${name} (${address}): its host key is not in ${ssh.knownHosts}. Log in once and compare the fingerprint ` +
-        `(ssh ${user}@${address}), or pin it as hostKey of ${name} in ${name === JUMP ? "twopir:ssh.jumpHost" : "twopir:pis"}.`,
+        `(ssh ${destination(login)}), or pin it as hostKey of ${name} in ${name === JUMP ? "twopir:ssh.jumpHost" : "twopir:pis"}.`,
     );
   try {
     return { login, client: await connect(login, via) };
@@ -138,7 +138,8 @@ export interface Look {
  */
 export async function look(states: readonly State[], reached: ReadonlyMap<string, Reached>): Promise<Look> {
   const places = [...new Set(states.map((state) => state.on))];
-  const problems = [...reached.values()].flatMap((r) => (r.problem ? [r.problem] : []));
+  const told = [...reached.values()].flatMap((r) => (r.problem ? [r.problem] : []));
+  const problems = [...new Map(told.map((problem) => [problem.message, problem])).values()]; // a jump host's once
   const found = await Promise.all(
     places.map(async (place): Promise<Map<string, Finding>> => {
       const here = states.filter((state) => state.on === place);
@@ -156,7 +157,10 @@ export async function look(states: readonly State[], reached: ReadonlyMap<string
               LOOK_SECONDS,
             )
           : await runHere(command("check", { user: "", on: OPERATOR }), text, LOOK_SECONDS);
-        const answered = parseFindings(answer, nonce);
+        // A host speaks for itself alone.
+        const answered = new Map(
+          [...parseFindings(answer, nonce)].filter(([name]) => here.some((state) => state.name === name)),
+        );
         const missing = here.filter(({ name }) => !answered.has(name));
         if (missing[0])
           problems.push(

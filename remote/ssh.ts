@@ -141,10 +141,11 @@ function explain(
   changed: boolean,
 ): HostProblem {
   const who = `${login.name} (${login.address})`;
+  const { address, port = SSH_PORT } = login;
   if (changed || error.message.includes("no matching host key"))
     return new HostProblem(
       `${who} shows another host key than the known one. If its card or system was replaced, forget the old key ` +
-        `(ssh-keygen -R ${login.address}) and accept the new one after comparing it on the Pi itself; otherwise ` +
+        `(ssh-keygen -R ${port === SSH_PORT ? address : `'[${address}]:${port}'`}) and accept the new one after comparing it on the Pi itself; otherwise ` +
         `somebody may be in between.`,
       "refused",
     );
@@ -152,20 +153,28 @@ function explain(
   return new HostProblem(`${who} ${unreachable(login, error)}`, kind);
 }
 
+/** The words for ssh and ssh-copy-id that lead there. */
+export const destination = ({ user, address, port = SSH_PORT, jump }: Login): string =>
+  [
+    ...(jump ? [`-o ProxyJump=${jump.user}@${jump.address}:${jump.port ?? SSH_PORT}`] : []),
+    ...(port === SSH_PORT ? [] : [`-p ${port}`]),
+    `${user}@${address}`,
+  ].join(" ");
+
 const silent = (error: Error & { level?: string; code?: string }): boolean =>
   error.level === "client-timeout" || error.code === "EHOSTUNREACH" || error.code === "ETIMEDOUT";
 
 function unreachable(login: Login, error: Error & { level?: string; code?: string }): string {
   if (error.level === "client-authentication" && login.privateKey === undefined)
-    return `refuses every key of the ssh agent for user ${login.user}. See which it has (ssh-add -l), add one (ssh-add), and put its public half there with: ssh-copy-id ${login.user}@${login.address}`;
+    return `refuses every key of the ssh agent for user ${login.user}. See which it has (ssh-add -l), add one (ssh-add), and put its public half there with: ssh-copy-id ${destination(login)}`;
   if (error.level === "client-authentication")
-    return `refuses the key for user ${login.user}. Put the public key there with: ssh-copy-id ${login.user}@${login.address}`;
+    return `refuses the key for user ${login.user}. Put the public key there with: ssh-copy-id ${destination(login)}`;
   if (/passphrase/i.test(error.message))
     return `cannot be asked: the key file has a passphrase. Give it with: pulumi config set --secret twopir:sshPassphrase`;
   if (silent(error))
-    return `does not answer on port 22 within ${DIAL_SECONDS.toString()} s. Is it switched on, on the network, and at this address?`;
+    return `does not answer on port ${login.port ?? SSH_PORT} within ${DIAL_SECONDS.toString()} s. Is it switched on, on the network, and at this address?`;
   if (error.code === "ECONNREFUSED")
-    return `is on, but nothing listens on port 22. Enable ssh on it (sudo systemctl enable --now ssh).`;
+    return `is on, but nothing listens on port ${login.port ?? SSH_PORT}. Enable ssh on it (sudo systemctl enable --now ssh).`;
   // From OpenSSH 9.8 on, PerSourcePenalties: three failed logins close the door for 15 s, more for up to 10 min.
   if (error.code === "ECONNRESET" || error.message.includes("before handshake"))
     return `closes the connection at once, as sshd does for a while after several failed logins. Wait a minute and try again; its log says why (journalctl -u ssh).`;

@@ -5,6 +5,7 @@ rules_path=/etc/twopir/firewall.nft
 candidate=/etc/twopir/firewall-tried.nft
 loader_path=/usr/local/lib/twopir/firewall
 unit_path=/etc/systemd/system/twopir-firewall.service
+drop_in_path=/etc/systemd/system/nftables.service.d/twopir.conf
 loaded_path=/run/twopir-firewall # written by the loader
 roll_back=twopir-firewall-back   # the timer's unit
 

@@ -1,13 +1,14 @@
 # shellcheck shell=bash disable=SC2154
 # The firewall's rules are loaded. New ones are only tried: unless firewall-kept.sh confirms them over a connection that
 # was opened afterwards, the Pi goes back to those that it had. Parameters: rules (for nft), loader (the content of
-# files/usr/local/lib/twopir/firewall), unit (that of files/etc/systemd/system/twopir-firewall.service), patience
-# (seconds until it goes back)
+# files/usr/local/lib/twopir/firewall), unit (that of files/etc/systemd/system/twopir-firewall.service), drop_in (that of
+# files/etc/systemd/system/nftables.service.d/twopir.conf), patience (seconds until it goes back)
 
 want() {
   local reason=''
   want_file "$loader_path" "$loader"
   want_file "$unit_path" "$unit"
+  want_file "$drop_in_path" "$drop_in"
   need nft nftables
   if [ ! -e "$rules_path" ]; then
     reason="$rules_path is missing"
@@ -17,13 +18,20 @@ want() {
   elif ! loaded; then
     reason="the firewall's rules are not loaded as they are on disk"
   fi
-  [ -z "$reason" ] || change "$reason" try_rules
+  if [ -n "$reason" ]; then
+    change "$reason" try_rules
+  elif [ -e "$candidate" ] && ! systemctl is-active -q "$roll_back.timer"; then
+    change "$candidate was never confirmed" rm -f "$candidate"
+  fi
 }
 
 try_rules() {
   local answer
   write_file "$candidate" "$rules"
-  answer=$(nft --check -f "$candidate" 2>&1) || fail "nft refuses the firewall's rules, so they stay as they were: $answer"
+  if ! answer=$(nft --check -f "$candidate" 2>&1); then
+    rm -f "$candidate"
+    fail "nft refuses the firewall's rules, so they stay as they were: $answer"
+  fi
   systemctl stop "$roll_back.timer" 2>/dev/null || true
   systemd-run --quiet --collect --unit="$roll_back" --on-active="$patience" --timer-property=AccuracySec=1s /bin/bash "$loader_path"
   bash "$loader_path" "$candidate"
@@ -32,8 +40,9 @@ try_rules() {
 unwant() {
   systemctl stop "$roll_back.timer" 2>/dev/null || true
   systemctl disable -q --now twopir-firewall.service 2>/dev/null || true
-  rm -f "$loader_path" "$unit_path" "$rules_path" "$candidate" "$loaded_path"
-  rmdir "$(dirname "$rules_path")" "$(dirname "$loader_path")" 2>/dev/null || true
+  ! command -v nft >/dev/null || nft delete table inet twopir 2>/dev/null || true
+  rm -f "$loader_path" "$unit_path" "$drop_in_path" "$rules_path" "$candidate" "$loaded_path"
+  rmdir "$(dirname "$rules_path")" "$(dirname "$loader_path")" "$(dirname "$drop_in_path")" 2>/dev/null || true
   systemctl daemon-reload
 }
 

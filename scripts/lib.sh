@@ -187,11 +187,14 @@ write_file() {
 want_service() {
   local shown
   shown=$(systemctl show -p NeedDaemonReload,DropInPaths,UnitFileState,ActiveState "$1")
-  [[ $shown == *NeedDaemonReload=no* && (-z ${2:-} || "${shown/DropInPaths=/ }"$'\n' == *" $2"[$' \n']*) ]] ||
+  is_read "$shown" "${2:-}" ||
     change "systemd has not read the unit files of $1" systemctl daemon-reload
   [[ $shown$'\n' == *UnitFileState=enabled$'\n'* ]] || change "$1 does not start at boot" systemctl enable -q "$1"
   [[ $shown =~ ActiveState=(active|reloading) ]] || change "$1 is not running" start_service "$1"
 }
+
+# is_read SHOWN [DROP_IN]: what "systemctl show" says of a unit's files.
+is_read() { [[ $1 == *NeedDaemonReload=no* && (-z ${2:-} || "${1/DropInPaths=/ }"$'\n' == *" $2"[$' \n']*) ]]; }
 
 start_service() {
   systemctl reset-failed "$1" 2>/dev/null || true

@@ -15,7 +15,7 @@ want() {
   elif [ "$(cat "$time_out" 2>/dev/null)" != "$failover" ]; then
     change "$mount_point was mounted with another failover time" in_turn remount_volume
   elif [ "$(findmnt -n -o OPTIONS --mountpoint "$mount_point" | tr , '\n' | grep -cxE 'nodev|nosuid|noexec')" != 3 ]; then
-    change "$mount_point was mounted without nodev, nosuid and noexec" in_turn remount_volume
+    change "$mount_point is mounted without nodev, nosuid and noexec" mount -o remount,bind,nodev,nosuid,noexec "$mount_point"
   fi
 }
 

@@ -2,6 +2,7 @@
 # Facts of one Pi for npm run status, as lines of NAME=VALUE; nothing is wanted and nothing is changed.
 # Parameters: volume, brick (empty where it stores nothing), mount_point, address, host
 
+stale=3  # days; apt tries every day
 answer=5 # seconds that a living mount needs at most to answer
 
 want() {
@@ -24,14 +25,21 @@ want() {
   fact split_brain "${split:-unknown}"
 }
 
-# updates: what of them somebody should know.
+# updates: what of them somebody should know. apt's own timers tell of a failure by nothing but a stamp that stays old.
 updates() {
-  local unit kept=/var/lib/unattended-upgrades/kept-back
+  local stamp settings=/etc/apt/apt.conf.d/52twopir held=/etc/apt/apt.conf.d/53twopir-held kept=/var/lib/unattended-upgrades/kept-back others
   systemctl is-enabled -q twopir-upgrade.timer 2>/dev/null || { echo off && return; }
-  for unit in apt-daily-upgrade twopir-upgrade; do
-    [ "$(systemctl show -P Result "$unit.service")" = success ] || { echo "failed: journalctl -u $unit" && return; }
+  for stamp in /var/lib/apt/periodic/update-stamp /var/lib/apt/periodic/upgrade-stamp; do
+    [ -e "$stamp" ] || stamp=$settings # no day has passed yet
+    [ -z "$(find "$stamp" -mtime "+$stale")" ] || { echo "failed: none since $(date -r "$stamp" +%F)" && return; }
   done
-  [ ! -s "$kept" ] || { echo "held back: $(xargs <"$kept")" && return; }
+  [ "$(systemctl show -P Result twopir-upgrade.service)" = success ] || { echo "failed: journalctl -u twopir-upgrade" && return; }
+  if [ -s "$kept" ]; then
+    # What waits for the window counts as kept back, too.
+    others=$(tr ' ' '\n' <"$kept" | grep -vE "^($(grep -o '"[^"]*"' "$held" | tr -d '"' | paste -sd '|'))" | xargs) || true
+    [ -z "$others" ] || { echo "held back: $others" && return; }
+    echo "wait for the window" && return
+  fi
   if [ -e /run/reboot-required ]; then echo "reboot waits"; else echo current; fi
 }
 

@@ -6,21 +6,30 @@ needed=1          # how many of the others must serve
 turn_patience=900 # seconds until the others serve and have healed; the same as for the lock
 back_patience=30  # seconds until this Pi serves again; 2 s in the lab
 
-# in_turn COMMAND...: a Pi that serves stops only while another one does and has a full copy, without a visitor's
-# noticing, and must serve again afterwards: what comes after it is not started otherwise. A Pi that does not serve
-# waits for nobody.
+# in_turn COMMAND...: what interrupts a Pi that serves; one that does not waits for nobody.
 in_turn() {
   local host
   host=$(site_name)
-  if serves "$address" "$host"; then
-    until_true "$turn_patience" others_ready ||
-      fail "this Pi serves and must be interrupted, but after $turn_patience s no other one is ready: $unready"
-    step_aside
-    "$@"
-    step_back
-  else
-    "$@"
-  fi
+  if serves "$address" "$host"; then alone "$@"; else "$@"; fi
+}
+
+# alone COMMAND...: this Pi stops only while enough of the others serve and have a full copy, without a visitor's
+# noticing, and must serve again afterwards: what comes after it is not started otherwise. Sets nothing but what
+# others_ready sets; the caller sets host.
+alone() {
+  take_turn
+  until_true "$turn_patience" others_ready ||
+    fail "this Pi must be interrupted, but after $turn_patience s the others are not ready: $unready"
+  step_aside
+  "$@"
+  step_back
+}
+
+# take_turn: a lock on the volume, so that no other Pi begins meanwhile, whoever told it to. gluster takes it back from a
+# Pi that is away; the shell has it until it ends.
+take_turn() {
+  { exec 8>>"$mount_point/turn"; } 2>/dev/null || fail "cannot write to $mount_point, so no turn can be taken"
+  flock -w "$turn_patience" 8 || fail "it is another Pi's turn, and has been for $turn_patience s"
 }
 
 # The name is no parameter: a change of it has nothing to do with what is interrupted.
@@ -40,16 +49,24 @@ others_ready() {
   [ -n "$entries" ] && ! grep -qvx 0 <<<"$entries"
 }
 
-# keepalived says good-bye, and nginx answers what it was asked; then nobody comes here any more.
+# keepalived says good-bye, and nginx answers what it was asked; then nobody comes here any more. Whatever ends the
+# script from now on, both are started again.
 step_aside() {
   held=$(systemctl is-active keepalived.service 2>/dev/null) || true
+  trap start_again EXIT
   [ "$held" != active ] || systemctl stop keepalived.service
   systemctl stop nginx.service
+}
+
+start_again() {
+  systemctl start nginx.service || true
+  [ "$held" != active ] || systemctl start keepalived.service || true
 }
 
 step_back() {
   systemctl start nginx.service || true
   until_true "$back_patience" serves "$address" "$host" ||
     fail "this Pi does not serve http://$host/ any more: see /var/log/nginx/error.log. The others go on"
-  [ "$held" != active ] || systemctl start keepalived.service
+  start_again
+  trap - EXIT
 }

@@ -235,10 +235,9 @@ export const DRIFTS: readonly Drift[] = [
   {
     what: "volume mounted with the rights of its programs' owners",
     on: "pi2",
-    broken: "mount -i -o remount,suid,dev,exec /mnt/gluster1",
+    broken: "mount -o remount,bind,suid,dev,exec /mnt/gluster1",
     named: ["pi2-gluster-mount"],
-    reason: "/mnt/gluster1 was mounted without nodev, nosuid and noexec",
-    touched: [/^service-nginx/],
+    reason: "/mnt/gluster1 is mounted without nodev, nosuid and noexec",
   },
   {
     what: "updates switched off",

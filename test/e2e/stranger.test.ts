@@ -148,6 +148,14 @@ describe("the firewall", () => {
     expect(await inside("pi2", "nft list tables")).toBe("table inet twopir");
   });
 
+  it("comes back when Debian's own nftables service starts, reloads and stops", async () => {
+    for (const action of ["start", "reload", "restart", "stop"]) {
+      await inside("pi2", `systemctl ${action} nftables`);
+      expect(await inside("pi2", "nft list tables")).toContain("table inet twopir");
+    }
+    expect((await cluster.preview()).changed).toEqual({});
+  });
+
   // No config makes such rules, so the script itself gets them.
   it("goes back to the former rules by itself where new ones lock us out", async () => {
     const pi2 = { ...pi("pi2"), storage: true, arbiter: false, drained: false };

@@ -65,12 +65,21 @@ describe("a Pi that wants a reboot", () => {
         "sed 's/^turn_patience=900/turn_patience=5/' /usr/local/lib/twopir/upgrade | bash -s apply pi1",
       ),
     ).rejects.toThrow(
-      /this Pi serves and must be interrupted, but after 5 s no other one is ready: .* is not served by/,
+      /this Pi must be interrupted, but after 5 s the others are not ready: .* is not served by/,
     );
     expect(await boot("pi1")).toBe(before);
     await lab("restore", "pi2");
     await connected(2);
     await healed("pi1");
+  });
+
+  it("serves on where its upgrade fails", async () => {
+    const failing =
+      "sed -e 's/^waiting() .*/waiting() { echo nginx; }/' -e 's/^unattended() .*/unattended() { false; }/'";
+    await expect(
+      inside("pi1", `${failing} /usr/local/lib/twopir/upgrade | bash -s apply pi1`),
+    ).rejects.toThrow("the upgrade failed: see /var/log/unattended-upgrades/");
+    await servesAgain("pi1");
   });
 
   it("takes it in its window, when nobody who asks by name notices", async () => {
