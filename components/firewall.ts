@@ -68,6 +68,8 @@ export function firewallStates(args: FirewallArgs): State[] {
         unit: file("/etc/systemd/system/twopir-firewall.service"),
         drop_in: file("/etc/systemd/system/nftables.service.d/twopir.conf"),
         patience: PATIENCE,
+        address: args.pi.address,
+        other: args.pis.find((other) => other !== args.pi)?.address ?? args.pi.address,
       },
       after: [packageName],
       disturbedBy: [packageName],

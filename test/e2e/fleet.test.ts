@@ -54,6 +54,7 @@ describe("a drained Pi", () => {
       "gv0-peer-pi2": "update",
       "no-other-a-records": "update",
       "pi1-gluster-mount": "update", // it is told who is left to serve meanwhile, and finds nothing to do
+      "pi1-updates": "update", // the same
       "pi2-a-record": "delete",
     });
     expect(await addresses()).toEqual([address("pi1")]);
@@ -117,7 +118,10 @@ describe("npm run status", () => {
 describe("another address", () => {
   it("of a Pi is taken over by up, the site served throughout", async () => {
     const other = `${SUBNET}.142`;
+    const move = (to: string): Promise<string> =>
+      inside("pi2", `ip route replace ${SUBNET}.0/24 dev eth0 proto kernel scope link src ${to}`);
     await inside("pi2", `ip address add ${other}/24 dev eth0`);
+    await move(other);
     const hostKey = readFileSync(labFile("known_hosts"), "utf8")
       .split("\n")
       .find((line) => line.startsWith(`${address("pi2")} ssh-ed25519`))
@@ -131,6 +135,10 @@ describe("another address", () => {
     expect(await inside("pi2", "cat /data/brick1/gv0/www/written")).toBe("written");
     expect((await cluster.preview()).changed).toEqual({});
     await cluster.configure({});
+    expect((await cluster.preview()).said).toContain(
+      `this Pi reaches the others from ${other}, and not from ${address("pi2")}`,
+    );
+    await move(address("pi2"));
     await upUnnoticed();
     expect((await addresses()).sort()).toEqual([address("pi1"), address("pi2")]);
   });
