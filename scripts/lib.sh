@@ -100,19 +100,21 @@ holder() { grep . "$lock_file" || echo "another script of twopir"; }
 # takes 0.05 s of processor time for an answer, and the first Pi has a question for every peer. A Mac, as the operator's
 # machine, has no flock, and asks each time.
 once() {
-  local file="${answers:-}/${*//\//:}"
+  local file="${answers:-}/${*//\//:}" answer status
   if [ "$mode" != check ] || [ ! -d "${answers:-}" ] || ! command -v flock >/dev/null; then
     "$@"
     return
   fi
-  {
+  [ -s "$file.status" ] || {
     flock 8
-    [ -e "$file.status" ] || {
+    [ -s "$file.status" ] || {
       "$@" >"$file" && echo 0 || echo $?
     } >"$file.status"
   } 8>"$file.lock"
-  cat "$file"
-  return "$(<"$file.status")"
+  IFS= read -r -d '' answer <"$file" || true
+  printf '%s' "$answer"
+  read -r status <"$file.status"
+  return "$status"
 }
 
 # until_true SECONDS COMMAND [ARGUMENT...]: asks every half second; false when the time is over.

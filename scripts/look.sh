@@ -7,7 +7,8 @@ answers=$(mktemp -d -p /dev/shm 2>/dev/null || mktemp -d)
 trap 'rm -rf -- "$answers"' EXIT
 limit=256 # KiB; a check that never ends to print fills no memory,
 ulimit -f "$limit"
-trap '' XFSZ # and fails to write more, rather than being killed
+trap '' XFSZ    # and fails to write more, rather than being killed
+export LC_ALL=C # lengths are in bytes
 
 names=() checks=()
 
@@ -17,16 +18,18 @@ started() {
   checks+=($!)
 }
 
-# report NONCE: each answer between two lines that begin with the nonce, the second with the check's exit status.
+# report NONCE: each answer between two lines that begin with the nonce, the second with the check's exit status. No
+# process is started for it: two for each of 25 checks take 0.05 s of processor time.
 report() {
-  local i status
+  local i status answer
   for i in "${!checks[@]}"; do
     status=0
     # Bash tells of a killed one with its whole text, the secrets too.
     wait "${checks[i]}" 2>/dev/null || status=$?
     printf '\n%s begin %s\n' "$1" "${names[i]}"
-    cat "$answers/$i"
-    [ "$(wc -c <"$answers/$i")" -lt $((limit * 1024)) ] || printf '\nit printed more than %s KiB' "$limit"
+    IFS= read -r -d '' answer <"$answers/$i" || true
+    printf '%s' "$answer"
+    [ ${#answer} -lt $((limit * 1024)) ] || printf '\nit printed more than %s KiB' "$limit"
     printf '\n%s end %s\n' "$1" "$status"
   done
 }
