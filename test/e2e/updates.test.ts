@@ -53,6 +53,48 @@ describe("updates", () => {
   });
 });
 
+/**
+ * A package by the name of something that serves, and a newer version of it in an archive that says of itself that it is
+ * Debian's for security updates.
+ */
+const NEWER = `
+. /etc/os-release
+mkdir -p /srv/archive /srv/package/DEBIAN && cd /srv/archive
+for version in 1 2; do
+  printf 'Package: nginx-probe\\nVersion: %s\\nArchitecture: all\\nMaintainer: a <a@example.com>\\nDescription: b\\n' "$version" >/srv/package/DEBIAN/control
+  dpkg-deb -b /srv/package "nginx-probe_$version.deb" >/dev/null
+done
+dpkg -i nginx-probe_1.deb >/dev/null
+sum() { sha256sum <"$1" | cut -d' ' -f1; }
+size() { stat -c %s "$1"; }
+{
+  dpkg-deb -f nginx-probe_2.deb
+  printf 'Filename: ./nginx-probe_2.deb\\nSize: %s\\nSHA256: %s\\n' "$(size nginx-probe_2.deb)" "$(sum nginx-probe_2.deb)"
+} >Packages
+printf 'Origin: Debian\\nLabel: Debian-Security\\nSuite: stable-security\\nCodename: %s-security\\nSHA256:\\n %s %s Packages\\n' "$VERSION_CODENAME" "$(sum Packages)" "$(size Packages)" >Release
+echo 'deb [trusted=yes] file:/srv/archive ./' >/etc/apt/sources.list.d/newer.list
+apt-get -qq update`;
+
+describe("a newer version of what serves", () => {
+  const version = (): Promise<string> => inside("pi2", "dpkg-query -W -f='\${Version}' nginx-probe");
+
+  it("is held back every day, and comes in the Pi's window, unnoticed", async () => {
+    await inside("pi2", NEWER);
+    await inside("pi2", "unattended-upgrade");
+    expect(await version()).toBe("1");
+    const seen = await whileFetching(async () => {
+      await windowOf("pi2");
+      await until("pi2 has the newer version", 60, async () => (await version()) === "2");
+      await until("its turn is over", 60, async () =>
+        (await inside("pi2", "systemctl is-active twopir-upgrade || true")).includes("inactive"),
+      );
+    });
+    expect(seen.why).toEqual([]);
+    expect(await inside("pi2", "systemctl show -P Result twopir-upgrade")).toBe("success");
+    await inside("pi2", "rm /etc/apt/sources.list.d/newer.list && dpkg --purge nginx-probe >/dev/null");
+  });
+});
+
 describe("a Pi that wants a reboot", () => {
   it("does not take it while its peer is down, and says why", async () => {
     await wantReboot("pi1");
