@@ -106,7 +106,7 @@ describe("a secret", () => {
     const happening = async (): Promise<string> => succeeded(await cluster.up()).said;
     expect(await seenOf(secrets, happening)).toEqual([]);
     const named = await seenOf([NAME], async () => {
-      await run("bash", ["-c", `: ${NAME}; sleep 1`]);
+      await run("bash", ["-c", `: ${NAME}; sleep 1; :`]);
       return (await cluster.up()).said;
     });
     expect(named).toContainEqual(expect.stringContaining("command: bash"));
