@@ -9,15 +9,17 @@ import { look, reach } from "./remote/look";
 export = async () => {
   const config = readConfig();
   const addresses = recordTargets(config).map(({ address }) => address);
-  await requireHalf(config.hostname, config.dns, addresses);
   const release = await packSite(config);
   const reached = await reach(config.pis, config.ssh);
   const reachable = new Set(config.pis.map((pi) => pi.name).filter((name) => reached.get(name)?.client));
   const parts = clusterParts({ ...config, release }, reachable);
-  const seen = await look(
-    parts.flatMap((part) => part.states),
-    reached,
-  );
+  const [seen] = await Promise.all([
+    look(
+      parts.flatMap((part) => part.states),
+      reached,
+    ),
+    requireHalf(config.hostname, config.dns, addresses),
+  ]);
   new Cluster("twopir", { parts, hosts: new Hosts(reached, seen) });
   return { url: `http://${config.hostname}/`, addresses };
 };

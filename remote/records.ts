@@ -69,7 +69,7 @@ export async function requireHalf(name: string, zone: Zone, wanted: readonly str
   if (wanted.length * 2 >= present.length) return;
   refuse(
     `${name} has ${present.length} A records (${present.sort().join(", ")}), and this config leaves ${wanted.length} ` +
-      `(${wanted.join(", ")}): fewer than half, so no Pi was contacted. Take fewer out at a time, or say that this is ` +
+      `(${wanted.join(", ")}): fewer than half, so nothing was changed. Take fewer out at a time, or say that this is ` +
       `right, with twopir:dns.fewRecords: true.`,
   );
 }

@@ -17,7 +17,7 @@ want() {
   need nft nftables
   if [ ! -e "$rules_path" ]; then
     reason="$rules_path is missing"
-  elif ! cmp -s "$rules_path" <(printf '%s' "$rules"); then
+  elif ! holds_text "$rules_path" "$rules"; then
     reason="$rules_path differs"
     diff -u --label "$rules_path on $pi" --label "$rules_path wanted" "$rules_path" <(printf '%s' "$rules") || true
   elif ! loaded; then

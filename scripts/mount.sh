@@ -14,7 +14,7 @@ want() {
     change "the mount at $mount_point does not answer" remount_volume
   elif [ "$(cat "$time_out" 2>/dev/null)" != "$failover" ]; then
     change "$mount_point was mounted with another failover time" in_turn remount_volume
-  elif [ "$(findmnt -n -o OPTIONS --mountpoint "$mount_point" | tr , '\n' | grep -cxE 'nodev|nosuid|noexec')" != 3 ]; then
+  elif [[ ,$(findmnt -n -o OPTIONS --mountpoint "$mount_point"), != *,nosuid,nodev,noexec,* ]]; then # in the kernel's order
     change "$mount_point is mounted without nodev, nosuid and noexec" mount -o remount,bind,nodev,nosuid,noexec "$mount_point"
   fi
 }
