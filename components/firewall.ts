@@ -1,5 +1,5 @@
 import { file, type State } from "../remote/state";
-import { names, statesPart, type Part, type Pi } from "./part";
+import { names, packageState, statesPart, type Part, type Pi } from "./part";
 
 export interface FirewallArgs {
   readonly pi: Pi;
@@ -57,7 +57,7 @@ export function firewallStates(args: FirewallArgs): State[] {
   const packageName = `${on}-firewall-package`;
   const loaded = `${on}-firewall`;
   return [
-    { name: packageName, on, scripts: ["package.sh"], parameters: { packages: ["nftables"] }, after: [] },
+    packageState(packageName, args.pi, ["nftables"], []),
     {
       name: loaded,
       on,

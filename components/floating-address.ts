@@ -1,5 +1,5 @@
 import { file, type State } from "../remote/state";
-import { names, statesPart, type Part, type Pi } from "./part";
+import { names, packageState, statesPart, type Part, type Pi } from "./part";
 
 export interface FloatingAddressArgs {
   readonly pi: Pi;
@@ -85,13 +85,7 @@ export function floatingAddressStates(args: FloatingAddressArgs): State[] {
   const { pi, pis, floatingAddresses, turnAfter } = args;
   const packageName = `${pi.name}-keepalived-package`;
   return [
-    {
-      name: packageName,
-      on: pi.name,
-      scripts: ["package.sh"],
-      parameters: { packages: ["keepalived"] },
-      after: [names.firewall(pi)],
-    },
+    packageState(packageName, pi, ["keepalived"], [names.firewall(pi)]),
     {
       name: names.keepalived(pi),
       on: pi.name,

@@ -1,5 +1,5 @@
 import type { State } from "../remote/state";
-import { names, statesPart, type Part, type Pi } from "./part";
+import { names, statesPart, turnParameters, type Part, type Pi } from "./part";
 
 export interface MountArgs {
   readonly pi: Pi;
@@ -37,19 +37,16 @@ export function fstabLine({ pi, pis, volume, mountPoint }: MountArgs): string {
 
 /** The volume mounted on one Pi, now and after each boot. */
 export function mountStates(args: MountArgs): State[] {
-  const { pi, pis, volume, mountPoint, failover, turnAfter } = args;
+  const { pi, volume, failover, turnAfter } = args;
   return [
     {
       name: names.mount(pi),
       on: pi.name,
       scripts: ["gluster.sh", "turn.sh", "mount.sh"],
       parameters: {
-        mount_point: mountPoint,
+        ...turnParameters(args),
         fstab_line: fstabLine(args),
         failover,
-        address: pi.address,
-        others: pis.filter((other) => other !== pi && !other.drained).map((other) => other.address),
-        volume,
       },
       after: [names.volumeStarted(volume), ...(turnAfter ? [names.mount(turnAfter)] : [])],
     },

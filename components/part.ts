@@ -31,6 +31,32 @@ export const names = {
   keepalived: (pi: Pi) => `${pi.name}-keepalived`,
 } as const;
 
+/**
+ * Debian packages on a Pi.
+ *
+ * @example packageState("pi1-nginx-package", pi1, ["nginx"], [names.firewall(pi1)])
+ */
+export const packageState = (name: string, pi: Pi, packages: readonly string[], after: string[]): State => ({
+  name,
+  on: pi.name,
+  scripts: ["package.sh"],
+  parameters: { packages },
+  after,
+});
+
+/** What turn.sh asks: the others that serve while a Pi is interrupted, and the volume that must be healed. */
+export const turnParameters = (args: {
+  readonly pi: Pi;
+  readonly pis: readonly Pi[];
+  readonly volume: string;
+  readonly mountPoint: string;
+}) => ({
+  address: args.pi.address,
+  others: args.pis.filter((other) => other !== args.pi && !other.drained).map((other) => other.address),
+  volume: args.volume,
+  mount_point: args.mountPoint,
+});
+
 /** A component to be: its states are plain data, which are looked at before any resource is registered. */
 export interface Part {
   readonly name: string;

@@ -115,38 +115,3 @@ const isWell = (pi: PiStatus): boolean =>
     (pi.healsWaiting ?? 0) === 0 &&
     (pi.splitBrain ?? 0) === 0 &&
     pi.aRecord);
-
-const COLUMNS: readonly [string, (pi: PiStatus) => string | number | boolean | undefined][] = [
-  ["PI", (pi) => pi.name],
-  ["ADDRESS", (pi) => pi.address],
-  ["REACHABLE", (pi) => (pi.drained ? "drained" : pi.reachable)],
-  ["NGINX", (pi) => pi.nginx],
-  ["GLUSTERD", (pi) => pi.glusterd],
-  ["BRICK", (pi) => pi.brickServed],
-  ["MOUNT", (pi) => pi.mounted],
-  ["HEALS WAITING", (pi) => pi.healsWaiting],
-  ["SPLIT BRAIN", (pi) => pi.splitBrain],
-  ["PAGE", (pi) => pi.pageServed],
-  ["UPDATES", (pi) => pi.updates],
-  ["A RECORD", (pi) => pi.aRecord],
-];
-
-/** The status as a table, what is wrong below it. */
-export function statusText({ hostname, well, pis, drift, problems }: ClusterStatus): string {
-  const word = (value: string | number | boolean | undefined): string =>
-    value === undefined ? "-" : value === true ? "yes" : value === false ? "NO" : String(value);
-  const rows = [COLUMNS.map(([title]) => title), ...pis.map((pi) => COLUMNS.map(([, of]) => word(of(pi))))];
-  const widths = COLUMNS.map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
-  const lines = rows.map((row) =>
-    row
-      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-      .join("  ")
-      .trimEnd(),
-  );
-  return [
-    ...lines,
-    ...problems.map((problem) => `warning: ${problem}`),
-    ...drift.map((reason) => `drift: ${reason}`),
-    well ? `all is well: http://${hostname}/` : "not all is well",
-  ].join("\n");
-}

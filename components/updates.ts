@@ -1,5 +1,5 @@
 import { file, stdin, type State } from "../remote/state";
-import { names, statesPart, type Part, type Pi } from "./part";
+import { names, packageState, statesPart, turnParameters, type Part, type Pi } from "./part";
 
 /**
  * What is installed by itself. "security": Debian's security updates, and all updates of Raspbian's and Raspberry Pi's
@@ -61,16 +61,11 @@ WantedBy=timers.target
 `;
 
 /** What the timer runs on the Pi: a script like those of the desired states, which the Pi applies by itself. */
-export const upgradeState = ({ pi, pis, volume, mountPoint }: UpdatesArgs): State => ({
-  name: `${pi.name}-upgrade`,
-  on: pi.name,
+export const upgradeState = (args: UpdatesArgs): State => ({
+  name: `${args.pi.name}-upgrade`,
+  on: args.pi.name,
   scripts: ["gluster.sh", "turn.sh", "upgrade.sh"],
-  parameters: {
-    address: pi.address,
-    others: pis.filter((other) => other !== pi && !other.drained).map((other) => other.address),
-    volume,
-    mount_point: mountPoint,
-  },
+  parameters: turnParameters(args),
   after: [],
 });
 
@@ -84,13 +79,7 @@ export function updatesStates(args: UpdatesArgs): State[] {
   const on = pi.name;
   const packageName = `${on}-updates-package`;
   return [
-    {
-      name: packageName,
-      on,
-      scripts: ["package.sh"],
-      parameters: { packages: ["unattended-upgrades"] },
-      after: [names.firewall(pi)],
-    },
+    packageState(packageName, pi, ["unattended-upgrades"], [names.firewall(pi)]),
     {
       name: `${on}-updates`,
       on,
