@@ -1,12 +1,9 @@
-import { address, get, inside } from "../../test/e2e/lab";
+import { address, endsWell, get } from "../../test/e2e/lab";
 import { PIS, WRITER, type Mode } from "./modes";
 
 /** From inside a Pi; a command of gluster alone may hang for two minutes. */
 const holds = (pi: string, condition: string): Promise<boolean> =>
-  inside(pi, `timeout 10 bash -c '${condition}' >/dev/null 2>&1`).then(
-    () => true,
-    () => false,
-  );
+  endsWell(pi, `timeout 10 bash -c '${condition}' >/dev/null 2>&1`);
 
 const serves = (host: string): Promise<boolean> =>
   get(host).then(

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
-import { address, inside, NAME, SUBNET } from "./lab";
+import { address, endsWell, inside, NAME, SUBNET } from "./lab";
 
 /** A machine on the Pis' network that has nothing to do with the cluster. */
 export const STRANGER = "pi3";
@@ -18,18 +18,11 @@ export interface Attack {
 const [VIP = ""] = FLOATING;
 const PI = address("pi1");
 
-/** Whether a line of shell ends well there. */
-const ends = (on: string, line: string): Promise<boolean> =>
-  inside(on, line).then(
-    () => true,
-    () => false,
-  );
-
 /** On the stranger, whether it ends well. */
-const can = (line: string) => (): Promise<boolean> => ends(STRANGER, line);
+const can = (line: string) => (): Promise<boolean> => endsWell(STRANGER, line);
 
 const connect = (port: string): Promise<boolean> =>
-  ends(STRANGER, `timeout 3 bash -c 'exec 3<>/dev/tcp/${PI}/${port}'`);
+  endsWell(STRANGER, `timeout 3 bash -c 'exec 3<>/dev/tcp/${PI}/${port}'`);
 
 /** Whether the answer to a request, head and body, has this in it. */
 const answers = (path: string, pattern: string): (() => Promise<boolean>) =>
@@ -60,7 +53,7 @@ export const ATTACKS: readonly Attack[] = [
       await can(
         `mkdir -p /mnt/stolen; timeout 20 mount -t glusterfs ${PI}:/gv0 /mnt/stolen; timeout 20 cp /etc/hostname /mnt/stolen/www/owned.html; umount -l /mnt/stolen`,
       )();
-      return ends("pi1", "rm /mnt/gluster1/www/owned.html");
+      return endsWell("pi1", "rm /mnt/gluster1/www/owned.html");
     },
   },
   {
@@ -80,9 +73,9 @@ export const ATTACKS: readonly Attack[] = [
   {
     what: "forges VRRP adverts and takes a floating address away",
     succeeds: async () => {
-      const forging = ends(STRANGER, FORGED_ADVERTS);
+      const forging = endsWell(STRANGER, FORGED_ADVERTS);
       await sleep(2000); // while it goes on: the address comes back by itself
-      const held = await ends("pi1", `ip -4 -o address show scope global | grep -F ' ${VIP}/'`);
+      const held = await endsWell("pi1", `ip -4 -o address show scope global | grep -F ' ${VIP}/'`);
       expect(await forging).toBe(true);
       return !held;
     },

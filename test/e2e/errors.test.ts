@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { nsupdate } from "./drifts";
 import { succeeded } from "./fresh";
 import { address, addresses, get, inside, lab, labFile, NAME, run, SUBNET } from "./lab";
-import { Cluster, pi, TTL } from "./stack";
+import { Cluster, DNS, pi, TTL } from "./stack";
 
 // Each mistake is met by bare or half-made Pis, and the last pulumi up goes on from where all the failed ones ended.
 let cluster: Cluster;
@@ -174,15 +174,7 @@ describe("the A records", () => {
   });
 
   it("do where the config says so", async () => {
-    const dns = {
-      provider: "rfc2136",
-      server: `${SUBNET}.53`,
-      zone: "example.com",
-      keyName: "twopir",
-      ttl: TTL,
-      fewRecords: true,
-    };
-    await cluster.configure({ ...drained, "twopir:dns": dns });
+    await cluster.configure({ ...drained, "twopir:dns": { ...DNS, fewRecords: true } });
     succeeded(await cluster.up());
     expect(await addresses()).toEqual([address("pi1")]);
   });

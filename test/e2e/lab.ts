@@ -38,6 +38,13 @@ export const lab = (...args: readonly string[]): Promise<string> => run("bash", 
 export const inside = async (pi: string, line: string): Promise<string> =>
   (await lab("exec", pi, "bash", "-c", line)).trimEnd();
 
+/** Whether a line of shell in a Pi ends well. */
+export const endsWell = (pi: string, line: string): Promise<boolean> =>
+  inside(pi, line).then(
+    () => true,
+    () => false,
+  );
+
 /** The addresses that the lab's name server gives, in its order. */
 export async function addresses(): Promise<string[]> {
   const resolver = new Resolver({ timeout: 2000, tries: 2 });

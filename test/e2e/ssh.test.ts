@@ -1,9 +1,10 @@
-import { execFileSync, spawn, type ChildProcess } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, type ChildProcess } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { newKey, startAgent } from "../unit/remote/sshd";
 import { succeeded } from "./fresh";
 import { address, inside, lab, LAB, labFile, NAME, root, run } from "./lab";
 import { Cluster, configFile, published } from "./stack";
@@ -23,8 +24,7 @@ let secrets: string[];
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "twopir-ssh-"));
-  [locked, open] = [join(folder, "locked"), join(folder, "open")];
-  execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", open]);
+  [locked, open] = [join(folder, "locked"), newKey(join(folder, "open"))];
   writeFileSync(locked, readFileSync(open), { mode: 0o600 });
   execFileSync("ssh-keygen", ["-q", "-p", "-P", "", "-N", PASSPHRASE, "-f", locked]);
   const body = (path: string): string => readFileSync(path, "utf8").split("\n")[2] ?? "";
@@ -142,8 +142,7 @@ describe("an ssh agent and a jump host", () => {
 
   beforeAll(async () => {
     const socket = join(folder, "agent");
-    agent = spawn("ssh-agent", ["-D", "-a", socket], { stdio: "ignore" });
-    for (let tries = 0; tries < 100 && !existsSync(socket); tries += 1) await sleep(50);
+    agent = await startAgent(socket);
     process.env.SSH_AUTH_SOCK = socket;
     execFileSync("ssh-add", ["-q", open]);
   });

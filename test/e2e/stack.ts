@@ -24,6 +24,15 @@ export interface Outcome {
   readonly seconds: number;
 }
 
+/** The lab's name server, as the config names it. */
+export const DNS = {
+  provider: "rfc2136",
+  server: `${SUBNET}.53`,
+  zone: "example.com",
+  keyName: "twopir",
+  ttl: TTL,
+} as const;
+
 type PiSettings = Readonly<Record<string, unknown>> & { readonly name: string; readonly address: string };
 
 /** The settings of a Pi of the lab. */
@@ -138,13 +147,7 @@ function writeConfig(stack: string, settings: Readonly<Record<string, unknown>>)
   const config = {
     "twopir:hostname": NAME,
     "twopir:pis": [pi("pi1"), pi("pi2")],
-    "twopir:dns": {
-      provider: "rfc2136",
-      server: `${SUBNET}.53`,
-      zone: "example.com",
-      keyName: "twopir",
-      ttl: TTL,
-    },
+    "twopir:dns": DNS,
     "twopir:ssh": { keyFile: labFile("id_ed25519"), knownHosts: labFile("known_hosts") },
     ...settings,
   };

@@ -20,6 +20,7 @@ const rebooted = async (name: string, before: string): Promise<void> => {
   await until(`${name} has rebooted`, 180, async () => (await boot(name)) !== before);
   await servesAgain(name);
 };
+
 describe("updates", () => {
   const lists = "Unattended-Upgrade::Package-Blacklist Unattended-Upgrade::Origins-Pattern";
 

@@ -1,6 +1,5 @@
 import { spawnSync } from "node:child_process";
 import fc from "fast-check";
-import type { ConnectConfig } from "ssh2";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { ConfigError, parseConfig } from "../../../config";
 import { clusterParts } from "../../../components/cluster";
@@ -10,15 +9,9 @@ import { publicKey, startSshd, type Sshd } from "./sshd";
 
 /** The program dials port 22; here that is led to the test's own sshd, and nothing else is altered. */
 const port22 = vi.hoisted(() => ({ is: 0 }));
-vi.mock("ssh2", async (original) => {
-  const real = await original<typeof import("ssh2")>();
-  class Redirected extends real.Client {
-    override connect(config: ConnectConfig): this {
-      return super.connect({ ...config, port: port22.is });
-    }
-  }
-  return { ...real, Client: Redirected };
-});
+vi.mock("ssh2", async (original) =>
+  (await import("./redirected.js")).redirected(await original(), (host) => ({ host, port: port22.is })),
+);
 
 /** Texts that a shell, a terminal or a parser might take for something else, and any others, up to 64 KiB. */
 const nasty = fc.oneof(

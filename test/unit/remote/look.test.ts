@@ -1,36 +1,22 @@
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { spawnSync, type ChildProcess } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ClientCallback, ConnectConfig } from "ssh2";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { look, reach, type PiAddress, type Reached } from "../../../remote/look";
 import { HostProblem, type ProblemKind } from "../../../remote/ssh";
 import { OPERATOR, type State } from "../../../remote/state";
-import { freePort, newKey, publicKey, startSshd, type Sshd } from "./sshd";
+import { freePort, newKey, publicKey, startAgent, startSshd, type Sshd } from "./sshd";
 
 /** The program dials port 22; here that is led to the test's own sshd, but for addresses where a Pi is off. */
 const port22 = vi.hoisted(() => ({ is: 0, closed: 0 }));
-vi.mock("ssh2", async (original) => {
-  const real = await original<typeof import("ssh2")>();
-  class Redirected extends real.Client {
-    override connect(config: ConnectConfig): this {
-      const port = config.host === "127.0.0.9" ? port22.closed : port22.is;
-      return super.connect({ ...config, host: "127.0.0.1", port });
-    }
-    override forwardOut(from: string, fromPort: number, to: string, _: number, done: ClientCallback): this {
-      return super.forwardOut(
-        from,
-        fromPort,
-        "127.0.0.1",
-        to === "127.0.0.9" ? port22.closed : port22.is,
-        done,
-      );
-    }
-  }
-  return { ...real, Client: Redirected };
-});
+vi.mock("ssh2", async (original) =>
+  (await import("./redirected.js")).redirected(await original(), (host) => ({
+    host: "127.0.0.1",
+    port: host === "127.0.0.9" ? port22.closed : port22.is,
+  })),
+);
 
 let sshd: Sshd;
 let hostKey: string;
@@ -133,8 +119,7 @@ describe("an ssh agent", () => {
   let agent: ChildProcess;
 
   beforeAll(async () => {
-    agent = spawn("ssh-agent", ["-D", "-a", socket()], { stdio: "ignore" });
-    for (let tries = 0; tries < 100 && !existsSync(socket()); tries += 1) await sleep(50);
+    agent = await startAgent(socket());
   });
   afterAll(() => void agent.kill());
   afterEach(() => vi.unstubAllEnvs());

@@ -2,22 +2,16 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Client, ConnectConfig } from "ssh2";
+import type { Client } from "ssh2";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { connect, DIAL_SECONDS, HostProblem, knownHostKey, run, type Login } from "../../../remote/ssh";
 import { freePort, listen, newKey, publicKey, startSshd, type Sshd } from "./sshd";
 
 /** The program dials port 22; here that is led to the test's own sshd, and nothing else is altered. */
 const port22 = vi.hoisted(() => ({ is: 0 }));
-vi.mock("ssh2", async (original) => {
-  const real = await original<typeof import("ssh2")>();
-  class Redirected extends real.Client {
-    override connect(config: ConnectConfig): this {
-      return super.connect({ ...config, port: port22.is });
-    }
-  }
-  return { ...real, Client: Redirected };
-});
+vi.mock("ssh2", async (original) =>
+  (await import("./redirected.js")).redirected(await original(), (host) => ({ host, port: port22.is })),
+);
 
 describe("knownHostKey", () => {
   const ed25519 = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGVkMjU1MTkgZWQyNTUxOSBlZDI1NTE5IGVkMjU1";

@@ -1,5 +1,5 @@
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
@@ -72,6 +72,16 @@ export async function startSshd(...more: readonly string[]): Promise<Sshd> {
       rmSync(folder, { recursive: true });
     },
   };
+}
+
+/** An ssh agent without a key, on this socket. It is ended by its process. */
+export async function startAgent(socket: string): Promise<ChildProcess> {
+  const agent = spawn("ssh-agent", ["-D", "-a", socket], { stdio: "ignore" });
+  for (let tries = 0; !existsSync(socket); tries += 1) {
+    if (tries > 100 || agent.exitCode !== null) throw new Error("the ssh agent does not start");
+    await sleep(50);
+  }
+  return agent;
 }
 
 async function ended(child: ChildProcess): Promise<void> {
