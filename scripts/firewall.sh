@@ -6,7 +6,7 @@
 # other (that of another one)
 
 want() {
-  local reason='' source
+  local reason source
   # The others let in the address that the config says. One with two in the same network may come from either.
   source=$(ip -4 route get "$other" | sed -n 's/.* src \([^ ]*\).*/\1/p')
   [ "$source" = "$address" ] ||
@@ -15,14 +15,8 @@ want() {
   want_file "$unit_path" "$unit"
   want_file "$drop_in_path" "$drop_in"
   need nft nftables
-  if [ ! -e "$rules_path" ]; then
-    reason="$rules_path is missing"
-  elif ! holds_text "$rules_path" "$rules"; then
-    reason="$rules_path differs"
-    diff -u --label "$rules_path on $pi" --label "$rules_path wanted" "$rules_path" <(printf '%s' "$rules") || true
-  elif ! loaded; then
-    reason="the firewall's rules are not loaded as they are on disk"
-  fi
+  compare "$rules_path" "$rules"
+  [ -n "$reason" ] || loaded || reason="the firewall's rules are not loaded as they are on disk"
   if [ -n "$reason" ]; then
     change "$reason" try_rules
   elif [ -e "$candidate" ] && ! systemctl is-active -q "$roll_back.timer"; then

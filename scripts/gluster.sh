@@ -53,6 +53,9 @@ peers() {
   gluster_says peer status | sed -n '/^Hostname: /{s///;h}; /^Uuid: /{s///;H}; /^State: /{s///;H;x;s/\n/ /g;p}' || true
 }
 
+# heal_counts: a line for each brick, the number of files that wait to be healed; "-" where it is off.
+heal_counts() { gluster_tell volume heal "$volume" info | sed -n 's/^Number of entries: //p'; }
+
 # remove_brick BRICK: it leaves the volume; the data stay in its folder. Never the last copy. gluster takes no copy out of
 # a volume that has an arbiter, so the arbiter goes first, and joins again when there are two copies.
 remove_brick() {

@@ -14,7 +14,7 @@ want() {
 # A brick that is off cannot be healed now and is not waited for; "-" stands for its number.
 healed() {
   local now
-  now=$(gluster_tell volume heal "$volume" info | sed -n 's/^Number of entries: //p')
+  now=$(heal_counts)
   if grep -qxF -- - <<<"$now"; then
     say "a copy of $volume is off; the others serve ${serving[*]}"
     return 0

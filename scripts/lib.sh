@@ -150,6 +150,18 @@ put_back() {
 # candidate beside PATH before it replaces the file in one atomic rename.
 want_file() {
   local reason
+  compare "$1" "$2"
+  if [ -n "$reason" ]; then
+    change "$reason" write_file "$@"
+  elif [ "$(stat -c %a "$1")" != 644 ]; then
+    mend "$1 has mode $(stat -c %a "$1") instead of 644" chmod 644 "$1"
+  fi
+}
+
+# compare PATH CONTENT: sets reason, to nothing where PATH is a plain file with exactly that content, and shows the
+# difference.
+compare() {
+  reason=''
   if [ -L "$1" ]; then
     reason="$1 is a link"
   elif [ ! -e "$1" ]; then
@@ -159,13 +171,7 @@ want_file() {
   elif ! holds_text "$1" "$2"; then
     reason="$1 differs"
     diff -u --label "$1 on $pi" --label "$1 wanted" "$1" <(printf '%s' "$2") || true
-  elif [ "$(stat -c %a "$1")" != 644 ]; then
-    mend "$1 has mode $(stat -c %a "$1") instead of 644" chmod 644 "$1"
-    return
-  else
-    return 0
   fi
-  change "$reason" write_file "$@"
 }
 
 # holds_text PATH CONTENT: exactly that. Without a process: a look asks it 15 times of each Pi. Bash reads up to a NUL, which
@@ -209,6 +215,9 @@ start_service() {
   systemctl reset-failed "$1" 2>/dev/null || true
   systemctl start "$1" || fail "$1 does not start: $(journalctl -q --no-pager -o cat -n 5 -u "$1" | tr '\n' ' ')"
 }
+
+# mounted: the volume is at mount_point.
+mounted() { findmnt -n -t fuse.glusterfs --mountpoint "$mount_point" >/dev/null; }
 
 # serves ADDRESS NAME: the page by the site's name, asked of a Pi's own address.
 serves() {

@@ -24,7 +24,6 @@ time_out=$notes/failover-$state
 
 fstab_lines() { awk -v m="$mount_point" '$1 !~ /^#/ && $2 == m' /etc/fstab; }
 described() { [ -n "$(fstab_lines)" ] && echo "another line" || echo "no line"; }
-mounted() { findmnt -n -t fuse.glusterfs --mountpoint "$mount_point" >/dev/null; }
 
 candidate=/etc/fstab.twopir # one name, so that the next run clears away what a killed one left
 

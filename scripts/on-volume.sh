@@ -3,7 +3,7 @@
 
 # need_mount: without it the files would land on the card, under the mount point.
 need_mount() {
-  if findmnt -n -t fuse.glusterfs --mountpoint "$mount_point" >/dev/null; then return; fi
+  if mounted; then return; fi
   [ "$mode" != apply ] || fail "$mount_point is not mounted"
   [ "$mode" = remove ] || printf 'change: not yet: %s is not mounted\n' "$mount_point"
   exit 0

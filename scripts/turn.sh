@@ -14,8 +14,7 @@ in_turn() {
 }
 
 # alone COMMAND...: this Pi stops only while enough of the others serve and have a full copy, without a visitor's
-# noticing, and must serve again afterwards: what comes after it is not started otherwise. Sets nothing but what
-# others_ready sets; the caller sets host.
+# noticing, and must serve again afterwards: what comes after it is not started otherwise. The caller sets host.
 alone() {
   take_turn
   until_true "$turn_patience" others_ready ||
@@ -44,7 +43,7 @@ others_ready() {
   done
   unready="http://$host/ is not served by ${silent[*]}"
   [ "$serving" -ge "$needed" ] || return 1
-  entries=$(gluster_tell volume heal "$volume" info | sed -n 's/^Number of entries: //p')
+  entries=$(heal_counts)
   unready="files of volume $volume wait to be healed: $(xargs <<<"$entries")"
   [ -n "$entries" ] && ! grep -qvx 0 <<<"$entries"
 }
@@ -60,13 +59,15 @@ step_aside() {
 
 start_again() {
   systemctl start nginx.service || true
-  [ "$held" != active ] || systemctl start keepalived.service || true
+  hold_again || true
 }
+
+hold_again() { [ "$held" != active ] || systemctl start keepalived.service; }
 
 step_back() {
   systemctl start nginx.service || true
   until_true "$back_patience" serves "$address" "$host" ||
     fail "this Pi does not serve http://$host/ any more: see /var/log/nginx/error.log. The others go on"
-  start_again
+  hold_again
   trap - EXIT
 }

@@ -11,7 +11,7 @@ want() {
   needed=$((${#others[@]} > 0 ? ${#others[@]} : 1))
   packages=$(waiting)
   [ -n "$packages" ] || [ -e "$wanted" ] || return 0
-  findmnt -n -t fuse.glusterfs --mountpoint "$mount_point" >/dev/null || fail "$mount_point is not mounted, so nothing is interrupted"
+  mounted || fail "$mount_point is not mounted, so nothing is interrupted"
   host=$(site_name)
   [ -z "$packages" ] || change "upgrades wait: $packages" alone upgrade
   [ ! -e "$wanted" ] || change "$(sort -u "$wanted.pkgs" 2>/dev/null | xargs) want a reboot" alone reboot

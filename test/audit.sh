@@ -13,8 +13,14 @@ worst=0
 result() {
   case $2 in
     0) say "$1: nothing is known" ;;
-    known) say "$1: something is known, see above" && worst=1 ;;
-    *) say "$1: could not be asked, see above" && [ "$worst" = 1 ] || worst=2 ;;
+    known)
+      say "$1: something is known, see above"
+      worst=1
+      ;;
+    *)
+      say "$1: could not be asked, see above"
+      [ "$worst" -ne 0 ] || worst=2
+      ;;
   esac
 }
 
