@@ -79,7 +79,8 @@ install_tools() {
     say "bind9 will be installed with its service masked (undo: systemctl unmask named)"
     systemctl mask named.service
   fi
-  debian_packages systemd-container mmdebstrap debian-archive-keyring iproute2 nftables bind9 bind9-dnsutils openssh-client
+  debian_packages systemd-container mmdebstrap debian-archive-keyring iproute2 nftables bind9 bind9-dnsutils \
+    openssh-client
 }
 
 up() {
@@ -121,7 +122,8 @@ down() {
   remove_network
   drop_half_built
   [ -d "$lab_dir" ] || return 0
-  find "$lab_dir" -mindepth 1 -maxdepth 1 ! -name 'id_ed25519*' ! -name lock ! -name settings -exec rm -rf --one-file-system {} +
+  find "$lab_dir" -mindepth 1 -maxdepth 1 ! -name 'id_ed25519*' ! -name lock ! -name settings \
+    -exec rm -rf --one-file-system {} +
   rm -f "$lab_dir/settings"
 }
 
@@ -133,7 +135,9 @@ purge() {
 
 power() { if pid1 "$1" >/dev/null; then echo on; else echo off; fi; }
 link() { if [ -e "$lab_dir/pi$1/cut" ]; then echo cut; else echo up; fi; }
-ssh_state() { if run_ssh "$1" -o BatchMode=yes -o ConnectTimeout=2 -- true </dev/null 2>/dev/null; then echo yes; else echo no; fi; }
+ssh_state() {
+  if run_ssh "$1" -o BatchMode=yes -o ConnectTimeout=2 -- true </dev/null 2>/dev/null; then echo yes; else echo no; fi
+}
 ns_state() { if ns_answers; then echo yes; else echo no; fi; }
 
 status() {
@@ -157,7 +161,8 @@ status_json() {
     "$lab" "$debian" "$subnet" "$ns_address" "$(ns_state)"
   for k in $(made_pis); do
     printf '%s{"name":"pi%s","address":"%s","power":"%s","link":"%s","ssh":"%s","pid1":%s}' \
-      "$separator" "$k" "$(pi_address "$k")" "$(power "$k")" "$(link "$k")" "$(ssh_state "$k")" "$(pid1 "$k" || echo null)"
+      "$separator" "$k" "$(pi_address "$k")" \
+      "$(power "$k")" "$(link "$k")" "$(ssh_state "$k")" "$(pid1 "$k" || echo null)"
     separator=,
   done
   printf ']}\n'
@@ -175,7 +180,8 @@ print_env() {
   echo "LAB_NAME_SERVER=$ns_address"
   echo "LAB_ZONE=$zone"
   echo "LAB_TSIG_FILE=$root/lab/tsig.key"
-  sed -n 's/^key "\(.*\)" {/LAB_TSIG_NAME=\1/p; s/^ *algorithm \(.*\);/LAB_TSIG_ALGORITHM=\1/p; s/^ *secret "\(.*\)";/LAB_TSIG_SECRET=\1/p' "$root/lab/tsig.key"
+  sed -n -e 's/^key "\(.*\)" {/LAB_TSIG_NAME=\1/p' -e 's/^ *algorithm \(.*\);/LAB_TSIG_ALGORITHM=\1/p' \
+    -e 's/^ *secret "\(.*\)";/LAB_TSIG_SECRET=\1/p' "$root/lab/tsig.key"
   echo "LAB_PIS=$(made_pis | sed 's/^/pi/' | xargs)"
   for k in $(made_pis); do echo "LAB_PI$k=$(pi_address "$k")"; done
 }
@@ -204,7 +210,9 @@ leave() {
   pid=$(pid1 "$k") || die "pi$k is off: switch it on with \`lab.sh on pi$k\`"
   run_inside "$k" systemctl "$2"
   while [ -d "/proc/$pid" ]; do
-    [ $SECONDS -lt $deadline ] || die "pi$k still runs 90 s after \`systemctl $2\`: look with \`lab.sh exec pi$k systemctl list-jobs\`, or pull its plug with \`lab.sh off pi$k\`"
+    [ $SECONDS -lt $deadline ] ||
+      die "pi$k still runs 90 s after \`systemctl $2\`: look with \`lab.sh exec pi$k systemctl list-jobs\`," \
+        "or pull its plug with \`lab.sh off pi$k\`"
     sleep 0.1
   done
 }

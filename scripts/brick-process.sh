@@ -18,7 +18,8 @@ start() {
     answer=$(gluster_tell volume start "$volume" force) || fail "cannot start the brick $brick: $answer"
     if until_true "$patience" running; then return; fi
   done
-  fail "no process serves the brick $brick: $(grep -h ' E ' /var/log/glusterfs/bricks/*.log /var/log/glusterfs/glusterd.log 2>/dev/null | tail -n 3)"
+  fail "no process serves the brick $brick:" \
+    "$(grep -h ' E ' /var/log/glusterfs/bricks/*.log /var/log/glusterfs/glusterd.log 2>/dev/null | tail -n 3)"
 }
 
 unwant() { :; } # the bricks end with the volume

@@ -11,6 +11,9 @@ ask() {
 # update LINE...: one atomic dynamic update. Everything, the key too, reaches nsupdate on stdin only.
 update() {
   local answer
-  answer=$(printf '%s\n' "server $server" "zone $zone." "key hmac-sha256:$key_name $key_secret" "$@" send | nsupdate 2>&1) ||
-    fail "the name server $server refused the update of $name: ${answer//"$key_secret"/[secret]}. Are twopir:dns.keyName, twopir:tsigSecret and twopir:dns.zone right, and does the zone allow updates with that key?"
+  answer=$(printf '%s\n' "server $server" "zone $zone." "key hmac-sha256:$key_name $key_secret" "$@" send |
+    nsupdate 2>&1) ||
+    fail "the name server $server refused the update of $name: ${answer//"$key_secret"/[secret]}." \
+      "Are twopir:dns.keyName, twopir:tsigSecret and twopir:dns.zone right," \
+      "and does the zone allow updates with that key?"
 }

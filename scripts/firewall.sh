@@ -1,16 +1,17 @@
 # shellcheck shell=bash disable=SC2154
 # The firewall's rules are loaded. New ones are only tried: unless firewall-kept.sh confirms them over a connection that
 # was opened afterwards, the Pi goes back to those that it had. Parameters: rules (for nft), loader (the content of
-# files/usr/local/lib/twopir/firewall), unit (that of files/etc/systemd/system/twopir-firewall.service), drop_in (that of
-# files/etc/systemd/system/nftables.service.d/twopir.conf), patience (seconds until it goes back), address (of this Pi),
-# other (that of another one)
+# files/usr/local/lib/twopir/firewall), unit (that of files/etc/systemd/system/twopir-firewall.service), drop_in (that
+# of files/etc/systemd/system/nftables.service.d/twopir.conf), patience (seconds until it goes back), address (of this
+# Pi), other (that of another one)
 
 want() {
   local reason source
   # The others let in the address that the config says. One with two in the same network may come from either.
   source=$(ip -4 route get "$other" | sed -n 's/.* src \([^ ]*\).*/\1/p')
   [ "$source" = "$address" ] ||
-    fail "this Pi reaches the others from $source, and not from $address, which they will let in: give it that one alone in their network, or set its address in twopir:pis to $source"
+    fail "this Pi reaches the others from $source, and not from $address, which they will let in:" \
+      "give it that one alone in their network, or set its address in twopir:pis to $source"
   want_file "$loader_path" "$loader"
   want_file "$unit_path" "$unit"
   want_file "$drop_in_path" "$drop_in"
@@ -32,7 +33,8 @@ try_rules() {
     fail "nft refuses the firewall's rules, so they stay as they were: $answer"
   fi
   systemctl stop "$roll_back.timer" 2>/dev/null || true
-  systemd-run --quiet --collect --unit="$roll_back" --on-active="$patience" --timer-property=AccuracySec=1s /bin/bash "$loader_path"
+  systemd-run --quiet --collect --unit="$roll_back" --on-active="$patience" --timer-property=AccuracySec=1s \
+    /bin/bash "$loader_path"
   bash "$loader_path" "$candidate"
 }
 

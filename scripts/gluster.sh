@@ -56,13 +56,14 @@ peers() {
 # heal_counts: a line for each brick, the number of files that wait to be healed; "-" where it is off.
 heal_counts() { gluster_tell volume heal "$volume" info | sed -n 's/^Number of entries: //p'; }
 
-# remove_brick BRICK: it leaves the volume; the data stay in its folder. Never the last copy. gluster takes no copy out of
-# a volume that has an arbiter, so the arbiter goes first, and joins again when there are two copies.
+# remove_brick BRICK: it leaves the volume; the data stay in its folder. Never the last copy. gluster takes no copy out
+# of a volume that has an arbiter, so the arbiter goes first, and joins again when there are two copies.
 remove_brick() {
   local answer arbiter
   arbiter=$(volume_arbiter)
   if [ "$1" != "$arbiter" ]; then
-    [ "$(volume_copies | wc -l)" -gt 1 ] || fail "$1 is the last copy of volume $volume: it stays, bring another one back first"
+    [ "$(volume_copies | wc -l)" -gt 1 ] ||
+      fail "$1 is the last copy of volume $volume: it stays, bring another one back first"
     [ -z "$arbiter" ] || remove_brick "$arbiter"
   fi
   answer=$(gluster_tell volume remove-brick "$volume" replica "$(($(volume_bricks | wc -l) - 1))" "$1" force) ||

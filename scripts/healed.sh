@@ -8,7 +8,8 @@ patience=3600 # seconds; a full copy of a 30 GB card at 10 MB/s
 want() {
   need_glusterd
   [ "$mode" != check ] || return 0
-  until_true "$patience" healed || fail "volume $volume still heals after $patience s ($waiting files): wait for it, then run pulumi up again"
+  until_true "$patience" healed ||
+    fail "volume $volume still heals after $patience s ($waiting files): wait for it, then run pulumi up again"
 }
 
 # A brick that is off cannot be healed now and is not waited for; "-" stands for its number.

@@ -39,7 +39,8 @@ validate() {
   local answer status=0
   answer=$(keepalived --config-test --use-file "$1" 2>&1) || status=$?
   # Debian 12's (2.2.7) ends itself by SIGTERM where a config has a script, be it right or wrong: what it says counts.
-  [ "$status" -eq 0 ] || [ "$status$answer" = 143 ] || fail "keepalived refuses its config, so it stays as it was: $answer"
+  [ "$status" -eq 0 ] || [ "$status$answer" = 143 ] ||
+    fail "keepalived refuses its config, so it stays as it was: $answer"
 }
 
 reload() { systemctl reload keepalived.service; }

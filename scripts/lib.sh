@@ -58,7 +58,7 @@ mend() {
 # say TEXT: a line of progress, or of what was left alone.
 say() { printf '%s\n' "$*"; }
 
-# fail TEXT: what is wrong and what to do, and the end.
+# fail TEXT...: what is wrong and what to do, and the end.
 fail() {
   trap - ERR
   local where="${pi:-this machine}: $state: "
@@ -88,7 +88,8 @@ lock() {
   exec 9>>"$lock_file"
   if ! flock -n 9; then
     say "waiting for $(holder)"
-    flock -w "$lock_wait" 9 || fail "still locked after $lock_wait s by $(holder): wait for it, or end that process on $pi"
+    flock -w "$lock_wait" 9 ||
+      fail "still locked after $lock_wait s by $(holder): wait for it, or end that process on $pi"
   fi
   printf '%s, process %s of %s, since %s\n' "$state" $$ "${SUDO_USER:-root}" "$(date -u +%FT%TZ)" >"$lock_file"
 }
@@ -96,9 +97,9 @@ lock() {
 # holder: who has the lock; between taking it and saying so there is a moment.
 holder() { grep . "$lock_file" || echo "another script of twopir"; }
 
-# once COMMAND...: what a question prints, and its exit status. The checks of a look ask it once for all of them: gluster
-# takes 0.05 s of processor time for an answer, and the first Pi has a question for every peer. A Mac, as the operator's
-# machine, has no flock, and asks each time.
+# once COMMAND...: what a question prints, and its exit status. The checks of a look ask it once for all of them:
+# gluster takes 0.05 s of processor time for an answer, and the first Pi has a question for every peer. A Mac, as the
+# operator's machine, has no flock, and asks each time.
 once() {
   local file="${answers:-}/${*//\//:}" answer status
   if [ "$mode" != check ] || [ ! -d "${answers:-}" ] || ! command -v flock >/dev/null; then
@@ -174,8 +175,8 @@ compare() {
   fi
 }
 
-# holds_text PATH CONTENT: exactly that. Without a process: a look asks it 15 times of each Pi. Bash reads up to a NUL, which
-# no wanted content has.
+# holds_text PATH CONTENT: exactly that. Without a process: a look asks it 15 times of each Pi. Bash reads up to a NUL,
+# which no wanted content has.
 holds_text() {
   local have
   ! IFS= read -r -d '' have <"$1" && [ "$have" = "$2" ]
@@ -197,8 +198,8 @@ write_file() {
   trap - EXIT
 }
 
-# want_service UNIT [DROP_IN]: enabled, and running with the unit files that are on disk. Debian 12's systemd says that it
-# has read them where the folder of the drop-in is new.
+# want_service UNIT [DROP_IN]: enabled, and running with the unit files that are on disk. Debian 12's systemd says that
+# it has read them where the folder of the drop-in is new.
 want_service() {
   local shown
   shown=$(systemctl show -p NeedDaemonReload,DropInPaths,UnitFileState,ActiveState "$1")
@@ -223,6 +224,8 @@ mounted() { findmnt -n -t fuse.glusterfs --mountpoint "$mount_point" >/dev/null;
 serves() {
   local status
   # shellcheck disable=SC2016 # the inner shell expands them
-  status=$(timeout 5 bash -c 'exec 3<>"/dev/tcp/$1/80" && printf "GET / HTTP/1.0\r\nHost: %s\r\n\r\n" "$2" >&3 && head -n 1 <&3' - "$1" "$2" 2>/dev/null) || return 1
+  status=$(timeout 5 bash -c \
+    'exec 3<>"/dev/tcp/$1/80" && printf "GET / HTTP/1.0\r\nHost: %s\r\n\r\n" "$2" >&3 && head -n 1 <&3' \
+    - "$1" "$2" 2>/dev/null) || return 1
   [[ $status == HTTP/1.?" 200 "* ]]
 }

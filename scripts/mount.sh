@@ -14,8 +14,10 @@ want() {
     change "the mount at $mount_point does not answer" remount_volume
   elif [ "$(cat "$time_out" 2>/dev/null)" != "$failover" ]; then
     change "$mount_point was mounted with another failover time" in_turn remount_volume
-  elif [[ ,$(findmnt -n -o OPTIONS --mountpoint "$mount_point"), != *,nosuid,nodev,noexec,* ]]; then # in the kernel's order
-    change "$mount_point is mounted without nodev, nosuid and noexec" mount -o remount,bind,nodev,nosuid,noexec "$mount_point"
+  elif [[ ,$(findmnt -n -o OPTIONS --mountpoint "$mount_point"), != *,nosuid,nodev,noexec,* ]]; then
+    # They are asked for in the kernel's order.
+    change "$mount_point is mounted without nodev, nosuid and noexec" \
+      mount -o remount,bind,nodev,nosuid,noexec "$mount_point"
   fi
 }
 
@@ -52,7 +54,9 @@ unit() { systemd-escape -p --suffix=mount "$mount_point"; }
 # Through systemd, so that the mount's process belongs to the unit and not to this login.
 mount_volume() {
   systemctl reset-failed "$(unit)" 2>/dev/null || true
-  systemctl start "$(unit)" || fail "cannot mount $mount_point: $(tail -n 3 "/var/log/glusterfs/$(systemd-escape -p "$mount_point").log" 2>/dev/null)"
+  systemctl start "$(unit)" ||
+    fail "cannot mount $mount_point:" \
+      "$(tail -n 3 "/var/log/glusterfs/$(systemd-escape -p "$mount_point").log" 2>/dev/null)"
   until_true "$answer" mounted || fail "$mount_point is not mounted after $answer s"
   [ "$(cat "$time_out" 2>/dev/null)" = "$failover" ] || note_time_out
 }

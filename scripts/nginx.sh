@@ -12,7 +12,8 @@ want() {
   need nginx nginx
   want_service nginx.service "$drop_in_path"
   sum | cmp -s - "$loaded" || change "nginx runs another config than the one on disk" reload
-  [ "$mode" = check ] || until_true "$patience" serves "$address" "$host" || fail "nginx runs but does not serve http://$host/ at $address: see /var/log/nginx/error.log"
+  [ "$mode" = check ] || until_true "$patience" serves "$address" "$host" ||
+    fail "nginx runs but does not serve http://$host/ at $address: see /var/log/nginx/error.log"
 }
 
 sum() { nginx -T 2>/dev/null | sha256sum; }
@@ -23,7 +24,8 @@ reload() {
   answer=$(nginx -t -q 2>&1) || fail "nginx refuses its config, so it goes on with the old one: $answer"
   old=$(workers)
   systemctl reload nginx.service
-  [ -z "$old" ] || until_true "$patience" replaced "$old" || fail "nginx goes on with its old workers $patience s after a reload: see /var/log/nginx/error.log"
+  [ -z "$old" ] || until_true "$patience" replaced "$old" ||
+    fail "nginx goes on with its old workers $patience s after a reload: see /var/log/nginx/error.log"
 }
 
 # The workers that take connections. The old ones do so for a moment after a reload, and would pass for the new config.

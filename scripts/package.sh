@@ -5,7 +5,8 @@ room=400 # MB: glusterfs-server with its dependencies takes 130 MB unpacked and 
 
 want() {
   local installed missing
-  installed=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "${packages[@]}" 2>/dev/null | sed -n 's/ installed$//p') || true
+  installed=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "${packages[@]}" 2>/dev/null |
+    sed -n 's/ installed$//p') || true
   mapfile -t missing < <(printf '%s\n' "${packages[@]}" | grep -vxF -- "$installed" || true)
   [ ${#missing[@]} -eq 0 ] || change "not installed: ${missing[*]}" install_packages "${missing[@]}"
 }
@@ -32,7 +33,9 @@ wait_for_apt() {
   who=$(apt_process)
   [ -n "$who" ] || return 0
   say "waiting for $who"
-  until_true "$apt_wait" apt_is_free || fail "$(apt_process) still keeps everybody else from installing after $apt_wait s: wait for it, or end it, then run pulumi up again"
+  until_true "$apt_wait" apt_is_free ||
+    fail "$(apt_process) still keeps everybody else from installing after $apt_wait s:" \
+      "wait for it, or end it, then run pulumi up again"
 }
 
 # apt_process: who holds one of apt's locks, and since when; nothing where nobody does.
@@ -40,9 +43,11 @@ apt_process() {
   local lock pid
   for lock in /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock /var/cache/apt/archives/lock; do
     [ -e "$lock" ] || continue
-    pid=$(awk -v inode=":$(stat -c %i "$lock")" 'substr($6, length($6) - length(inode) + 1) == inode { print $5; exit }' /proc/locks)
+    pid=$(awk -v inode=":$(stat -c %i "$lock")" \
+      'substr($6, length($6) - length(inode) + 1) == inode { print $5; exit }' /proc/locks)
     [ -n "$pid" ] || continue
-    ps -o comm=,pid=,user=,lstart= -p "$pid" | awk '{ print $1 ", process " $2 " of " $3 ", since " $4, $5, $6, $7 }' || true # it may end now
+    ps -o comm=,pid=,user=,lstart= -p "$pid" |
+      awk '{ print $1 ", process " $2 " of " $3 ", since " $4, $5, $6, $7 }' || true # it may end now
     return
   done
 }
@@ -60,7 +65,8 @@ refresh_lists() {
 # that a killed run forgets nothing.
 note_new() {
   mkdir -p "$notes"
-  apt-get -s install --no-install-recommends "$@" 2>/dev/null | sed -n 's/^Inst \([^ :]*\) (.*/\1/p' >>"$notes/packages-$state" || true
+  apt-get -s install --no-install-recommends "$@" 2>/dev/null |
+    sed -n 's/^Inst \([^ :]*\) (.*/\1/p' >>"$notes/packages-$state" || true
 }
 
 # quiet COMMAND...: its output only where it fails, and then what matters of it.
@@ -70,7 +76,8 @@ quiet() {
   if ! "$@" </dev/null >"$log" 2>&1; then
     grep -E '^(E|W|Err|dpkg):' "$log" >&2 || tail -n 12 "$log" >&2
     rm -f "$log"
-    fail "\"$*\" failed, see above. Is the Pi on the network, are its clock and /etc/apt/sources.list right? Then run pulumi up again (Debian 13 for 32-bit ARM has no glusterfs: use a 64-bit system)"
+    fail "\"$*\" failed, see above. Is the Pi on the network, are its clock and /etc/apt/sources.list right?" \
+      "Then run pulumi up again (Debian 13 for 32-bit ARM has no glusterfs: use a 64-bit system)"
   fi
   rm -f "$log"
 }

@@ -72,7 +72,8 @@ replace() {
 part() {
   local answer name=$1
   if grep -qxF "$name:$brick" <<<"$(volume_bricks)"; then
-    [ -n "$(living_copies "$name")" ] || fail "no other copy of volume $volume is up, so $name keeps its place: bring another Pi back first"
+    [ -n "$(living_copies "$name")" ] ||
+      fail "no other copy of volume $volume is up, so $name keeps its place: bring another Pi back first"
     remove_brick "$name:$brick"
   fi
   answer=$(gluster_tell peer detach "$name" force) || fail "cannot detach the peer $name: $answer"

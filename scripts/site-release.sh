@@ -50,7 +50,8 @@ unpack() {
   # One time for all of a release, and another than the former one's: browsers ask by time and size whether a file
   # is another one.
   time=$(date +%s)
-  tar -x --touch --no-same-owner -C "$fresh/www" -f "$(sent)" || fail "the release cannot be unpacked, so nothing was changed"
+  tar -x --touch --no-same-owner -C "$fresh/www" -f "$(sent)" ||
+    fail "the release cannot be unpacked, so nothing was changed"
   find "$fresh/www" -exec touch -h -d "@$time" {} +
   contents "$fresh/www" >"$fresh/contents"
   printf '# unpacked %s\n' "$(date -u -d "@$time" +%FT%TZ)" >"$fresh/unpacked.conf"

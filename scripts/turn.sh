@@ -24,8 +24,8 @@ alone() {
   step_back
 }
 
-# take_turn: a lock on the volume, so that no other Pi begins meanwhile, whoever told it to. gluster takes it back from a
-# Pi that is away; the shell has it until it ends.
+# take_turn: a lock on the volume, so that no other Pi begins meanwhile, whoever told it to. gluster takes it back from
+# a Pi that is away; the shell has it until it ends.
 take_turn() {
   { exec 8>>"$mount_point/turn"; } 2>/dev/null || fail "cannot write to $mount_point, so no turn can be taken"
   flock -w "$turn_patience" 8 || fail "it is another Pi's turn, and has been for $turn_patience s"

@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # turn.sh reads what is set here
-# What interrupts this Pi: upgrades of what serves, and reboots. It runs on the Pi by itself, in the Pi's own window, and
-# goes on only while all of the others serve and nothing is left to heal, whether this Pi serves or not.
+# What interrupts this Pi: upgrades of what serves, and reboots. It runs on the Pi by itself, in the Pi's own window,
+# and goes on only while all of the others serve and nothing is left to heal, whether this Pi serves or not.
 # Parameters: mount_point
 
 ungated=/etc/twopir/apt-ungated.conf

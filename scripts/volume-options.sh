@@ -8,7 +8,8 @@ want() {
   for option in "${options[@]}"; do
     have=$(awk -v key="${option%%=*}:" '$1 == key { print $2 }' <<<"$info")
     [ "$have" = "${option#*=}" ] ||
-      change "${option%%=*} of $volume is ${have:-not set} instead of ${option#*=}" set_option "${option%%=*}" "${option#*=}"
+      change "${option%%=*} of $volume is ${have:-not set} instead of ${option#*=}" \
+        set_option "${option%%=*}" "${option#*=}"
   done
 }
 

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2154
 # The replicated volume exists, with a full copy on each Pi that stores, or with an arbiter, which keeps the names and
-# times of all files and none of their content. Parameters: volume, bricks (array of address:path), arbiter (address:path;
-# empty: none)
+# times of all files and none of their content. Parameters: volume, bricks (array of address:path), arbiter
+# (address:path; empty: none)
 
 want() {
   need_glusterd
@@ -35,7 +35,8 @@ create() {
   local answer all=("${bricks[@]}") kind=()
   if [ -n "$arbiter" ]; then all+=("$arbiter") kind=(arbiter 1); fi
   answer=$(gluster_tell volume create "$volume" replica "${#all[@]}" "${kind[@]}" "${all[@]}" force) ||
-    fail "cannot create volume $volume from ${all[*]}: $answer. If a brick \"is already part of a volume\", look at what is in it; then, on its Pi: sudo setfattr -x trusted.glusterfs.volume-id BRICK"
+    fail "cannot create volume $volume from ${all[*]}: $answer. If a brick \"is already part of a volume\"," \
+      "look at what is in it; then, on its Pi: sudo setfattr -x trusted.glusterfs.volume-id BRICK"
 }
 
 # gluster adds no copy to a volume that has an arbiter.
@@ -59,7 +60,8 @@ add_arbiter() {
 add_bricks() { # BRICKS-THEN [arbiter 1] BRICK...
   local answer
   answer=$(gluster_tell volume add-brick "$volume" replica "$@" force) ||
-    fail "cannot add ${*:2} to volume $volume: $answer. Where a Pi got another address, another Pi must give the commands: list that one first in twopir:pis"
+    fail "cannot add ${*:2} to volume $volume: $answer. Where a Pi got another address," \
+      "another Pi must give the commands: list that one first in twopir:pis"
   until_true 60 heal_all || fail "the heal of volume $volume does not start: $answer"
 }
 

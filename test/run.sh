@@ -25,7 +25,9 @@ vitest() {
   rm -f "$file"
   npx vitest run --project "$1" --reporter=default --reporter=json --outputFile.json="$file" || status=$?
   # shellcheck disable=SC2046,SC2016 # two numbers; a script of node
-  count $(node -p 'const r = JSON.parse(require("fs").readFileSync(process.argv[1], "utf8")); `${r.numPassedTests} ${r.numFailedTests}`' "$file" 2>/dev/null || echo 0 0) "$status"
+  count $(node -p '
+    const r = JSON.parse(require("fs").readFileSync(process.argv[1], "utf8"));
+    `${r.numPassedTests} ${r.numFailedTests}`' "$file" 2>/dev/null || echo 0 0) "$status"
 }
 
 # script NAME FILE: a suite in bash, which says "N passed, N failed"; each package that go tests is one more.

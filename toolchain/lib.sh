@@ -21,8 +21,10 @@ debian_packages() {
     dpkg-query -W -f='${Status}' "$name" 2>/dev/null | grep -q 'ok installed' || missing+=("$name")
   done
   [ ${#missing[@]} -gt 0 ] || return 0
-  command -v apt-get >/dev/null || die "needs the Debian packages ${missing[*]}, and there is no apt-get here: run it on Debian 12 or 13"
-  [ "$(id -u)" = 0 ] || die "needs the Debian packages ${missing[*]}: run as root, or: sudo apt-get install ${missing[*]}"
+  command -v apt-get >/dev/null ||
+    die "needs the Debian packages ${missing[*]}, and there is no apt-get here: run it on Debian 12 or 13"
+  [ "$(id -u)" = 0 ] ||
+    die "needs the Debian packages ${missing[*]}: run as root, or: sudo apt-get install ${missing[*]}"
   say "installing Debian packages: ${missing[*]}"
   apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

@@ -42,7 +42,8 @@ release_dead_locks() {
     [ -e "$lock" ] || continue
     { read -r pid && read -r host && read -r since; } < <(node -p '
       const lock = JSON.parse(require("fs").readFileSync(process.argv[1], "utf8"));
-      [lock.pid, lock.hostname, Math.floor(Date.parse(lock.timestamp) / 1000)].join("\n")' "$lock" 2>/dev/null) || continue
+      [lock.pid, lock.hostname, Math.floor(Date.parse(lock.timestamp) / 1000)].join("\n")' "$lock" 2>/dev/null) ||
+      continue
     [ "$host" = "$(hostname)" ] || continue
     ! holds "$pid" "$since" || continue
     say "releasing the state lock that process $pid left behind; it has ended"

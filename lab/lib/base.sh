@@ -51,8 +51,10 @@ can_overlay() {
   mkdir -p "$try"/{lower,upper,work,root}
   # shellcheck disable=SC2016 # expanded by the inner shell
   unshare --mount --propagation slave sh -c 'cd "$1" && touch lower/a &&
-    mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work root && rm root/a && touch root/b' - "$try" 2>/dev/null ||
-    die "cannot lay overlays in $root/.twopir ($(stat -f -c %T "$lab_dir")): have this checkout on ext4, xfs or btrfs, not on an overlay, a network or a FAT file system"
+    mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work root &&
+    rm root/a && touch root/b' - "$try" 2>/dev/null ||
+    die "cannot lay overlays in $root/.twopir ($(stat -f -c %T "$lab_dir")):" \
+      "have this checkout on ext4, xfs or btrfs, not on an overlay, a network or a FAT file system"
   rm -rf "$try"
 }
 

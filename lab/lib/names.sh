@@ -39,17 +39,22 @@ ZONE
   chown -R bind:bind "$ns_dir"
 }
 
-ns_answers() { our_link "$prefix-ns" && [[ $(dig "@$ns_address" "$zone" SOA +short +tries=1 +time=1 2>/dev/null) == ns1.* ]]; }
+ns_answers() {
+  our_link "$prefix-ns" && [[ $(dig "@$ns_address" "$zone" SOA +short +tries=1 +time=1 2>/dev/null) == ns1.* ]]
+}
 
 # start_names: the zone is written once; a name server that died goes on with the records that it had.
 start_names() {
   [ -e "$ns_dir/$zone.zone" ] || write_zone
   end_group ns
   plug ns "$ns_address"
-  # Debian's AppArmor profile lets named read and write in /var/cache/bind: in its own mount namespace that is the lab's folder.
+  # Debian's AppArmor profile lets named read and write in /var/cache/bind: in its own mount namespace that is the lab's
+  # folder.
   # shellcheck disable=SC2016 # expanded by the inner shell
   spawn ns "$lab_dir/named.log" unshare --mount --propagation slave sh -c \
-    'mount --bind "$1" /var/cache/bind && exec nsenter --net="/run/netns/$2" /usr/sbin/named -g -u bind -c /var/cache/bind/named.conf' - "$ns_dir" "$(netns ns)"
+    'mount --bind "$1" /var/cache/bind &&
+      exec nsenter --net="/run/netns/$2" /usr/sbin/named -g -u bind -c /var/cache/bind/named.conf' \
+    - "$ns_dir" "$(netns ns)"
   disown
 }
 

@@ -28,7 +28,8 @@ refuse_foreign() {
     ! has_table "$name" || our_table "$name" || what="the nft table $name $prefix"
   done
   [ -z "$what" ] ||
-    die "$what is there already, and this lab did not make it: give the lab another name with TWOPIR_LAB, or remove it if you know what it is"
+    die "$what is there already, and this lab did not make it:" \
+      "give the lab another name with TWOPIR_LAB, or remove it if you know what it is"
 }
 
 # refuse_used_subnet: ends where the machine has an address in the lab's network, or a route to it other than the
@@ -40,14 +41,16 @@ refuse_used_subnet() {
     ip -4 route show match "$subnet.0/24" | sed /^default/d
   } | sed "/ dev $bridge /d")
   [ -z "$used" ] ||
-    die "$subnet.0/24 is in use on this machine (route: ${used%%[[:space:]]$'\n'*}): give the lab another network, such as TWOPIR_LAB_SUBNET=192.168.77"
+    die "$subnet.0/24 is in use on this machine (route: ${used%%[[:space:]]$'\n'*}):" \
+      "give the lab another network, such as TWOPIR_LAB_SUBNET=192.168.77"
 }
 
 # make_netns NAME: the namespace is marked before it has a name. It would begin with this machine's ip_forward, and a
 # Pi forwards nothing.
 make_netns() {
   # shellcheck disable=SC2016 # expanded by the inner shell
-  unshare --net sh -c 'echo 0 >/proc/sys/net/ipv4/ip_forward && ip link set lo up alias "$2" && ip netns attach "$1" $$' - "$1" "$mark"
+  unshare --net sh -c \
+    'echo 0 >/proc/sys/net/ipv4/ip_forward && ip link set lo up alias "$2" && ip netns attach "$1" $$' - "$1" "$mark"
 }
 
 # mtu: that of the way out, so that downloads pass where it is smaller than 1500 (tunnels, clouds).
@@ -105,7 +108,8 @@ NFT
   [[ $(name_servers) == *nameserver* ]] ||
     say "/etc/resolv.conf names no server that a Pi could reach: apt in the Pis finds no mirror until it does"
   if nft list chains 2>/dev/null | grep 'hook forward' | grep 'policy drop' >/dev/null; then
-    say "this machine's firewall drops forwarded packets by default: allow those of $bridge, or the Pis cannot install packages"
+    say "this machine's firewall drops forwarded packets by default:" \
+      "allow those of $bridge, or the Pis cannot install packages"
   fi
 }
 
@@ -113,7 +117,8 @@ NFT
 # loopback, or IPv6.
 name_servers() {
   local file=/etc/resolv.conf
-  ! grep -qs '^nameserver 127.0.0.53' $file || [ ! -e /run/systemd/resolve/resolv.conf ] || file=/run/systemd/resolve/resolv.conf
+  ! grep -qs '^nameserver 127.0.0.53' $file || [ ! -e /run/systemd/resolve/resolv.conf ] ||
+    file=/run/systemd/resolve/resolv.conf
   sed -nE '/^nameserver 127\./d; /^nameserver .*:/d; /^(nameserver|search|options) /p' "$file"
 }
 

@@ -51,18 +51,20 @@ ssh_answers() {
   [ -e "$lab_dir/pi$1/ready" ] || return 1
   [ ! -e "$lab_dir/pi$1/cut" ] || inside=(nsenter --net="/run/netns/$(netns "pi$1")")
   "${inside[@]}" ssh -F none -i "$lab_dir/id_ed25519" -o IdentitiesOnly=yes -o BatchMode=yes -o ConnectTimeout=2 \
-    -o UserKnownHostsFile="$lab_dir/pi$1/ready" -o StrictHostKeyChecking=yes "pi@$(pi_address "$1")" true </dev/null 2>/dev/null
+    -o UserKnownHostsFile="$lab_dir/pi$1/ready" -o StrictHostKeyChecking=yes "pi@$(pi_address "$1")" true \
+    </dev/null 2>/dev/null
 }
 
 # await_pi K: until it can be logged in to.
 await_pi() {
-  local seconds=60 deadline
+  local seconds=60 deadline log=$lab_dir/pi$1/supervisor.log
   deadline=$((SECONDS + seconds))
   until ssh_answers "$1"; do
     lives "pi$1" ||
-      die "pi$1 stopped while it started, or was switched off: see $lab_dir/pi$1/supervisor.log"$'\n'"$(tail -n 5 "$lab_dir/pi$1/supervisor.log" 2>/dev/null)"
+      die "pi$1 stopped while it started, or was switched off: see $log"$'\n'"$(tail -n 5 "$log" 2>/dev/null)"
     [ $SECONDS -lt $deadline ] ||
-      die "pi$1 does not answer by ssh on $(pi_address "$1") after $seconds s: see $lab_dir/pi$1/supervisor.log"$'\n'"$(tail -n 5 "$lab_dir/pi$1/supervisor.log" 2>/dev/null)"
+      die "pi$1 does not answer by ssh on $(pi_address "$1") after $seconds s:" \
+        "see $log"$'\n'"$(tail -n 5 "$log" 2>/dev/null)"
     sleep 0.2
   done
 }
@@ -85,7 +87,8 @@ make_key() {
 trust_keys() {
   local k
   for k in $(made_pis); do
-    { [ "$1" = new ] && known "$k"; } || cat "$lab_dir/pi$k/ready" || die "pi$k has no host keys yet: start it with \`lab.sh on pi$k\`"
+    { [ "$1" = new ] && known "$k"; } || cat "$lab_dir/pi$k/ready" ||
+      die "pi$k has no host keys yet: start it with \`lab.sh on pi$k\`"
   done >"$lab_dir/known_hosts.new"
   mv "$lab_dir/known_hosts.new" "$lab_dir/known_hosts"
   hand_over "$lab_dir/known_hosts"

@@ -47,7 +47,8 @@ refuse_other_settings() {
   for setting in "TWOPIR_LAB_SUBNET $subnet" "TWOPIR_LAB_DEBIAN $debian"; do
     local asked=${setting% *} made=${setting#* }
     [ "${!asked:-$made}" = "$made" ] ||
-      die "lab $lab was made with $asked=$made, and now $asked=${!asked} is asked for: run \`lab.sh down\` first, or give the other lab a name of its own with TWOPIR_LAB"
+      die "lab $lab was made with $asked=$made, and now $asked=${!asked} is asked for:" \
+        "run \`lab.sh down\` first, or give the other lab a name of its own with TWOPIR_LAB"
   done
 }
 
