@@ -21,6 +21,11 @@ shell_files() {
     while IFS= read -r -d '' file; do [ ! -f "$file" ] || printf '%s\0' "$file"; done
 }
 
+# lines_end FILE...: at 120 columns, which shfmt cannot hold.
+lines_end() {
+  awk 'length > 120 { print FILENAME ":" FNR ": " length " columns, 120 at most"; long = 1 } END { exit long }' "$@"
+}
+
 gofmt_clean() {
   local ugly
   ugly=$(gofmt -l toolchain/plugin)
@@ -42,6 +47,7 @@ check "lint (eslint)" node_modules/.bin/eslint .
 check "format (prettier)" node_modules/.bin/prettier --check --log-level warn .
 check "shell: shellcheck, ${#scripts[@]} files" shellcheck "${scripts[@]}"
 check "shell: shfmt" shfmt -i 2 -ci -d "${scripts[@]}"
+check "shell: lines end at 120 columns" lines_end "${scripts[@]}"
 if command -v go >/dev/null; then
   check "Go: gofmt" gofmt_clean
   check "Go: vet" go_vet
