@@ -30,6 +30,15 @@ Usage: bash lab/lab.sh COMMAND
   part PI PI          nothing passes between these two, all else does
   join PI PI          undoes that
 
+  save NAME           keeps the lab as it is now: cards, keys, power, cables, the zone; the Pis reboot meanwhile
+  load NAME           makes the lab as it was saved, whatever it is now; exit status 3 where none fits
+                      both: --key TEXT    load wants the text that save was given
+                            --with FOLDER a folder in .twopir that goes with it, e.g. of Pulumi's state
+  saved               lists them
+  forget NAME|--all   removes them
+
+  journals FOLDER     writes there what the Pis and the name server have logged since they started
+
 Settings from the environment: TWOPIR_LAB (the lab's name, dev), TWOPIR_LAB_SUBNET (192.168.0),
 TWOPIR_LAB_PIS (2), TWOPIR_LAB_DEBIAN (trixie or bookworm).
 TEXT
@@ -50,6 +59,7 @@ esac
 . "$here/lib/base.sh"
 . "$here/lib/names.sh"
 . "$here/lib/pis.sh"
+. "$here/lib/saved.sh"
 
 # lock: one command at a time changes the lab. Waiting for a Pi to start is done without it.
 lock() {
@@ -129,7 +139,7 @@ down() {
 
 purge() {
   down
-  rm -rf --one-file-system "$lab_dir"
+  rm -rf --one-file-system "$lab_dir" "$saved"
   compgen -G "$root/.twopir/lab/*" >/dev/null || rm -rf --one-file-system "$cache" "$root/.twopir/lab"
 }
 
@@ -253,10 +263,30 @@ between() {
   part_rules
 }
 
+# journals FOLDER: for whoever looks for a fault later, when the lab is gone.
+journals() {
+  local k
+  [ -n "$1" ] || die "journals needs a folder to write to"
+  mkdir -p "$1"
+  for k in $(made_pis); do
+    cp "$lab_dir/pi$k/supervisor.log" "$1/pi$k-console.log" 2>/dev/null || true
+    lives "pi$k" || continue
+    # shellcheck disable=SC2016 # the inner shell expands them
+    run_inside "$k" bash -c 'journalctl --boot --no-pager --output=short-precise
+      for log in /var/log/nginx/error.log /var/log/glusterfs/*.log /var/log/glusterfs/bricks/*.log; do
+        [ ! -s "$log" ] || { echo; echo "== $log"; tail -n 2000 "$log"; }
+      done' >"$1/pi$k.log" 2>&1 || true
+  done
+  cp "$lab_dir/named.log" "$1/" 2>/dev/null || true
+}
+
 command=$1
 shift
 case $command in
-  up | purge) "$command" "$@" ;;
+  up | purge | forget) "$command" "$@" ;;
+  save | load) "$command" "${1:-}" "${@:2}" ;;
+  saved) list_saved ;;
+  journals) journals "${1:-}" ;;
   status)
     if [ "${1:-}" = --json ]; then status_json; else status; fi
     ;;

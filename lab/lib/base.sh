@@ -5,7 +5,7 @@
 # what twopir installs.
 packages=systemd,systemd-sysv,dbus,libpam-systemd,openssh-server,sudo
 packages+=,iproute2,iputils-ping,netbase,nftables,procps,psmisc
-packages+=,ca-certificates,curl,less,nano,tzdata
+packages+=,ca-certificates,curl,less,nano,tzdata,python3
 
 # base_sources: from the mirrors that this machine's apt has Debian from, or else from Debian's own.
 base_sources() {
@@ -88,7 +88,7 @@ prune_bases() {
   local dir
   for dir in "$cache/$debian"-*; do
     [ ! -d "$dir" ] || [ "$dir" = "$base" ] ||
-      grep -qsxF "$dir" "$root"/.twopir/lab/*/pi*/base || rm -rf "$dir"
+      grep -qsF "$dir" "$root"/.twopir/lab/*/pi*/base || rm -rf "$dir"
   done
 }
 

@@ -41,8 +41,13 @@ mirror_hosts() {
 }
 
 boot() {
+  # A card whose writing was cut short is a blank one; a loaded card is complete.
+  [ -e "$card/ready" ] || rm -rf --one-file-system "$card"/{upper,work}
+  # volatile: nobody waits for this machine's disk, since a card need not outlive the machine: dpkg calls fsync for each
+  # file. The kernel refuses to mount such a one again unless it is told that this is meant.
+  rm -rf "$card/work/work/incompat"
   mkdir -p "$card"/{upper,work,root}
-  mount -t overlay overlay -o "lowerdir=$(cat "$card/base"),upperdir=$card/upper,workdir=$card/work" "$rootfs"
+  mount -t overlay overlay -o "lowerdir=$(cat "$card/base"),upperdir=$card/upper,workdir=$card/work,volatile" "$rootfs"
   # systemd-nspawn notes its containers in there, and leaves the notes when it is killed.
   mkdir -p /run/systemd/nspawn
   mount -t tmpfs -o mode=755 tmpfs /run/systemd/nspawn
