@@ -7,13 +7,14 @@ const scripts: TestProjectConfiguration = {
   test: { name: "scripts", include: ["test/scripts/**/*.test.ts"], testTimeout: 20_000 },
 };
 
-/** The lab is one, so its tests go one after the other; a first `pulumi up` on bare Pis takes minutes. */
+/** Each file in a lab of its own, which test/run.ts gives it; a first `pulumi up` on bare Pis takes minutes. */
 const e2e: TestProjectConfiguration = {
   test: {
     name: "e2e",
     include: ["test/e2e/**/*.test.ts"],
     testTimeout: 30 * 60_000,
     hookTimeout: 30 * 60_000,
+    setupFiles: ["test/e2e/setup.ts"],
     poolOptions: { forks: { singleFork: true } },
   },
 };

@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { address, addresses, connected, get, healed, inside, lab, until, whileFetching } from "./lab";
-import { freshCluster, succeeded } from "./fresh";
+import { begin, succeeded } from "./states";
 import { type Cluster, pi } from "./stack";
 
 const COPIES = ["pi1", "pi2"] as const;
@@ -10,11 +10,8 @@ const settings = { "twopir:pis": [pi("pi1"), pi("pi2"), pi("pi3", { arbiter: tru
 let cluster: Cluster;
 
 beforeAll(async () => {
-  cluster = await freshCluster(3);
-});
-
-afterAll(async () => {
-  await lab("down");
+  cluster = await begin("converged");
+  await lab("on", "pi3");
 });
 
 const bricks = (): Promise<string> =>

@@ -1,12 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
-import { address, endsWell, inside, NAME, SUBNET } from "./lab";
+import { address, endsWell, inside, NAME } from "./lab";
+import { FLOATING } from "./states";
 
 /** A machine on the Pis' network that has nothing to do with the cluster. */
 export const STRANGER = "pi3";
-
-/** Of pi1 and pi2. */
-export const FLOATING = [`${SUBNET}.221`, `${SUBNET}.222`];
 
 /** Something that a stranger tries. */
 export interface Attack {
@@ -15,7 +13,7 @@ export interface Attack {
   readonly succeeds: () => Promise<boolean>;
 }
 
-const [VIP = ""] = FLOATING;
+const VIP = FLOATING.pi1;
 const PI = address("pi1");
 
 /** On the stranger, whether it ends well. */

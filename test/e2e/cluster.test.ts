@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import {
   address,
   addresses,
@@ -11,7 +11,8 @@ import {
   until,
   whileFetching,
 } from "./lab";
-import { Cluster, type Outcome } from "./stack";
+import { Cluster } from "./stack";
+import { loaded, succeeded } from "./states";
 
 const PIS = ["pi1", "pi2"];
 const OTHER = { pi1: "pi2", pi2: "pi1" } as const;
@@ -19,19 +20,9 @@ const OTHER = { pi1: "pi2", pi2: "pi1" } as const;
 let cluster: Cluster;
 
 beforeAll(async () => {
-  await lab("down");
-  await lab("up", "3"); // pi3 is the article's third machine: no Pi of the cluster
+  await loaded("packages"); // pi3 is the article's third machine: no Pi of the cluster
   cluster = await Cluster.create({ "twopir:volume": { clients: [address("pi3")] } });
 });
-
-afterAll(async () => {
-  await lab("down");
-});
-
-const succeeded = (outcome: Outcome): void => {
-  expect(outcome.said).not.toMatch(/error:/);
-  expect(outcome.failed).toBe(false);
-};
 
 describe("bare Pis", () => {
   it("become the article's cluster by one pulumi up", async () => {

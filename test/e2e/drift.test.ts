@@ -1,38 +1,19 @@
-import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import {
-  address,
-  addresses,
-  get,
-  healed,
-  inside,
-  lab,
-  labFile,
-  root,
-  servesAgain,
-  NAME,
-  whileFetching,
-} from "./lab";
+import { address, addresses, get, healed, inside, lab, root, servesAgain, NAME, whileFetching } from "./lab";
 import { breakByHand, DRIFTS, NGINX_LINK } from "./drifts";
-import { Cluster, pi } from "./stack";
+import { pi, type Cluster } from "./stack";
+import { begin } from "./states";
 
 const PIS = ["pi1", "pi2"];
 let cluster: Cluster;
 
 beforeAll(async () => {
-  await lab("down");
-  await lab("up", "2");
-  cluster = await Cluster.create();
-  const outcome = await cluster.up();
-  expect(outcome.said).not.toMatch(/error/);
+  cluster = await begin("converged");
 });
 
-afterAll(async () => {
-  writeTable();
-  await lab("down");
-});
+afterAll(writeTable);
 
 /** What any running Debian writes by itself, and gluster's own sign of life. */
 const OWN_WRITES = [
@@ -44,11 +25,7 @@ const OWN_WRITES = [
 
 /** Everything on a Pi's card, and its services by the process that runs them: path -> what can be seen of it. */
 async function snapshot(name: string): Promise<Map<string, string>> {
-  const card = labFile(name, "upper");
-  const files = execFileSync("find", [card, "-printf", "/%P %y %m %U:%G %s %T@ %l\\0"], {
-    maxBuffer: 1 << 28,
-    encoding: "utf8",
-  });
+  const files = await inside(name, "find / -xdev -printf '/%P %y %m %U:%G %s %T@ %l\\0'");
   const services = await inside(
     name,
     "for s in nginx glusterd ssh; do systemctl show -P MainPID -P UnitFileState $s | xargs echo service-$s; done; echo bricks $(pgrep -x glusterfsd)",

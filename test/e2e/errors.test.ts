@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { nsupdate } from "./drifts";
-import { succeeded } from "./fresh";
 import { address, addresses, get, inside, lab, labFile, NAME, run, SUBNET } from "./lab";
 import { Cluster, DNS, pi, TTL } from "./stack";
+import { loaded, succeeded } from "./states";
 
 // Each mistake is met by bare or half-made Pis, and the last pulumi up goes on from where all the failed ones ended.
 let cluster: Cluster;
@@ -13,14 +13,12 @@ let folder: string;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "twopir-"));
-  await lab("down");
-  await lab("up", "2");
+  await loaded("packages");
   cluster = await Cluster.create();
 });
 
-afterAll(async () => {
+afterAll(() => {
   rmSync(folder, { recursive: true });
-  await lab("down");
 });
 
 const packages = (name: string): Promise<string> =>

@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import type { ClusterStatus } from "../../components/status";
 import {
   address,
@@ -17,17 +17,14 @@ import {
   SUBNET,
   whileFetching,
 } from "./lab";
-import { freshCluster, succeeded } from "./fresh";
+import { begin, succeeded } from "./states";
 import { type Cluster, pi, type Outcome } from "./stack";
 
 let cluster: Cluster;
 
 beforeAll(async () => {
-  cluster = await freshCluster(3);
-});
-
-afterAll(async () => {
-  await lab("down");
+  cluster = await begin("converged");
+  await lab("on", "pi3");
 });
 
 /** An up that nobody who asks by name notices. */

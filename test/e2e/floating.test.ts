@@ -1,38 +1,23 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { address, addresses, get, healed, inside, lab, SUBNET, until, whileFetching } from "./lab";
-import { freshCluster, succeeded } from "./fresh";
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { address, addresses, get, healed, inside, lab, until, whileFetching } from "./lab";
+import { begin, eachHoldsItsOwn, FLOATING, held, succeeded } from "./states";
 import { type Cluster, type Outcome } from "./stack";
 
 const PIS = ["pi1", "pi2"] as const;
 const OTHER = { pi1: "pi2", pi2: "pi1" } as const;
-/** The floating address that a Pi is preferred for. */
-const FLOATING = { pi1: `${SUBNET}.221`, pi2: `${SUBNET}.222` } as const;
 const settings = { "twopir:floatingAddresses": Object.values(FLOATING) };
 
 let cluster: Cluster;
 
 beforeAll(async () => {
-  cluster = await freshCluster(2);
+  cluster = await begin("converged", {});
 });
 
 beforeEach(async () => {
-  await lab("up", "2"); // what another test left off is on again
+  for (const pi of PIS) await lab("on", pi); // what another test left off
 });
 
-afterAll(async () => {
-  await lab("down");
-});
-
-const held = async (pi: string): Promise<string[]> => {
-  const all = await inside(pi, "ip -4 -o address show dev eth0");
-  return Object.values(FLOATING).filter((floating) => all.includes(` ${floating}/`));
-};
-const eachHoldsItsOwn = (): Promise<void> =>
-  until("each Pi holds its own address", 60, async () => {
-    for (const pi of PIS) if ((await held(pi)).join() !== FLOATING[pi]) return false;
-    return true;
-  });
 const holdsAll = (pi: string): Promise<void> =>
   until(`${pi} holds both addresses`, 15, async () => (await held(pi)).length === 2);
 

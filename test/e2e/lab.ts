@@ -17,7 +17,17 @@ export const labFile = (...path: readonly string[]): string => join(root, ".twop
 
 export const address = (pi: string): string => `${SUBNET}.${(120 + Number(pi.slice(2))).toString()}`;
 
-/** Runs a program; rejects with what it printed where it fails. */
+/** A program that failed: its exit status and what it printed. */
+export class LabError extends Error {
+  constructor(
+    message: string,
+    readonly status: number | undefined,
+  ) {
+    super(message);
+  }
+}
+
+/** Runs a program; rejects with a {@link LabError} where it fails. */
 export const run = (file: string, args: readonly string[]): Promise<string> =>
   new Promise((resolve, reject) => {
     execFile(
@@ -25,7 +35,8 @@ export const run = (file: string, args: readonly string[]): Promise<string> =>
       args,
       { env: environment, cwd: root, maxBuffer: 1 << 26 },
       (error: ExecFileException | null, out, err) => {
-        if (error) reject(new Error(`${file} ${args.join(" ")}: ${error.message}\n${out}${err}`));
+        const status = typeof error?.code === "number" ? error.code : undefined;
+        if (error) reject(new LabError(`${file} ${args.join(" ")}: ${error.message}\n${out}${err}`, status));
         else resolve(out);
       },
     );
@@ -113,7 +124,7 @@ export async function whileFetching(
   return seen;
 }
 
-/** Asks every half second until it is so; the last answer is in the error. */
+/** Asks every fifth of a second until it is so; the last answer is in the error. */
 export async function until(what: string, seconds: number, ask: () => Promise<boolean>): Promise<void> {
   const end = Date.now() + seconds * 1000;
   let last: unknown;
@@ -123,7 +134,7 @@ export async function until(what: string, seconds: number, ask: () => Promise<bo
     } catch (error) {
       last = error;
     }
-    await sleep(500);
+    await sleep(200);
   }
   throw new Error(
     `not within ${seconds.toString()} s: ${what}${last instanceof Error ? ` (${last.message})` : ""}`,
@@ -140,10 +151,12 @@ export const connected = (bricks: number): Promise<void> =>
     return status === bricks.toString();
   });
 
-/** Nothing left to copy from one brick to the other. */
-export const healed = (pi: string): Promise<void> =>
-  until("everything is healed", 120, async () => {
+/** Nothing left to copy from one brick to the other; gluster tries by itself once a minute, and here at once. */
+export async function healed(pi: string): Promise<void> {
+  await inside(pi, "gluster volume heal gv0 || true");
+  await until("everything is healed", 120, async () => {
     const info = await inside(pi, "gluster volume heal gv0 info");
     const counts = [...info.matchAll(/^Number of entries: (.*)$/gm)].map((match) => match[1]);
     return counts.length >= 2 && counts.every((count) => count === "0");
   });
+}

@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { address, get, inside, lab, LAB, NAME, root, until } from "./lab";
-import { freshCluster, succeeded } from "./fresh";
-import { type Cluster, type Outcome } from "./stack";
+import { address, get, inside, lab, LAB, NAME, until } from "./lab";
+import { begin, succeeded } from "./states";
+import { stateFolder, type Cluster, type Outcome } from "./stack";
 
 const PIS = ["pi1", "pi2"] as const;
 const MB = 1 << 20;
@@ -33,12 +33,11 @@ const write = (name: string, content: string | Buffer): void => {
 let cluster: Cluster;
 
 beforeAll(async () => {
-  cluster = await freshCluster(2);
+  cluster = await begin("converged");
 });
 
-afterAll(async () => {
+afterAll(() => {
   rmSync(folder, { recursive: true });
-  await lab("down");
 });
 
 const changed = (outcome: Outcome): string[] => Object.keys(outcome.changed).sort();
@@ -143,7 +142,7 @@ describe("publishing a folder", () => {
     console.log(`100 MB: ${outcome.seconds.toString()} s`);
     const sent = createHash("sha256").update(large).digest("hex");
     for (const pi of PIS) expect(await digest(pi, "/large")).toBe(sent);
-    const state = join(root, ".twopir", "test", LAB, ".pulumi", "stacks", "twopir", `${LAB}.json`);
+    const state = join(stateFolder(), ".pulumi", "stacks", "twopir", `${LAB}.json`);
     expect(statSync(state).size).toBeLessThan(2 * MB);
     expect(await inside("pi1", "ls /home/pi")).toBe("");
     expect(changed(await cluster.preview())).toEqual([]);

@@ -1,18 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { address, connected, get, healed, inside, lab, until } from "./lab";
-import { freshCluster, succeeded } from "./fresh";
+import { begin, succeeded } from "./states";
 import type { Cluster } from "./stack";
 
 const PIS = ["pi1", "pi2"] as const;
 let cluster: Cluster;
 
 beforeAll(async () => {
-  cluster = await freshCluster(2);
-});
-
-afterAll(async () => {
-  await lab("down");
+  cluster = await begin("converged");
 });
 
 const written = (pi: string, file: string): Promise<string> => inside(pi, `cat /data/brick1/gv0/www/${file}`);
@@ -30,6 +26,15 @@ async function parted(happening: () => Promise<void>): Promise<void> {
   await happening();
   await lab("join", ...PIS);
   await connected(2);
+}
+
+/** gluster has tried to heal them, as it does each minute (cluster.heal-timeout), and made their times the same. */
+async function triedToHeal(): Promise<void> {
+  for (const pi of PIS) await inside(pi, "gluster volume heal gv0");
+  await until("both Pis have tried to heal", 60, async () => {
+    const said = await inside("pi1", "gluster volume heal gv0 statistics");
+    return said.includes("Ending time of crawl") && !said.includes("Crawl is in progress");
+  });
 }
 
 describe("two histories of a file", () => {
@@ -89,7 +94,7 @@ describe("two histories of a file", () => {
       const { said } = await cluster.preview();
       return files.every(({ file }) => said.includes(`/www/${file} has two histories`));
     });
-    await sleep(60_000); // by now gluster has tried to heal them (cluster.heal-timeout), and made their times the same
+    await triedToHeal();
     await cluster.configure({ "twopir:splitBrain": "newest" });
     succeeded(await cluster.up());
     await healed("pi1");

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newKey, startAgent } from "../unit/remote/sshd";
-import { succeeded } from "./fresh";
+import { loaded, succeeded } from "./states";
 import { address, inside, lab, LAB, labFile, NAME, root, run } from "./lab";
-import { Cluster, configFile, published } from "./stack";
+import { Cluster, configFile, published, stateFolder } from "./stack";
 
 const PIS = ["pi1", "pi2"];
 /** On the way to them. */
@@ -29,17 +29,15 @@ beforeAll(async () => {
   execFileSync("ssh-keygen", ["-q", "-p", "-P", "", "-N", PASSPHRASE, "-f", locked]);
   const body = (path: string): string => readFileSync(path, "utf8").split("\n")[2] ?? "";
   secrets = [PASSPHRASE, WRONG_TSIG, body(open), body(locked), await published("LAB_TSIG_SECRET")];
-  await lab("down");
-  await lab("up", "3");
+  await loaded("packages");
   const key = readFileSync(`${open}.pub`, "utf8").trim();
   for (const name of [...PIS, JUMP]) await inside(name, `echo '${key}' >>/home/pi/.ssh/authorized_keys`);
   cluster = await Cluster.create({ "twopir:ssh": withKey() });
   await cluster.secret("twopir:sshPassphrase", PASSPHRASE);
 });
 
-afterAll(async () => {
+afterAll(() => {
   rmSync(folder, { recursive: true });
-  await lab("down");
 });
 
 const knownHosts = labFile("known_hosts");
@@ -71,7 +69,7 @@ const commandsWith = (texts: readonly string[]): string[] =>
 
 /** Where a run of Pulumi may leave something. */
 const places = (): string[] => [
-  join(root, ".twopir", "test", LAB),
+  stateFolder(),
   configFile(LAB),
   cluster.environment.PULUMI_HOME ?? "",
   "/tmp",
@@ -110,7 +108,7 @@ describe("a secret", () => {
       return (await cluster.up()).said;
     });
     expect(named).toContainEqual(expect.stringContaining("command: bash"));
-    expect(named).toContainEqual(expect.stringContaining(join(".twopir", "test", LAB)));
+    expect(named).toContainEqual(expect.stringContaining(stateFolder()));
   });
 
   it("is seen nowhere when an up fails", async () => {

@@ -53,9 +53,13 @@ export class Cluster {
 
   /** Starts from nothing: no state, config for the Pis of the lab. Each cluster of a lab has a name of its own. */
   static async create(settings: Readonly<Record<string, unknown>> = {}, name = LAB): Promise<Cluster> {
-    const state = join(root, ".twopir", "test", name);
-    rmSync(state, { recursive: true, force: true });
-    mkdirSync(state, { recursive: true });
+    rmSync(stateFolder(name), { recursive: true, force: true });
+    return Cluster.open(settings, name);
+  }
+
+  /** Goes on with the state that is there. */
+  static async open(settings: Readonly<Record<string, unknown>> = {}, name = LAB): Promise<Cluster> {
+    mkdirSync(stateFolder(name), { recursive: true });
     writeConfig(name, settings);
     const printed = await run("bash", ["toolchain/pulumi.sh", "--env"]);
     const envVars = Object.fromEntries(
@@ -64,7 +68,7 @@ export class Cluster {
         .split("\n")
         .map((line) => line.split(/=(.*)/s).slice(0, 2) as [string, string]),
     );
-    Object.assign(envVars, { PULUMI_BACKEND_URL: `file://${state}`, PULUMI_STACK: name });
+    Object.assign(envVars, { PULUMI_BACKEND_URL: `file://${stateFolder(name)}`, PULUMI_STACK: name });
     process.env.PATH = envVars.PATH;
     const workspace = await LocalWorkspace.create({
       workDir: root,
@@ -138,6 +142,9 @@ export const published = async (name: string): Promise<string> => {
   const lines = (await run("bash", ["lab/lab.sh", "env"])).split("\n");
   return lines.find((line) => line.startsWith(`${name}=`))?.slice(name.length + 1) ?? "";
 };
+
+/** Where Pulumi keeps what it knows of a stack. */
+export const stateFolder = (stack = LAB): string => join(root, ".twopir", "test", "stacks", stack);
 
 /** The file with the settings of a stack. */
 export const configFile = (stack: string): string => join(root, `Pulumi.${stack}.yaml`);

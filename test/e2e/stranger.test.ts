@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { firewallStates } from "../../components/firewall";
 import { stdin } from "../../remote/state";
-import { ATTACKS, FLOATING, STRANGER } from "./attacks";
-import { succeeded } from "./fresh";
+import { ATTACKS, STRANGER } from "./attacks";
 import { address, get, inside, lab, root, until } from "./lab";
-import { Cluster, pi } from "./stack";
+import { type Cluster, pi } from "./stack";
+import { begin, FLOATING, succeeded } from "./states";
 
 const PIS = ["pi1", "pi2"];
 let cluster: Cluster;
@@ -15,10 +15,8 @@ let cluster: Cluster;
 const got: { what: string; article: boolean; twopir: boolean }[] = [];
 
 beforeAll(async () => {
-  await lab("down");
-  await lab("up", "3");
-  cluster = await Cluster.create({ "twopir:floatingAddresses": FLOATING });
-  succeeded(await cluster.up());
+  cluster = await begin("floating");
+  await lab("on", STRANGER);
   await inside(
     STRANGER,
     "export DEBIAN_FRONTEND=noninteractive; { apt-get -qq update && apt-get -qq install -y --no-install-recommends glusterfs-server nmap && systemctl start glusterd; } >/dev/null 2>&1",
@@ -26,10 +24,7 @@ beforeAll(async () => {
   await inside("pi1", "cd /mnt/gluster1/www && echo password >.env && ln -s /etc/passwd link");
 });
 
-afterAll(async () => {
-  writeTable();
-  await lab("down");
-});
+afterAll(writeTable);
 
 function writeTable(): void {
   if (got.length !== ATTACKS.length) return;
@@ -88,12 +83,12 @@ describe("a stranger on the network", () => {
     for (const name of PIS) await inside(name, "systemctl stop twopir-firewall");
     expect(await inside(STRANGER, mounts)).not.toContain("index.html");
     await cluster.configure({
-      "twopir:floatingAddresses": FLOATING,
+      "twopir:floatingAddresses": Object.values(FLOATING),
       "twopir:volume": { clients: [address(STRANGER)] },
     });
     succeeded(await cluster.up());
     expect(await inside(STRANGER, mounts)).toContain("index.html");
-    await cluster.configure({ "twopir:floatingAddresses": FLOATING });
+    await cluster.configure({ "twopir:floatingAddresses": Object.values(FLOATING) });
     succeeded(await cluster.up());
     expect(await inside(STRANGER, mounts)).not.toContain("index.html");
   });

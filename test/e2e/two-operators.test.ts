@@ -1,18 +1,17 @@
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { address, get, inside, lab, LAB } from "./lab";
+import { beforeAll, expect, it } from "vitest";
+import { address, get, inside, LAB } from "./lab";
 import { Cluster } from "./stack";
+import { loaded } from "./states";
 
 // Two machines with a state each, that know nothing of each other, and the same bare Pis.
 let one: Cluster;
 let other: Cluster;
 
 beforeAll(async () => {
-  await lab("down");
-  await lab("up", "2");
+  await loaded("packages");
   one = await Cluster.create();
   other = await Cluster.create({}, `${LAB}2`);
 });
-afterAll(() => lab("down"));
 
 /** An apt of somebody who is logged in on pi1, for half a minute; what it installs needs nothing else. */
 const ownApt = (): Promise<string> =>

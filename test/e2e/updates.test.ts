@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { freshCluster } from "./fresh";
+import { beforeAll, describe, expect, it } from "vitest";
+import { begin } from "./states";
 import { connected, healed, inside, lab, servesAgain, until, whileFetching } from "./lab";
 import type { Cluster } from "./stack";
 
@@ -7,9 +7,8 @@ const PIS = ["pi1", "pi2"];
 let cluster: Cluster;
 
 beforeAll(async () => {
-  cluster = await freshCluster(2);
+  cluster = await begin("converged");
 });
-afterAll(() => lab("down"));
 
 const boot = (name: string): Promise<string> => inside(name, "cut -d' ' -f22 /proc/1/stat; uptime -s");
 const wantReboot = (name: string): Promise<string> =>

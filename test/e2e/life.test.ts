@@ -1,0 +1,127 @@
+import { beforeAll, expect, it } from "vitest";
+import { NGINX_LINK } from "./drifts";
+import {
+  address,
+  addresses,
+  get,
+  getByName,
+  healed,
+  inside,
+  lab,
+  servesAgain,
+  until,
+  whileFetching,
+} from "./lab";
+import { Cluster, pi, type Outcome } from "./stack";
+import { loaded, succeeded } from "./states";
+
+// One whole life of a cluster: each case goes on where the one before it ended.
+const PIS = ["pi1", "pi2"] as const;
+const site = { "twopir:site": "./site" };
+let cluster: Cluster;
+
+beforeAll(async () => {
+  await loaded("packages");
+  cluster = await Cluster.create();
+});
+
+const nothingToDo = async (): Promise<void> => {
+  const preview = await cluster.preview();
+  expect(preview.said).toBe("");
+  expect(preview.changed).toEqual({});
+};
+
+/** An up that nobody who asks by name notices. */
+async function upUnnoticed(): Promise<Outcome> {
+  let outcome: Outcome | undefined;
+  const seen = await whileFetching(async () => {
+    outcome = await cluster.up();
+  });
+  expect(seen.why).toEqual([]);
+  if (outcome === undefined) throw new Error("nothing happened");
+  return succeeded(outcome);
+}
+
+it("begins with two bare Pis, which one pulumi up makes a cluster", async () => {
+  const outcome = succeeded(await cluster.up());
+  expect(Object.values(outcome.changed).every((op) => op === "create")).toBe(true);
+  for (const name of PIS) expect((await get(address(name))).body).toContain("Welcome to nginx!");
+  expect((await addresses()).sort()).toEqual(PIS.map(address));
+});
+
+it("has nothing to do then, in preview and up alike", async () => {
+  await nothingToDo();
+  expect(succeeded(await cluster.up()).changed).toEqual({});
+});
+
+it("names what somebody changed by hand, and repairs that and no more", async () => {
+  await inside("pi1", `rm ${NGINX_LINK}`);
+  await inside("pi2", "systemctl stop glusterd; sed -i '/gluster1/d' /etc/fstab");
+  const preview = await cluster.preview();
+  expect(Object.keys(preview.changed).sort()).toEqual([
+    ...["gv0-peer-pi2", "pi1-nginx", "pi1-sites-enabled-link", "pi2-gluster-mount", "pi2-glusterd"],
+  ]);
+  expect(preview.said).toContain(`${NGINX_LINK} is missing`);
+  const outcome = await upUnnoticed();
+  expect(outcome.changed).toEqual(preview.changed);
+  await nothingToDo();
+});
+
+it("publishes a folder on both Pis", async () => {
+  await cluster.configure(site);
+  await upUnnoticed();
+  const [one, other] = await Promise.all(PIS.map((name) => get(address(name))));
+  expect(one?.status).toBe(200);
+  expect(one?.body).not.toContain("Welcome to nginx!");
+  expect(other).toEqual(one);
+  await nothingToDo();
+});
+
+it("serves while one Pi has no power, and after it is back", async () => {
+  const seen = await whileFetching(async () => {
+    await lab("off", "pi1");
+    await inside("pi2", "timeout 20 sh -c 'echo meanwhile >/mnt/gluster1/www/meanwhile'");
+    await lab("on", "pi1");
+    await servesAgain("pi1");
+  });
+  expect(seen.why).toEqual([]);
+  expect(seen.from).toContain(address("pi2"));
+  await healed("pi2");
+  expect(await inside("pi1", "cat /data/brick1/gv0/www/meanwhile")).toBe("meanwhile");
+  await nothingToDo();
+});
+
+it("fills a new card from the other Pi, which serves", async () => {
+  await lab("blank", "pi2", "--trust");
+  await upUnnoticed();
+  await servesAgain("pi2");
+  await healed("pi1");
+  const sums = "cd /data/brick1/gv0 && find . -path ./.glusterfs -prune -o -type f -exec md5sum {} + | sort";
+  expect(await inside("pi2", sums)).toBe(await inside("pi1", sums));
+  await nothingToDo();
+});
+
+it("drains a Pi, and takes it back", async () => {
+  await cluster.configure({ ...site, "twopir:pis": [pi("pi1"), pi("pi2", { drained: true })] });
+  await upUnnoticed();
+  expect(await addresses()).toEqual([address("pi1")]);
+  await cluster.configure(site);
+  await upUnnoticed();
+  expect((await addresses()).sort()).toEqual(PIS.map(address));
+});
+
+it("ends with destroy, which leaves the data and nothing else", async () => {
+  await until("the page comes", 10, async () => (await getByName()).status === 200);
+  const outcome = succeeded(await cluster.destroy());
+  for (const name of PIS) {
+    expect(outcome.said).toContain(`the data stay on ${name} in /data/brick1/gv0`);
+    expect(await inside(name, "cat /data/brick1/gv0/www/meanwhile")).toBe("meanwhile");
+    expect(
+      await inside(
+        name,
+        "ls -d /etc/nginx /var/lib/twopir /mnt/gluster1 2>/dev/null; pgrep -c 'nginx|gluster'; true",
+      ),
+    ).toBe("0");
+  }
+  await expect(addresses()).rejects.toThrow(/ENODATA|ENOTFOUND/);
+});

@@ -1,0 +1,134 @@
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { expect } from "vitest";
+import { connected, inside, lab, LabError, root, servesAgain, SUBNET, until } from "./lab";
+import { Cluster, pi, stateFolder, type Outcome } from "./stack";
+
+/** The floating address that a Pi is preferred for. */
+export const FLOATING = { pi1: `${SUBNET}.221`, pi2: `${SUBNET}.222` } as const;
+
+/** What `load` of the lab answers with where it has no saved state that fits. */
+const UNFIT = 3;
+
+/**
+ * What a file of tests begins with: three Pis, of which pi3 is off but for the first two.
+ *
+ * - bare: blank cards
+ * - packages: blank cards with apt's lists, and in apt's cache the packages of the cluster and of the tests
+ * - converged: pi1 and pi2 are a cluster
+ * - floating: the same with floating addresses
+ * - three: pi1, pi2 and pi3 are a cluster of three full copies
+ */
+export type StateName = "bare" | "packages" | "converged" | "floating" | "three";
+
+const PACKAGES = "nginx glusterfs-server glusterfs-client keepalived unattended-upgrades nmap tcpdump tree";
+
+/** How each is made, from the one before it. */
+const MAKE: Readonly<Record<StateName, () => Promise<void>>> = {
+  bare: async () => {
+    await lab("down");
+    await lab("up", "3");
+  },
+  packages: async () => {
+    await loaded("bare");
+    const fetch = `export DEBIAN_FRONTEND=noninteractive; apt-get -qq update &&
+      apt-get -qq install -y --no-install-recommends --download-only ${PACKAGES} >/dev/null`;
+    await Promise.all(["pi1", "pi2", "pi3"].map((name) => inside(name, fetch)));
+  },
+  converged: async () => {
+    await loaded("packages");
+    await lab("off", "pi3");
+    succeeded(await (await Cluster.create()).up());
+  },
+  floating: async () => {
+    succeeded(await (await begin("converged", settingsOf("floating"))).up());
+  },
+  three: async () => {
+    const cluster = await begin("converged", settingsOf("three"));
+    await lab("on", "pi3");
+    succeeded(await cluster.up());
+  },
+};
+
+const settingsOf = (name: StateName): Readonly<Record<string, unknown>> => {
+  if (name === "floating") return { "twopir:floatingAddresses": Object.values(FLOATING) };
+  return name === "three" ? { "twopir:pis": [pi("pi1"), pi("pi2"), pi("pi3")] } : {};
+};
+
+/**
+ * Makes the lab what this state is: in seconds where it was saved before, and anew where nothing fits that was saved.
+ */
+export async function loaded(name: StateName): Promise<void> {
+  const hasCluster = name !== "bare" && name !== "packages";
+  const options = ["--key", contentKey(), ...(hasCluster ? ["--with", stateFolder()] : [])];
+  try {
+    await lab("load", name, ...options);
+  } catch (error) {
+    if (!(error instanceof LabError) || error.status !== UNFIT) throw error;
+    console.log(`making the saved state ${name}`);
+    await MAKE[name]();
+    await lab("save", name, ...options);
+  }
+}
+
+/**
+ * A cluster that serves, with everything healed and the Pis' bricks connected.
+ *
+ * @param settings From now on, beside those of the tests' stack. Default: those that the state was made with.
+ */
+export async function begin(
+  name: "converged" | "floating" | "three",
+  settings: Readonly<Record<string, unknown>> = settingsOf(name),
+): Promise<Cluster> {
+  await loaded(name);
+  const cluster = await Cluster.open(settings);
+  const pis = name === "three" ? ["pi1", "pi2", "pi3"] : ["pi1", "pi2"];
+  for (const each of pis) await servesAgain(each);
+  await connected(pis.length);
+  if (name === "floating") await eachHoldsItsOwn();
+  return cluster;
+}
+
+/** A command of Pulumi's that did what it was to do. */
+export function succeeded(outcome: Outcome): Outcome {
+  expect(outcome.said).not.toMatch(/error/);
+  expect(outcome.failed).toBe(false);
+  return outcome;
+}
+
+/** The floating addresses that a Pi has now. */
+export const held = async (name: string): Promise<string[]> => {
+  const all = await inside(name, "ip -4 -o address show dev eth0");
+  return Object.values(FLOATING).filter((floating) => all.includes(` ${floating}/`));
+};
+
+export const eachHoldsItsOwn = (): Promise<void> =>
+  until("each Pi holds its own address", 60, async () => {
+    for (const name of ["pi1", "pi2"] as const)
+      if ((await held(name)).join() !== FLOATING[name]) return false;
+    return true;
+  });
+
+/** Everything that a saved state is made with: what lands on a Pi, what decides it, the lab. */
+const SOURCES = [
+  ...["index.ts", "config.ts", "components", "remote", "scripts", "files", "package-lock.json"],
+  ...["lab/lab.sh", "lab/lib", "toolchain/plugin", "test/e2e/states.ts", "test/e2e/stack.ts"],
+];
+
+let key: string | undefined;
+/** Another one as soon as one byte of the sources is. */
+function contentKey(): string {
+  if (key !== undefined) return key;
+  const files = SOURCES.flatMap((source) =>
+    statSync(join(root, source)).isFile()
+      ? [source]
+      : readdirSync(join(root, source), { recursive: true, withFileTypes: true })
+          .filter((entry) => entry.isFile())
+          .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1)),
+  );
+  const hash = createHash("sha256");
+  for (const file of files.sort()) hash.update(`${file}\0`).update(readFileSync(join(root, file)));
+  key = hash.digest("hex").slice(0, 16);
+  return key;
+}
