@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
@@ -87,9 +88,12 @@ export class Cluster {
     await this.secret("twopir:tsigSecret", await published("LAB_TSIG_SECRET"));
   }
 
-  /** Sets a key that is encrypted in the stack's file. */
+  /** Sets a key that is encrypted in the stack's file. On stdin, since a test looks for secrets on command lines. */
   async secret(key: string, value: string): Promise<void> {
-    await this.stack.setConfig(key, { value, secret: true });
+    const setting = this.start("config", "set", "--secret", key);
+    setting.stdin?.end(value);
+    const [status] = (await once(setting, "close")) as [number | null];
+    if (status !== 0) throw new Error(`cannot set ${key}: pulumi ended with status ${status ?? "none"}`);
   }
 
   preview = (): Promise<Outcome> =>
@@ -111,7 +115,7 @@ export class Cluster {
       cwd: root,
       env: { ...process.env, ...this.environment, PULUMI_DEBUG_COMMANDS: "true" },
       detached: true,
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: "pipe",
     });
   }
 

@@ -159,14 +159,14 @@ describe("the firewall", () => {
     );
     if (state === undefined) throw new Error("no such state");
     const rules = String(state.parameters.rules).replace("iif lo accept", "tcp dport 22 drop");
-    const text = stdin({ ...state, parameters: { ...state.parameters, rules, patience: 10 } });
+    const text = stdin({ ...state, parameters: { ...state.parameters, rules, patience: 40 } }); // s; an up begins meanwhile
     const before = await inside("pi2", "nft list table inet twopir");
     await inside("pi2", `bash -s apply pi2 <<'TEXT'\n${text}\nTEXT`);
     const refused = await cluster.up();
     expect(refused.said).toMatch(/pi2 .* does not answer on port 22/);
     await until(
       "the former rules are back",
-      30,
+      60,
       async () => (await inside("pi2", "nft list table inet twopir")) === before,
     );
     succeeded(await cluster.up());
