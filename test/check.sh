@@ -18,7 +18,8 @@ check() {
 # shell_files: those that git knows or would add, so that a new one is checked before its first commit.
 shell_files() {
   local file
-  git ls-files -z --cached --others --exclude-standard -- '*.sh' 'files/usr/local/lib/*' |
+  git ls-files -z --cached --others --exclude-standard -- '*.sh' '*.bash' '*.bats' \
+    'files/usr/local/lib/*' 'test/toolchain/stand-ins/*' |
     while IFS= read -r -d '' file; do [ ! -f "$file" ] || printf '%s\0' "$file"; done
 }
 

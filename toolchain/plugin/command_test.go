@@ -233,11 +233,13 @@ func TestAgent(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = daemon.Process.Kill(); _ = daemon.Wait() })
-	eventually(t, "the agent listens", func() bool { return !missing(socket) })
-	conn, err := net.Dial("unix", socket)
-	if err != nil {
-		t.Fatal(err)
-	}
+	// The socket is there a moment before the agent listens on it.
+	var conn net.Conn
+	eventually(t, "the agent listens", func() bool {
+		var err error
+		conn, err = net.Dial("unix", socket)
+		return err == nil
+	})
 	defer conn.Close()
 	if err := agent.NewClient(conn).Add(agent.AddedKey{PrivateKey: host.login.private}); err != nil {
 		t.Fatal(err)
@@ -252,7 +254,7 @@ func TestAgent(t *testing.T) {
 	t.Log("an agent that is gone: no matter where there is a key, an error where it is asked for")
 	t.Setenv("SSH_AUTH_SOCK", socket+"-gone")
 	e.mustCreate(t, in{"connection": host.connection(t), "create": "true"})
-	_, err = e.create(t, in{"connection": keyless, "create": "true"})
+	_, err := e.create(t, in{"connection": keyless, "create": "true"})
 	fails(t, err, "the ssh agent", host.address())
 	_, err = e.create(t, in{"connection": host.connection(t).with(in{"agentSocketPath": socket + "-gone"}), "create": "true"})
 	fails(t, err, "the ssh agent")
