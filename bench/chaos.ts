@@ -18,7 +18,8 @@ import { chart, svg } from "./chaos/chart";
 import { passes } from "./chaos/checks";
 import { MODES, type Mode } from "./chaos/modes";
 import { checkLine, markdown, merged, screenshot, summary } from "./chaos/report";
-import { runScenario, type Run } from "./chaos/run";
+import type { Run } from "./chaos/result";
+import { runScenario } from "./chaos/run";
 import { SCENARIOS, type Scenario, type Up } from "./chaos/scenarios";
 import { mountOnWriter } from "./chaos/writer";
 

@@ -96,7 +96,7 @@ export function aRecordStates(args: ARecordsArgs): State[] {
 }
 
 /** One name with an A record for each Pi; see {@link aRecordStates}. */
-export class ARecords extends pulumi.ComponentResource {
+class ARecords extends pulumi.ComponentResource {
   constructor(args: ARecordsArgs, hosts: Hosts, options: pulumi.ComponentResourceOptions) {
     super("twopir:ARecords", NAME, {}, options);
     for (const state of aRecordStates(args)) hosts.declare(state, this);

@@ -23,7 +23,7 @@ const PATIENCE = 120;
  *
  * @example firewallRules({ pis: [pi1, pi2], clients: ["192.168.0.10"] })
  */
-export function firewallRules({ pis, clients }: Pick<FirewallArgs, "pis" | "clients">): string {
+function firewallRules({ pis, clients }: Pick<FirewallArgs, "pis" | "clients">): string {
   const set = (name: string, addresses: readonly string[]): string =>
     `  set ${name} {
     type ipv4_addr

@@ -36,7 +36,7 @@ const groupId = (address: string): number => Number(address.split(".").at(-1));
  *
  * @example keepalivedConfig({ pi: pi1, pis: [pi1, pi2], floatingAddresses: ["192.168.0.221", "192.168.0.222"], ... })
  */
-export function keepalivedConfig(args: FloatingAddressArgs): string {
+function keepalivedConfig(args: FloatingAddressArgs): string {
   const { pi, pis, floatingAddresses, hostname, failover } = args;
   const own = pis.indexOf(pi);
   const others = pis.filter((other) => other !== pi);
@@ -81,7 +81,7 @@ ${instances.join("")}`;
 }
 
 /** keepalived on one Pi: it holds its floating address while it serves, and others' while they do not. */
-export function floatingAddressStates(args: FloatingAddressArgs): State[] {
+function floatingAddressStates(args: FloatingAddressArgs): State[] {
   const { pi, pis, floatingAddresses, turnAfter } = args;
   const packageName = `${pi.name}-keepalived-package`;
   return [

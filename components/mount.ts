@@ -19,7 +19,7 @@ export interface MountArgs {
  *
  * @example fstabLine({ ... }) // "localhost:/gv0 /mnt/gluster1 glusterfs defaults,_netdev,nofail,... 0 0"
  */
-export function fstabLine({ pi, pis, volume, mountPoint }: MountArgs): string {
+function fstabLine({ pi, pis, volume, mountPoint }: MountArgs): string {
   const others = pis.filter((other) => other.name !== pi.name).map((other) => other.address);
   const options = [
     "defaults",
@@ -36,7 +36,7 @@ export function fstabLine({ pi, pis, volume, mountPoint }: MountArgs): string {
 }
 
 /** The volume mounted on one Pi, now and after each boot. */
-export function mountStates(args: MountArgs): State[] {
+function mountStates(args: MountArgs): State[] {
   const { pi, volume, failover, turnAfter } = args;
   return [
     {

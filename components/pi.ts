@@ -7,7 +7,7 @@ import { names, packageState, statesPart, type Part, type Pi } from "./part";
  * @param reachable False where the Pi cannot be reached now.
  * @example hostStates({ name: "pi1", address: "192.168.0.121", storage: true, arbiter: false, drained: false }, true)
  */
-export function hostStates(pi: Pi, reachable: boolean): State[] {
+function hostStates(pi: Pi, reachable: boolean): State[] {
   const gluster = names.glusterPackage(pi);
   // All others wait for these: they must not, for a firewall that cannot be changed now, since the Pi is off.
   const after = reachable ? [names.firewall(pi)] : [];

@@ -27,7 +27,7 @@ const webRoot = (mountPoint: string): string => `${mountPoint}/www`;
  * for each Pi in its turn. A link that is moved to another release would be looked up again for each request, and
  * another Pi may have the old one in its cache.
  */
-export const serverBlock = (root: string, serverNames: readonly string[], include = ""): string =>
+const serverBlock = (root: string, serverNames: readonly string[], include = ""): string =>
   `server {
   root ${root};
   index index.html index.htm;

@@ -31,7 +31,7 @@ const REST = [
 const FIRST_WINDOW = 2;
 
 /** apt's settings: which archives, every day, and no reboot of unattended-upgrades' own. */
-export const aptSettings = (updates: Updates): string =>
+const aptSettings = (updates: Updates): string =>
   `APT::Periodic::Update-Package-Lists "1";
 APT::Periodic::Unattended-Upgrade "1";
 Unattended-Upgrade::Automatic-Reboot "false";
@@ -74,7 +74,7 @@ export const upgradeState = (args: UpdatesArgs): State => ({
  *
  * @example updatesStates({ pi: pi1, pis: [pi1, pi2], updates: "security", volume: "gv0", mountPoint: "/mnt/gluster1" })
  */
-export function updatesStates(args: UpdatesArgs): State[] {
+function updatesStates(args: UpdatesArgs): State[] {
   const { pi, pis, updates } = args;
   const on = pi.name;
   const packageName = `${on}-updates-package`;

@@ -47,7 +47,7 @@ const options = (failover: number, three: boolean, allowed: readonly string[]): 
  *
  * @example volumeStates({ volume: "gv0", brick: "/data/brick1/gv0", pis: [pi1, pi2], leader: pi1, ... })
  */
-export function volumeStates(args: VolumeArgs): State[] {
+function volumeStates(args: VolumeArgs): State[] {
   const { volume, brick, pis, clients, leader, failover, mountPoint, splitBrain } = args;
   const anywhere = { on: leader.name, anywhere: true };
   const stores = pis.filter((pi) => pi.storage);

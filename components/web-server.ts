@@ -27,7 +27,7 @@ export interface WebServerArgs {
  *   cannot tell one that leaves the folder. By default somebody who sends nothing keeps a connection for a minute, and
  *   a static site is sent up to 1 MB for nothing.
  */
-export const nginxSettings = (floating: boolean, published: boolean): string =>
+const nginxSettings = (floating: boolean, published: boolean): string =>
   `open_file_cache max=1000 inactive=10m;
 open_file_cache_valid ${published ? "10m" : "4s"};
 ${floating ? "" : "keepalive_timeout 0;\n"}server_tokens off;
@@ -48,7 +48,7 @@ add_header Referrer-Policy strict-origin-when-cross-origin always;
  *
  * @example webServerStates({ pi: pi1, mountPoint: "/mnt/gluster1", hostname: "twopir.example.com", floating: false, published: false })
  */
-export function webServerStates(args: WebServerArgs): State[] {
+function webServerStates(args: WebServerArgs): State[] {
   const { pi, mountPoint, hostname, floating, published, turnAfter } = args;
   const nginxPackage = names.nginxPackage(pi);
   const common = { on: pi.name, after: [nginxPackage], disturbedBy: [nginxPackage] };

@@ -32,7 +32,7 @@ export interface Ssh {
   readonly jumpHost?: JumpHost;
 }
 
-export interface JumpHost {
+interface JumpHost {
   /** IPv4 address or name. */
   readonly address: string;
   readonly port: number;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 export const OPERATOR = "operator";
 
 /** What a script gets: a shell variable, or a shell array. */
-export type Parameter = string | number | readonly string[];
+type Parameter = string | number | readonly string[];
 
 /**
  * One desired state: a script with its parameters, and where it runs.

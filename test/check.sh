@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Everything that can be told without running the program: types, lint, format, shell and Go. All of the checks run,
-# whatever the first of them says; the exit code is 1 if any failed. See `npm run check`.
+# Everything that can be told without running the program: types, lint, dead code, who imports whom, format,
+# shell and Go. All of the checks run, whatever the first of them says; the exit code is 1 if any failed. See
+# `npm run check`.
 set -euo pipefail
 # shellcheck source=toolchain/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../toolchain/lib.sh"
@@ -44,6 +45,8 @@ mapfile -d '' -t scripts < <(shell_files)
 
 check "types (tsc)" node_modules/.bin/tsc --noEmit -p .
 check "lint (eslint)" node_modules/.bin/eslint .
+check "unused files, exports, packages (knip)" node_modules/.bin/knip --no-progress --treat-config-hints-as-errors
+check "who imports whom (dependency-cruiser)" node_modules/.bin/depcruise --output-type err-long .
 check "format (prettier)" node_modules/.bin/prettier --check --log-level warn .
 check "shell: shellcheck, ${#scripts[@]} files" shellcheck "${scripts[@]}"
 check "shell: shfmt" shfmt -i 2 -ci -d "${scripts[@]}"

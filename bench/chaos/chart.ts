@@ -1,5 +1,5 @@
 import type { TopLevelSpec } from "vega-lite";
-import type { Run } from "./run";
+import type { Run } from "./result";
 
 /** ms; what took less is drawn as this, since a logarithm has no zero. */
 const FLOOR = 0.001;

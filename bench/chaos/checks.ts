@@ -1,14 +1,5 @@
 import type { Figures } from "./figures";
-import type { FaultSeen, Run } from "./run";
-
-/** One line of the check list that ends the suite. */
-export interface Check {
-  readonly what: string;
-  readonly value: number;
-  /** The most that `value` may be, or with `atLeast` the least. */
-  readonly limit: number;
-  readonly atLeast?: true;
-}
+import type { Check, FaultSeen, Run } from "./result";
 
 export const passes = ({ value, limit, atLeast }: Check): boolean =>
   atLeast ? value >= limit : value <= limit;

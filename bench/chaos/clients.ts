@@ -7,7 +7,7 @@ import type { Sample } from "./figures";
 export type Clock = () => number;
 
 /** Somebody who asks for pages until told to stop. */
-export interface Client {
+interface Client {
   stop(): Promise<Sample[]>;
 }
 

@@ -1,5 +1,5 @@
-import { passes, type Check } from "./checks";
-import type { Run } from "./run";
+import { passes } from "./checks";
+import type { Check, Run } from "./result";
 
 export const checkLine = (check: Check): string =>
   `${passes(check) ? "PASS" : "FAIL"}  ${check.what}: ${check.value} (${check.atLeast ? "at least" : "at most"} ${check.limit})`;

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { inside, lab } from "../../test/e2e/lab";
-import type { Check } from "./checks";
 import {
   browserHardly,
   plugUnnoticed,
@@ -11,7 +10,7 @@ import {
   writesKept,
 } from "./checks";
 import { PIS, type PiName } from "./modes";
-import type { Run } from "./run";
+import type { Check, Run } from "./result";
 
 /** Something bad for some seconds. Its end is the moment from which recovery counts. */
 export interface Fault {

@@ -1,4 +1,4 @@
-import { execFileSync, spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import {
   chmodSync,
   lstatSync,
@@ -154,13 +154,3 @@ export async function finished(child: ChildProcess): Promise<Run> {
     .map((line) => line.slice(line.indexOf(": ") + 2));
   return { status, changes, output };
 }
-
-/** True where a command is installed. */
-export const has = (command: string): boolean => {
-  try {
-    execFileSync("sh", ["-c", `command -v ${command}`], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
-};

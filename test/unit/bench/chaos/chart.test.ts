@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { chart, svg } from "../../../../bench/chaos/chart";
-import type { Run } from "../../../../bench/chaos/run";
+import type { Run } from "../../../../bench/chaos/result";
 
 const run = {
   mode: "article",

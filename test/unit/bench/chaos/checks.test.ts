@@ -7,10 +7,9 @@ import {
   plugUnnoticed,
   rightByItself,
   writesKept,
-  type Check,
 } from "../../../../bench/chaos/checks";
 import type { Figures } from "../../../../bench/chaos/figures";
-import type { FaultSeen, Run, Sides } from "../../../../bench/chaos/run";
+import type { Check, FaultSeen, Run, Sides } from "../../../../bench/chaos/result";
 
 const seen = (more: Partial<Figures> = {}): Figures => ({
   requests: 600,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { checkLine, merged, summary } from "../../../../bench/chaos/report";
-import type { Run } from "../../../../bench/chaos/run";
+import type { Run } from "../../../../bench/chaos/result";
 
 const named = (mode: string, scenario: string, began: string): Run => ({ mode, scenario, began }) as Run;
 
