@@ -20,6 +20,7 @@ export interface Pi {
 export const names = {
   firewall: (pi: Pi) => `${pi.name}-firewall-kept`,
   glusterPackage: (pi: Pi) => `${pi.name}-gluster-package`,
+  nginxUnit: (pi: Pi) => `${pi.name}-nginx-unit`,
   nginxPackage: (pi: Pi) => `${pi.name}-nginx-package`,
   glusterd: (pi: Pi) => `${pi.name}-glusterd`,
   brick: (pi: Pi) => `${pi.name}-brick`,

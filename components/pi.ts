@@ -2,7 +2,7 @@ import { file, type State } from "../remote/state";
 import { names, packageState, statesPart, type Part, type Pi } from "./part";
 
 /**
- * What a Pi needs before it can join, behind its firewall: both packages, and glusterd.
+ * What a Pi needs before it can join, behind its firewall: both packages, how nginx starts, and glusterd.
  *
  * @param reachable False where the Pi cannot be reached now.
  * @example hostStates({ name: "pi1", address: "192.168.0.121", storage: true, arbiter: false, drained: false }, true)
@@ -13,7 +13,14 @@ function hostStates(pi: Pi, reachable: boolean): State[] {
   const after = reachable ? [names.firewall(pi)] : [];
   return [
     packageState(gluster, pi, ["glusterfs-server", "glusterfs-client"], after),
-    packageState(names.nginxPackage(pi), pi, ["nginx"], after),
+    {
+      name: names.nginxUnit(pi),
+      on: pi.name,
+      scripts: ["nginx-unit.sh"],
+      parameters: { drop_in: file("/etc/systemd/system/nginx.service.d/twopir.conf") },
+      after,
+    },
+    packageState(names.nginxPackage(pi), pi, ["nginx"], [names.nginxUnit(pi)]),
     {
       name: names.glusterd(pi),
       on: pi.name,
@@ -25,6 +32,6 @@ function hostStates(pi: Pi, reachable: boolean): State[] {
   ];
 }
 
-/** @returns the component of one Pi: packages, glusterd; its mount and its web server lie inside it. */
+/** @returns the component of one Pi: packages, units; its mount and its web server lie inside it. */
 export const piPart = (pi: Pi, reachable: boolean): Part =>
   statesPart("Pi", pi.name, hostStates(pi, reachable));

@@ -1,4 +1,4 @@
-import { file, type State } from "../remote/state";
+import type { State } from "../remote/state";
 import { names, statesPart, type Part, type Pi } from "./part";
 import { configPath } from "./site";
 
@@ -76,6 +76,7 @@ function webServerStates(args: WebServerArgs): State[] {
     parameters: { content: nginxSettings(floating, published) },
   };
   const disturbedBy = [
+    names.nginxUnit(pi),
     nginxPackage,
     settings.name,
     ...files.map((state) => state.name),
@@ -92,7 +93,6 @@ function webServerStates(args: WebServerArgs): State[] {
       parameters: {
         address: pi.address,
         host: hostname,
-        drop_in: file("/etc/systemd/system/nginx.service.d/twopir.conf"),
       },
       after: [
         ...disturbedBy,

@@ -89,7 +89,7 @@ install_tools() {
     say "bind9 will be installed with its service masked (undo: systemctl unmask named)"
     systemctl mask named.service
   fi
-  debian_packages systemd-container mmdebstrap debian-archive-keyring iproute2 nftables bind9 bind9-dnsutils \
+  debian_packages systemd-container mmdebstrap debian-archive-keyring iproute2 nftables attr bind9 bind9-dnsutils \
     openssh-client
 }
 

@@ -8,6 +8,7 @@ want() {
   [ "$(fstab_lines)" = "$fstab_line" ] || change "/etc/fstab has $(described) for $mount_point" write_fstab
   need mount.glusterfs glusterfs-client
   [ -d "$mount_point" ] || mounted || change "$mount_point is missing" mkdir -p "$mount_point"
+  nothing_lands_beneath
   if ! mounted; then
     change "$mount_point is not mounted" mount_volume
   elif ! timeout "$answer" stat -t "$mount_point" >/dev/null 2>&1; then
@@ -23,6 +24,37 @@ want() {
 
 # Which time-out the connections to the bricks have: gluster sets it when it connects, and cannot be asked.
 time_out=$notes/failover-$state
+
+# nothing_lands_beneath: the folder that the volume is mounted over is empty and stays so (chattr +i), since what
+# somebody copies there while the volume is away would be served, and then be hidden. Where the file system knows no
+# such flag, a FAT one, nothing is wanted.
+nothing_lands_beneath() {
+  local content flags
+  [ -d "$mount_point" ] && flags=$(beneath lsattr -d "$mount_point" 2>/dev/null) || return 0
+  content=$(beneath ls -A "$mount_point")
+  [ -z "$content" ] ||
+    change "files lie in $mount_point beneath the volume, hidden: $(head -n 3 <<<"$content" | xargs)" set_aside
+  [[ ${flags%% *} == *i* ]] ||
+    change "what is written to $mount_point while the volume is away would land on the card" \
+      beneath chattr +i "$mount_point"
+}
+
+# beneath COMMAND...: as if the volume were not mounted, in a mount namespace of its own, so that nobody else notices.
+beneath() {
+  # shellcheck disable=SC2016 # the inner shell expands them
+  unshare --mount --propagation private bash -c \
+    'if mountpoint -q "$0"; then umount -l "$0"; fi; exec "$@"' "$mount_point" "$@"
+}
+
+# Nothing is deleted. Somebody meant it for the volume, perhaps in place of what is there: which, only he knows.
+set_aside() {
+  local aside
+  aside="$mount_point.$(date -u +%Y%m%dT%H%M%SZ)"
+  beneath chattr -i "$mount_point" 2>/dev/null || true
+  beneath mv -T "$mount_point" "$aside"
+  beneath mkdir "$mount_point"
+  say "what lay beneath the volume is now in $aside on $pi: copy what is missed to $mount_point, and delete the rest"
+}
 
 fstab_lines() { awk -v m="$mount_point" '$1 !~ /^#/ && $2 == m' /etc/fstab; }
 described() { [ -n "$(fstab_lines)" ] && echo "another line" || echo "no line"; }
@@ -82,6 +114,7 @@ unwant() {
   if [ -e "$notes/fstab-$state" ]; then cat "$notes/fstab-$state" >>"$candidate"; fi
   replace_fstab
   rm -f "$notes/fstab-$state" "$time_out"
+  chattr -i "$mount_point" 2>/dev/null || true
   rmdir "$mount_point" 2>/dev/null || true
 }
 

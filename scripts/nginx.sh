@@ -1,14 +1,13 @@
 # shellcheck shell=bash disable=SC2154
 # nginx runs the config that is on disk, starts at boot, and serves the page.
-# Parameters: address (of this Pi), host (the site's name), drop_in (the content of
-# files/etc/systemd/system/nginx.service.d/twopir.conf)
+# Parameters: address (of this Pi), host (the site's name)
 
+# nginx-unit.sh writes it
 drop_in_path=/etc/systemd/system/nginx.service.d/twopir.conf
 loaded=/run/twopir-nginx # written by the drop-in whenever nginx reads its config
 patience=10              # seconds until the page must come; the volume is mounted by now
 
 want() {
-  want_file "$drop_in_path" "$drop_in"
   need nginx nginx
   want_service nginx.service "$drop_in_path"
   sum | cmp -s - "$loaded" || change "nginx runs another config than the one on disk" reload
@@ -33,9 +32,7 @@ workers() { pgrep -f '^nginx: worker process *$' || true; }
 replaced() { ! grep -qxF -- "$1" <<<"$(workers)"; } # PIDS of the old ones
 
 unwant() {
-  rm -f "$drop_in_path" "$loaded"
-  rmdir "$(dirname "$drop_in_path")" 2>/dev/null || true
-  systemctl daemon-reload
+  rm -f "$loaded"
   if grep -qsx nginx "$notes"/packages-*; then
     systemctl stop nginx.service 2>/dev/null || true # its package goes soon
   else

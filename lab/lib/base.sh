@@ -5,7 +5,7 @@
 # what twopir installs.
 packages=systemd,systemd-sysv,dbus,libpam-systemd,openssh-server,sudo
 packages+=,iproute2,iputils-ping,netbase,nftables,procps,psmisc
-packages+=,ca-certificates,curl,less,nano,tzdata,python3
+packages+=,ca-certificates,curl,less,nano,tzdata,python3,e2fsprogs
 
 # base_sources: from the mirrors that this machine's apt has Debian from, or else from Debian's own.
 base_sources() {

@@ -1,11 +1,11 @@
 # shellcheck shell=bash
 # Saved states of a lab: its cards, host keys, power, cables and zone. A saved card is a layer that the cards loaded
-# from it lie over, so that loading one copies nothing but bricks. Sourced, not run.
+# from it lie over, so that loading one copies next to nothing. Sourced, not run.
 #
 #   saved/LAB/NAME/        one saved state; NAME.new while it is being made, so that it is whole or not there
 #     manifest             what it fits: format, subnet, debian, the user's own key; which Pis were on
 #     lab/                 files of the lab's folder as they were: keys, known_hosts, parted, the zone
-#     piK/                 base, ready, cut as in the lab's folder; bricks/: the folders of gluster's bricks
+#     piK/                 base, ready, cut as in the lab's folder; upper: what its layer cannot hold
 #     with/                the folder of --with
 #   saved/LAB/layers/ID/   the rest of a card: many states and cards may lie over it
 
@@ -36,15 +36,19 @@ saved_options() {
   done
 }
 
-# bricks_of FOLDER: gluster's bricks in there, by their paths from FOLDER. Each file of a brick has a second, hard link
-# in .glusterfs, and an overlay parts the two when it copies up one: bricks must not lie in a layer.
-bricks_of() { find "$1" -xdev -type d -name .glusterfs -prune -printf '%P\n' | sed 's:/\.glusterfs$::'; }
+# no_layer FOLDER: what in there must not lie in a layer, by its path from FOLDER. Each file of a brick has a second,
+# hard link in .glusterfs, and an overlay parts the two when it copies up one. And an overlay knows the flags of chattr
+# only of what lies in its upper folder.
+no_layer() {
+  find "$1" -xdev -type d -name .glusterfs -prune -printf '%P\n' | sed 's:/\.glusterfs$::'
+  { cd "$1" && getfattr -R -h -n trusted.overlay.protattr . 2>/dev/null; } | sed -n 's/^# file: //p' || true
+}
 
-# copy_bricks FROM TO: with the folders that they lie in.
-copy_bricks() {
-  local brick
-  bricks_of "$1" | while IFS= read -r brick; do
-    (cd "$1" && cp -a --parents -- "$brick" "$2")
+# copy_no_layer FROM TO: with the folders that they lie in.
+copy_no_layer() {
+  local path
+  no_layer "$1" | while IFS= read -r path; do
+    (cd "$1" && cp -a --parents -- "$path" "$2")
   done
 }
 
@@ -85,13 +89,13 @@ save() {
 
 # save_card K FOLDER
 save_card() {
-  local card=$lab_dir/pi$1 layer brick
+  local card=$lab_dir/pi$1 layer path
   layer=$(mktemp -d "$saved/layers/XXXXXXXX")
   chmod 755 "$layer"
-  mkdir -p "$2/bricks"
+  mkdir -p "$2/upper"
   cp -a "$card/upper/." "$layer"
-  bricks_of "$layer" | while IFS= read -r brick; do rm -rf --one-file-system "${layer:?}/$brick"; done
-  copy_bricks "$card/upper" "$2/bricks"
+  no_layer "$layer" | while IFS= read -r path; do rm -rf --one-file-system "${layer:?}/$path"; done
+  copy_no_layer "$card/upper" "$2/upper"
   echo "$layer:$(cat "$card/base")" >"$2/base"
   cp -a "$card/ready" "$2/"
   [ ! -e "$card/cut" ] || touch "$2/cut"
@@ -148,7 +152,7 @@ load() {
 # load_card SAVED-CARD FOLDER
 load_card() {
   mkdir -p "$2"
-  cp -a "$1/bricks" "$2/upper"
+  cp -a "$1/upper" "$2/"
   cp -a "$1"/{base,ready} "$2/"
   [ ! -e "$1/cut" ] || touch "$2/cut"
 }

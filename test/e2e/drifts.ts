@@ -185,10 +185,19 @@ export const DRIFTS: readonly Drift[] = [
     touched: [/^\/etc\/fstab$/],
   },
   {
+    what: "files hidden beneath the volume",
+    on: "pi1",
+    broken:
+      "unshare --mount --propagation private sh -c 'umount -l /mnt/gluster1 && chattr -i /mnt/gluster1 && echo lost >/mnt/gluster1/page.html'",
+    named: ["pi1-gluster-mount"],
+    reason: "files lie in /mnt/gluster1 beneath the volume, hidden: page.html",
+    touched: [/^\/mnt\/gluster1/],
+  },
+  {
     what: "unit file edited",
     on: "pi2",
     broken: "echo '[Service]' >/etc/systemd/system/nginx.service.d/twopir.conf && systemctl daemon-reload",
-    named: ["pi2-nginx"],
+    named: ["pi2-nginx", "pi2-nginx-unit"],
     reason: "/etc/systemd/system/nginx.service.d/twopir.conf differs",
     touched: [/nginx.service.d\/twopir.conf$/],
   },

@@ -4,6 +4,7 @@ import { canIsolate, Host, state } from "./host";
 
 const LINE = "localhost:/gv0 /mnt/gluster1 glusterfs defaults,_netdev,nofail 0 0";
 const NEW_LINE = `${LINE.slice(0, -4)},backup-volfile-servers=192.168.0.123 0 0`;
+const BENEATH = "what is written to /mnt/gluster1 while the volume is away would land on the card";
 const OTHERS =
   "# /mnt/gluster1 is the volume\nUUID=1 / ext4 defaults 0 1\nUUID=2 /mnt/gluster10 ext4 defaults 0 2\n";
 
@@ -33,6 +34,8 @@ describe.skipIf(!canIsolate)("mount.sh", () => {
     host.command("mount.glusterfs", "");
     host.command("findmnt", "[ -e /run/mounted ] && echo rw,nosuid,nodev,noexec,relatime");
     host.command("systemd-escape", "echo mnt-gluster1.mount");
+    host.command("lsattr", 'echo "--$([ ! -e /run/immutable ] || echo i)-- $2"');
+    host.command("chattr", "if [ $1 = +i ]; then touch /run/immutable; else rm -f /run/immutable; fi");
     host.command("umount", "rm -f /run/mounted /run/silent");
     host.command("stat", '[ ! -e /run/silent ] && exec /usr/bin/stat "$@"');
     host.command(
@@ -54,7 +57,7 @@ esac`,
       "/etc/fstab has no line for /mnt/gluster1",
       "/mnt/gluster1 is missing",
       "/mnt/gluster1 is not mounted",
-    ]);
+    ]); // once the folder is there, nothing may land in it
     expect(await host.run("apply", mount())).toMatchObject({ status: 0 });
     expect(fstab()).toBe(`${OTHERS}${LINE}\n`);
     expect(host.read("/run/systemctl")).toMatch(/daemon-reload\n(.*\n)*start mnt-gluster1\.mount\n/);
@@ -81,6 +84,35 @@ esac`,
     host.write("/etc/fstab", text);
     await host.run("apply", mount());
     expect(fstab()).toBe(`${text}${text === "" || text.endsWith("\n") ? "" : "\n"}${LINE}\n`);
+  });
+
+  it("lets nothing land in the folder while the volume is away", async () => {
+    expect((await host.run("apply", mount())).changes).toContain(BENEATH);
+    host.delete("/run/immutable");
+    expect((await host.check(mount())).changes).toEqual([BENEATH]);
+    expect((await host.run("apply", mount())).status).toBe(0);
+    expect((await host.check(mount())).changes).toEqual([]);
+    await host.run("remove", mount());
+    expect(existsSync(host.at("/run/immutable"))).toBe(false);
+  });
+
+  it("names what lies in the folder already, and moves it aside whole", async () => {
+    for (const name of ["a.html", "b.html", "c d.html", "e.html"]) host.write(`/mnt/gluster1/${name}`, name);
+    expect((await host.check(mount())).changes).toContain(
+      "files lie in /mnt/gluster1 beneath the volume, hidden: a.html b.html c d.html",
+    );
+    const { status, output } = await host.run("apply", mount());
+    expect(status).toBe(0);
+    const [aside = ""] = host.list("mnt").filter((path) => /^gluster1\.\d{8}T\d{6}Z$/.test(path));
+    expect(output).toContain(`is now in /mnt/${aside} on pi1`);
+    expect(host.read(`/mnt/${aside}/c d.html`)).toBe("c d.html");
+    expect((await host.check(mount())).changes).toEqual([]);
+  });
+
+  it("wants no such flag of a file system that has none", async () => {
+    host.command("lsattr", "exit 1");
+    await host.run("apply", mount());
+    expect(await host.check(mount())).toEqual({ status: 0, changes: [], output: "" });
   });
 
   it("takes away everything that it made", async () => {

@@ -43,6 +43,7 @@ describe.each([2, 3, 5])("the plain states of %i Pis", (count) => {
     for (const { name: pi, storage } of args.pis) {
       for (const what of [
         "gluster-package",
+        "nginx-unit",
         "nginx-package",
         "glusterd",
         "gluster-mount",
@@ -90,7 +91,7 @@ describe.each([2, 3, 5])("the plain states of %i Pis", (count) => {
       const rules = String(guarded.get(`${pi.name}-firewall`)?.parameters.rules);
       expect(rules).toContain(`set pis {\n    type ipv4_addr\n    elements = { ${own.join(", ")} }`);
       expect(rules).toContain(`set clients {\n    type ipv4_addr\n    elements = { ${clients.join(", ")} }`);
-      for (const what of ["gluster-package", "nginx-package"])
+      for (const what of ["gluster-package", "nginx-unit"])
         expect(guarded.get(`${pi.name}-${what}`)?.after).toEqual([`${pi.name}-firewall-kept`]);
     }
     expect(byName(all).get("pi1-firewall")?.parameters.rules).toContain(

@@ -1,0 +1,16 @@
+# shellcheck shell=bash disable=SC2154
+# How systemd runs nginx, before nginx is installed: a Debian package starts its service at once, and the visitors of a
+# Pi with a new card would get Debian's own page. nginx.sh sees that systemd reads it.
+# Parameters: drop_in (the content of files/etc/systemd/system/nginx.service.d/twopir.conf)
+
+drop_in_path=/etc/systemd/system/nginx.service.d/twopir.conf
+
+want() { want_file "$drop_in_path" "$drop_in"; }
+
+unwant() {
+  rm -f "$drop_in_path"
+  rmdir "$(dirname "$drop_in_path")" 2>/dev/null || true
+  systemctl daemon-reload
+}
+
+main "$@"
