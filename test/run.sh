@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# npm test: what a change needs, in a quarter of an hour; npm run test:all: all there is. `npm test -- --help` says more.
-# All set-up that tests need begins here.
+# npm test: what a change needs, in a quarter of an hour; npm run test:all: all there is; `npm test -- --help` says more.
+# The set-up that all tests need.
 set -euo pipefail
 # shellcheck source=toolchain/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../toolchain/lib.sh"
