@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# npm test: what a change needs, in a quarter of an hour; npm run test:all: all there is; `npm test -- --help` says more.
+# npm test: what a change needs, in a quarter of an hour; npm run test:all: all there is; npm test -- --help says more.
 # The set-up that all tests need.
 set -euo pipefail
 # shellcheck source=toolchain/lib.sh
