@@ -62,7 +62,9 @@ function writeTable(): void {
     "| --- | --- |",
     ...rows,
     "",
-  ].join("\n");
+  ]
+    .join("\n")
+    .replaceAll(SUBNET, "192.168.0"); // whichever lab it ran in
   if (seen.length === DRIFTS.length) writeFileSync(join(root, "docs", "drift.md"), text);
 }
 
