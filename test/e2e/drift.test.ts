@@ -1,7 +1,19 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { address, addresses, get, healed, inside, lab, root, servesAgain, NAME, whileFetching } from "./lab";
+import {
+  address,
+  addresses,
+  get,
+  healed,
+  inside,
+  lab,
+  root,
+  servesAgain,
+  NAME,
+  SUBNET,
+  whileFetching,
+} from "./lab";
 import { breakByHand, DRIFTS, NGINX_LINK } from "./drifts";
 import { pi, type Cluster } from "./stack";
 import { begin } from "./states";
