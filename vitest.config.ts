@@ -1,10 +1,13 @@
 import { defineConfig, type TestProjectConfiguration } from "vitest/config";
 
+/** Seconds in all but the worst case; virtual Pis may be busy beside them. */
+const testTimeout = 120_000;
+
 const unit: TestProjectConfiguration = {
-  test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 20_000 },
+  test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout },
 };
 const scripts: TestProjectConfiguration = {
-  test: { name: "scripts", include: ["test/scripts/**/*.test.ts"], testTimeout: 20_000 },
+  test: { name: "scripts", include: ["test/scripts/**/*.test.ts"], testTimeout },
 };
 
 /** Each file in a lab of its own, which test/run.ts gives it; a first `pulumi up` on bare Pis takes minutes. */
