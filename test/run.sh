@@ -38,6 +38,13 @@ script() {
   count "$(grep -cE '^ok[[:space:]]+twopir/' "$log")" 0 0
 }
 
+# bats SUITE: reported as TAP, one line a case.
+bats() {
+  local status=0 log="$results/$1.tap"
+  npx bats --timing "test/$1" | tee "$log" || status=$?
+  count "$(grep -c '^ok ' "$log")" "$(grep -c '^not ok ' "$log")" "$status"
+}
+
 suites=("$@")
 [ $# -gt 0 ] || suites=(unit scripts toolchain lab e2e)
 [ "$(id -u)" = 0 ] || die "the tests make virtual Pis: run them as root, e.g. sudo npm test"
@@ -49,7 +56,7 @@ for suite in "${suites[@]}"; do
   case $suite in
     unit | scripts) vitest "$suite" ;;
     toolchain) script toolchain toolchain/test.sh ;;
-    lab) script lab test/lab.test.sh ;;
+    lab) bats lab ;;
     e2e)
       bash toolchain/install.sh || exit 1
       vitest e2e

@@ -1,0 +1,31 @@
+# shellcheck shell=bats
+# The lab's tests: what it gives, and that nothing of it is left, whatever ended it. Needs root.
+# shellcheck source=test/lab/helper.bash
+. "$(dirname "${BASH_SOURCE[0]}")/helper.bash"
+
+setup_suite() {
+  [ "$(id -u)" = 0 ] || die "the lab's tests need root, as the lab does"
+  debian_packages jq bind9-dnsutils
+  # Those of another checkout on this machine would use the same network.
+  exec 6>/run/lock/twopir-labtest
+  flock -n 6 || { echo "# waiting for the lab's tests of another checkout" >&3 && flock 6; }
+  clean_up
+  mkdir -p "$other/toolchain"
+  cp -r "$root/lab" "$other/lab"
+  cp "$root/toolchain/lib.sh" "$other/toolchain/"
+  traces >"$BATS_SUITE_TMPDIR/before"
+}
+
+teardown_suite() {
+  # What interrupts the tests must not interrupt this as well.
+  trap '' INT TERM HUP
+  clean_up
+}
+
+clean_up() {
+  remove_foreign
+  lab down
+  [ ! -e "$other/lab/lab.sh" ] || other_lab down
+  # Not purge, which takes the image too where this is the only lab.
+  rm -rf --one-file-system "$mine" "$other"
+}
