@@ -28,16 +28,6 @@ vitest() {
   count $(node -p 'const r = JSON.parse(require("fs").readFileSync(process.argv[1], "utf8")); `${r.numPassedTests} ${r.numFailedTests}`' "$file" 2>/dev/null || echo 0 0) "$status"
 }
 
-# script NAME FILE: a suite in bash, which says "N passed, N failed"; each package that go tests is one more.
-script() {
-  local status=0 log="$results/$1.log" numbers
-  bash "$2" 2>&1 | tee "$log" || status=$?
-  numbers=$(sed -nE 's/^(.*: )?([0-9]+) passed, ([0-9]+) failed$/\2 \3/p' "$log" | tail -n 1)
-  # shellcheck disable=SC2086 # two numbers
-  count ${numbers:-0 0} "$status"
-  count "$(grep -cE '^ok[[:space:]]+twopir/' "$log")" 0 0
-}
-
 # bats SUITE: reported as TAP, one line a case.
 bats() {
   local status=0 log="$results/$1.tap"
@@ -55,8 +45,7 @@ for suite in "${suites[@]}"; do
   say "tests: $suite"
   case $suite in
     unit | scripts) vitest "$suite" ;;
-    toolchain) script toolchain toolchain/test.sh ;;
-    lab) bats lab ;;
+    toolchain | lab) bats "$suite" ;;
     e2e)
       bash toolchain/install.sh || exit 1
       vitest e2e
