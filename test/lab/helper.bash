@@ -53,7 +53,8 @@ lab_pids() {
 
 # killed_up COMMAND...: `up`, killed outright as soon as the command succeeds.
 killed_up() {
-  setsid bash "${checkout:-$root}/lab/lab.sh" up 3>&- 4>&- 6>&- &
+  # timeout makes it a process group of its own.
+  timeout 120 bash "${checkout:-$root}/lab/lab.sh" up 3>&- 4>&- 6>&- &
   until "$@"; do
     kill -0 $! || return 1
     sleep 0.02

@@ -12,7 +12,7 @@ killed_at() {
   no_traces
 }
 for i in "${!moments[@]}"; do
-  bats_test_function --description "down leaves nothing of an up killed at ${moments[i]##*/}" -- killed_at "$i"
+  bats_test_function --description "down leaves nothing of an up killed at ${moments[i]#"$root"/}" -- killed_at "$i"
 done
 
 @test "up goes on after an up that was killed" { killed_up test -e "$mine/pi1/ready" && lab up; }
