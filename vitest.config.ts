@@ -27,7 +27,7 @@ const asked = process.argv.some(
   (word, i, all) => word === "--project=e2e" || (word === "e2e" && all[i - 1] === "--project"),
 );
 
-// Most of the time the tests wait, for sshd, name servers and sleeps: more workers than processors.
+// Beside these, virtual Pis want the processors, too.
 export default defineConfig({
-  test: { maxWorkers: 4, minWorkers: 1, projects: asked ? [unit, scripts, e2e] : [unit, scripts] },
+  test: { maxWorkers: 2, minWorkers: 1, projects: asked ? [unit, scripts, e2e] : [unit, scripts] },
 });
