@@ -2,7 +2,8 @@
 # A Pi is a peer of the one that this runs on. Parameters: address (of the peer), drained (yes: it is left alone, and
 # may be away), volume, brick
 
-patience=30 # seconds until a peer that answered the probe is connected; 1 s in the lab
+patience=30    # seconds until a peer that answered the probe is connected; 1 s in the lab
+parted_wait=10 # seconds until a busy Pi knows that it was parted from its former pool
 
 want() {
   local known former
@@ -55,9 +56,13 @@ replaced() {
 }
 
 probe() {
-  local answer
-  answer=$(gluster_tell peer probe "$address") ||
-    fail "cannot make $address a peer: $answer. Is glusterd running there and port 24007 open between the Pis?"
+  local answer end=$((SECONDS + parted_wait))
+  until answer=$(gluster_tell peer probe "$address"); do
+    [[ $answer == *"already part of another cluster"* && $SECONDS -lt $end ]] ||
+      fail "cannot make $address a peer: $answer." \
+        "Is glusterd running there and port 24007 open between the Pis?"
+    sleep 1
+  done
   until_true "$patience" connected || fail "$address does not join as a peer within $patience s: $(known_peer)"
 }
 
