@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import * as plan from "./plan";
 
-/** How many run at once where nobody says. Measured on two processors, see test/README.md. */
+/** How many run at once where nobody says: two processors have no idle moment then, and no time limit is missed. */
 const LABS = 3;
 /** Lines of what a failed case said that are shown; the rest is in the log. */
 const SHOWN = 20;
