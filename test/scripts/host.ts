@@ -75,8 +75,9 @@ export class Host {
     rmSync(this.at(path));
   }
 
-  /** A stand-in for a command: the text of a bash script. */
+  /** A stand-in for a command: the text of a bash script. It takes the place of a link, such as awk's to the real one. */
   command(name: string, text: string): void {
+    rmSync(this.at(`/usr/local/sbin/${name}`), { force: true });
     this.write(`/usr/local/sbin/${name}`, `#!/bin/bash\n${text}\n`, 0o755);
   }
 
