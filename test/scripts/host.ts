@@ -81,6 +81,15 @@ export class Host {
     this.write(`/usr/local/sbin/${name}`, `#!/bin/bash\n${text}\n`, 0o755);
   }
 
+  /** From now on a path is what two Pis gave a name to: it cannot be read, and is not said to be missing. */
+  cannotRead(path: string): void {
+    this.command(
+      "stat",
+      `[ "\${*: -1}" != '${path}' ] || { echo "stat: cannot statx '${path}': Input/output error" >&2; exit 1; }
+exec /usr/bin/stat "$@"`,
+    );
+  }
+
   /** A state whose script is this text instead of a file of scripts/. */
   script(text: string, parameters: State["parameters"] = {}): State {
     const path = join(this.root, "script.sh");
