@@ -5,7 +5,7 @@ import { firewallPart } from "./firewall";
 import { floatingAddressPart } from "./floating-address";
 import type { Release } from "../remote/pack";
 import { mountPart } from "./mount";
-import type { Part, Pi } from "./part";
+import { names, type Part, type Pi } from "./part";
 import { piPart } from "./pi";
 import { sitePart } from "./site";
 import { updatesPart, type Updates } from "./updates";
@@ -65,6 +65,9 @@ export function clusterParts(args: ClusterArgs, reachable: ReadonlySet<string>):
     const before = living[living.indexOf(pi) - 1];
     return before === undefined ? {} : { turnAfter: before };
   };
+  // What has two histories cannot be written to before the user's choice is carried out; without one it stays so, and what
+  // it is about is no reason to leave the rest of the site as it is.
+  const settled = args.splitBrain === "report" ? [] : [names.noSplitBrain(volume.name)];
   return [
     ...pis.map((pi) => firewallPart({ pi, pis, clients })),
     ...pis.map((pi) => piPart(pi, reachable.has(pi.name))),
@@ -79,7 +82,13 @@ export function clusterParts(args: ClusterArgs, reachable: ReadonlySet<string>):
       splitBrain: args.splitBrain,
     }),
     ...pis.map((pi) => mountPart({ pi, pis, volume: volume.name, mountPoint, failover, ...turn(pi) })),
-    sitePart({ mountPoint, serverNames: [...new Set([...args.serverNames, hostname])], leader, release }),
+    sitePart({
+      mountPoint,
+      serverNames: [...new Set([...args.serverNames, hostname])],
+      leader,
+      after: settled,
+      release,
+    }),
     ...pis.map((pi) =>
       webServerPart({ pi, mountPoint, hostname, floating, published: release !== undefined, ...turn(pi) }),
     ),

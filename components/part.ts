@@ -25,6 +25,7 @@ export const names = {
   glusterd: (pi: Pi) => `${pi.name}-glusterd`,
   brick: (pi: Pi) => `${pi.name}-brick`,
   volumeStarted: (volume: string) => `${volume}-started`,
+  noSplitBrain: (volume: string) => `${volume}-no-split-brain`,
   mount: (pi: Pi) => `${pi.name}-gluster-mount`,
   siteConfig: "site-config",
   siteContent: "site-content",

@@ -8,6 +8,8 @@ export interface SiteArgs {
   readonly serverNames: readonly string[];
   /** The Pi through whose mount the files are written. */
   readonly leader: Pi;
+  /** States of the volume that come first. */
+  readonly after: readonly string[];
   /** What is published. Default: the content of the volume's www is the user's own. */
   readonly release?: Release | undefined;
 }
@@ -46,10 +48,10 @@ ${include}}
  * name: where every nginx depends on a resource that goes away, and one of them fails, the engine deletes that all the same
  * and refuses its own state from then on (seen with PULUMI_CONTINUE_ON_ERROR).
  *
- * @example siteStates({ mountPoint: "/mnt/gluster1", serverNames: ["twopir", "twopir.example.com"], leader: pi1 })
+ * @example siteStates({ mountPoint: "/mnt/gluster1", serverNames: ["twopir", "twopir.example.com"], leader: pi1, after: [] })
  */
-export function siteStates({ mountPoint, serverNames, leader, release }: SiteArgs): State[] {
-  const after = [names.mount(leader), names.nginxPackage(leader)];
+export function siteStates({ mountPoint, serverNames, leader, release, ...args }: SiteArgs): State[] {
+  const after = [...args.after, names.mount(leader), names.nginxPackage(leader)];
   const common = { on: leader.name, anywhere: true, after };
   const config = (content: string): State => ({
     ...common,

@@ -17,8 +17,8 @@ export interface VolumeArgs {
 }
 
 /**
- * What is done about a file with two histories: "report" names it, with "newest" the copy counts that was changed last
- * by the Pis' own clocks, with the name of a Pi its copy.
+ * What is done about a file with two histories, or a name that was given to two things: "report" names it, with "newest"
+ * counts what was changed last by the Pis' own clocks, with the name of a Pi what that has.
  */
 export type SplitBrain = string;
 
@@ -111,14 +111,14 @@ function volumeStates(args: VolumeArgs): State[] {
     },
     {
       ...anywhere,
-      name: `${volume}-no-split-brain`,
-      scripts: ["gluster.sh", "split-brain.sh"],
+      name: names.noSplitBrain(volume),
+      scripts: ["gluster.sh", "on-volume.sh", "bricks.sh", "split-brain.sh"],
       parameters: {
         volume,
         brick,
         mount_point: mountPoint,
         choice: splitBrain,
-        source: stores.find((pi) => pi.name === splitBrain)?.address ?? "",
+        stores: stores.map((pi) => `${pi.name} ${pi.address}`),
       },
       after: [started],
     },

@@ -127,6 +127,24 @@ until_true() {
   done
 }
 
+# there PATH: it exists. Only what is said not to exist does not: where the volume cannot read a name (Input/output
+# error: it was given to two things; or no brick answers), nothing may be made in its place.
+there() {
+  local answer
+  [ ! -e "$1" ] || return 0
+  if answer=$(stat -- "$1" 2>&1); then return 0; fi
+  case $answer in
+    *": No such file or directory") return 1 ;;
+    *) unreadable "$1" "$answer" ;;
+  esac
+}
+
+# unreadable PATH ANSWER: ANSWER ends in the reason.
+unreadable() {
+  fail "$1 cannot be read (${2##*: }), so nothing is put in its place. If it is on the volume: does preview name it" \
+    "with two histories (see twopir:splitBrain), and do the other Pis answer (npm run status)?"
+}
+
 # keep PATH: moves what was there before us aside, once, for put_back.
 keep() {
   local copy="$notes/before$1"
@@ -162,15 +180,17 @@ want_file() {
 # compare PATH CONTENT: sets reason, to nothing where PATH is a plain file with exactly that content, and shows the
 # difference.
 compare() {
+  local answer
   reason=''
   if [ -L "$1" ]; then
     reason="$1 is a link"
-  elif [ ! -e "$1" ]; then
+  elif ! there "$1"; then
     reason="$1 is missing"
   elif [ ! -f "$1" ]; then
     fail "$1 is not a plain file: move it away, then run pulumi up again"
   elif ! holds_text "$1" "$2"; then
     reason="$1 differs"
+    answer=$(cat -- "$1" 2>&1 >/dev/null) || unreadable "$1" "$answer"
     diff -u --label "$1 on $pi" --label "$1 wanted" "$1" <(printf '%s' "$2") || true
   fi
 }

@@ -19,5 +19,11 @@ need_releases() {
 
 short() { echo "${1:0:12}"; }
 
+# past: the lines of history; nothing where there is none. What cannot be read is not nothing: releases go that are not
+# in it.
+past() {
+  if there "$history"; then cat "$history" || fail "$history cannot be read, so no release is put or taken away"; fi
+}
+
 # live: the line of the release that went live last; nothing where there is none.
-live() { tail -n 1 "$history" 2>/dev/null || true; }
+live() { past | tail -n 1; }

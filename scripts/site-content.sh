@@ -7,12 +7,12 @@ first_page=/usr/share/nginx/html/index.html # /usr/share/nginx/www in the articl
 want() {
   need nginx nginx
   need_mount
-  if [ ! -d "$web_root" ]; then
+  if ! there "$web_root"; then
     change "$web_root is missing" mkdir -p "$web_root"
   elif [ -z "$(find "$web_root" -maxdepth 0 -perm -005)" ]; then
     change "$web_root has mode $(stat -c %a "$web_root"): nginx cannot read it" chmod go+rx "$web_root"
   fi
-  [ -e "$web_root/index.html" ] || [ -e "$web_root/index.htm" ] ||
+  there "$web_root/index.html" || there "$web_root/index.htm" ||
     change "$web_root has no index.html" install -m 644 "$first_page" "$web_root/index.html"
 }
 

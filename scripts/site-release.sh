@@ -6,10 +6,16 @@
 folder=$releases/$release
 
 want() {
+  local now was=''
   need_releases
-  if [ ! -d "$folder" ]; then
-    change "release $(short "$release") is not on the volume yet; $(now_live)" unpack
-  elif ! contents "$folder/www" | cmp -s - "$folder/contents"; then
+  if ! there "$folder"; then
+    now=$(now_live)
+    change "release $(short "$release") is not on the volume yet; $now" unpack
+    return
+  fi
+  now=$(contents "$folder/www" | sha256sum)
+  if there "$folder/contents"; then was=$(sha256sum <"$folder/contents"); fi
+  if [ "$now" != "$was" ]; then
     change "release $(short "$release") was altered by hand: $(altered)" unpack
   elif [ -e "$(sent)" ]; then
     mend "an archive is left that nobody needs" rm -f -- "$(sent)"
@@ -30,7 +36,10 @@ now_live() {
 
 # contents FOLDER: all that is in it, with kind, mode, owner; files also with size and time, links with their target.
 contents() {
-  [ ! -d "$1" ] || find "$1" -type d -printf '%y %m %U:%G %P\0' -o -printf '%y %m %U:%G %s %T@ %l %P\0' | sort -z
+  ! there "$1" || {
+    find "$1" -type d -printf '%y %m %U:%G %P\0' -o -printf '%y %m %U:%G %s %T@ %l %P\0' ||
+      fail "release $(short "$release") cannot be read whole, so it stays as it is"
+  } | sort -z
 }
 
 # altered: the first three names that differ.
@@ -65,7 +74,7 @@ unpack() {
 # replace FOLDER: it becomes the release. One that was altered by hand goes by two renames, since FUSE cannot exchange.
 replace() {
   rm -rf -- "$folder.old"
-  if [ -e "$folder" ]; then mv -T "$folder" "$folder.old"; fi
+  if there "$folder"; then mv -T "$folder" "$folder.old"; fi
   mv -T "$1" "$folder"
   rm -rf -- "$folder.old"
 }

@@ -32,7 +32,13 @@ take_turn() {
 }
 
 # The name is no parameter: a change of it has nothing to do with what is interrupted.
-site_name() { awk '$1 == "server_name" { sub(";", "", $NF); print $NF }' "$mount_point/cluster" 2>/dev/null || true; }
+site_name() {
+  local config=$mount_point/cluster
+  if there "$config"; then
+    awk '$1 == "server_name" { sub(";", "", $NF); print $NF }' "$config" ||
+      fail "$config cannot be read, so nobody knows who serves the site, and nothing is interrupted"
+  fi
+}
 
 # others_ready sets unready, the reason why not.
 others_ready() {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, it } from "vitest";
-import { address, connected, get, healed, inside, lab, until } from "./lab";
+import { address, connected, endsWell, get, healed, inside, lab, until } from "./lab";
 import { begin, succeeded } from "./states";
 import type { Cluster } from "./stack";
 
@@ -101,5 +101,113 @@ describe("two histories of a file", () => {
     for (const pi of PIS)
       for (const { file, last } of files) expect(await written(pi, file), `${file} on ${pi}`).toBe(last);
     expect((await cluster.preview()).changed).toEqual({});
+  });
+});
+
+describe("a name that was given to two things", () => {
+  const FOUND = "has two histories (split brain): ";
+  const ASIDE = /goes to (\/mnt\/gluster1\/aside-[0-9TZ]+)\//;
+
+  /** What is in a brick but for gluster's own, with the content of files. */
+  const tree = (pi: string): Promise<string> =>
+    inside(
+      pi,
+      "cd /data/brick1/gv0 && find . -name '.glusterfs*' -prune -o " +
+        "-type f -exec sha256sum {} + -o -printf '%y %m %p %l\\n' | sort",
+    );
+
+  /** One `up` with this choice settles everything. @returns where the losers lie. */
+  async function settled(choice: string): Promise<string> {
+    await cluster.configure({ "twopir:splitBrain": choice });
+    const { said } = succeeded(await cluster.up());
+    await healed("pi1");
+    expect((await cluster.preview()).changed).toEqual({});
+    expect(await tree("pi1")).toBe(await tree("pi2"));
+    return ASIDE.exec(said)?.[1] ?? "nowhere";
+  }
+
+  /** As {@link parted}, and each line is in the next preview. */
+  async function partedAndNamed(found: readonly string[], happening: () => Promise<void>): Promise<void> {
+    await cluster.configure({});
+    succeeded(await cluster.up());
+    await parted(happening);
+    await until("each is named", 90, async () => {
+      const { said } = await cluster.preview();
+      return found.every((line) => said.includes(line));
+    });
+  }
+
+  it("belongs to the Pi that the user names, and the other thing lies aside, whole", async () => {
+    await partedAndNamed(
+      [
+        `/www/folder ${FOUND}a folder on pi1, another folder on pi2`,
+        `/www/kinds ${FOUND}a file on pi1, a folder on pi2`,
+        `/top ${FOUND}a link on pi1, a file on pi2`,
+      ],
+      async () => {
+        for (const pi of PIS)
+          await inside(
+            pi,
+            `cd /mnt/gluster1/www && mkdir -p folder/in && echo ${pi} | tee folder/same folder/in/only-${pi}`,
+          );
+        await inside("pi1", "cd /mnt/gluster1 && echo pi1 >www/kinds && ln -s nowhere top");
+        await inside("pi2", "cd /mnt/gluster1 && mkdir www/kinds && echo pi2 | tee www/kinds/file top");
+      },
+    );
+    const outcome = await cluster.up();
+    expect(Object.keys(outcome.changed)).toEqual(["gv0-no-split-brain"]);
+    expect(outcome.failed).toBe(true);
+
+    const aside = `${await settled("pi2")}/pi1`;
+    for (const pi of PIS) {
+      const files = "www/folder/same www/folder/in/only-pi2 www/kinds/file top";
+      expect(await inside(pi, `cd /mnt/gluster1 && cat ${files}`)).toBe("pi2\npi2\npi2\npi2");
+      const losers = "www/folder/same www/folder/in/only-pi1 www/kinds";
+      expect(await inside(pi, `cd ${aside} && cat ${losers} && readlink top`)).toBe("pi1\npi1\npi1\nnowhere");
+      expect(await endsWell(pi, "ls /mnt/gluster1/www/folder/in/only-pi1")).toBe(false);
+    }
+  });
+
+  it("belongs to what was changed last, of a folder in all that is in it", async () => {
+    await partedAndNamed(
+      ["deep", "late"].map((name) => `/www/${name} ${FOUND}a folder on pi1, a file on pi2`),
+      async () => {
+        await inside("pi1", "cd /mnt/gluster1/www && mkdir -p deep/er late && touch late/file");
+        await sleep(1000);
+        await inside("pi2", "cd /mnt/gluster1/www && echo pi2 | tee deep late");
+        await sleep(1000);
+        await inside("pi1", "echo pi1 >/mnt/gluster1/www/deep/er/file");
+      },
+    );
+    const aside = await settled("newest");
+    for (const pi of PIS) {
+      expect(await inside(pi, `cat /mnt/gluster1/www/{deep/er/file,late}`)).toBe("pi1\npi2");
+      expect(await inside(pi, `cat ${aside}/pi2/www/deep && ls ${aside}/pi1/www/late`)).toBe("pi2\nfile");
+    }
+  });
+
+  it("is nothing that a state puts there anew, and one up settles and mends all", async () => {
+    const again = "cp -a $n $n.new && mv $n $n.old && mv -T $n.new $n && rm -r $n.old";
+    await partedAndNamed(
+      [
+        `/www ${FOUND}a folder on pi1, another folder on pi2`,
+        "/mnt/gluster1/www cannot be read (Input/output error)",
+        "/mnt/gluster1/cluster cannot be read (Input/output error)",
+      ],
+      async () => {
+        for (const pi of PIS)
+          await inside(
+            pi,
+            `cd /mnt/gluster1 && for n in www cluster; do ${again}; done && echo ${pi} >www/mine`,
+          );
+      },
+    );
+    expect((await cluster.up()).failed).toBe(true);
+    for (const pi of PIS) expect(await written(pi, "mine")).toBe(pi);
+    await settled("pi1");
+    for (const pi of PIS) {
+      expect(await inside(pi, "cat /mnt/gluster1/www/mine")).toBe("pi1");
+      expect((await get(address(pi))).status).toBe(200);
+    }
   });
 });

@@ -75,9 +75,19 @@ export class Host {
     rmSync(this.at(path));
   }
 
-  /** A stand-in for a command: the text of a bash script. */
+  /** A stand-in for a command: the text of a bash script. It takes the place of a link, such as awk's to the real one. */
   command(name: string, text: string): void {
+    rmSync(this.at(`/usr/local/sbin/${name}`), { force: true });
     this.write(`/usr/local/sbin/${name}`, `#!/bin/bash\n${text}\n`, 0o755);
+  }
+
+  /** From now on a path is what two Pis gave a name to: it cannot be read, and is not said to be missing. */
+  cannotRead(path: string): void {
+    this.command(
+      "stat",
+      `[ "\${*: -1}" != '${path}' ] || { echo "stat: cannot statx '${path}': Input/output error" >&2; exit 1; }
+exec /usr/bin/stat "$@"`,
+    );
   }
 
   /** A state whose script is this text instead of a file of scripts/. */

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { canIsolate, Host, state } from "./host";
 
@@ -74,6 +74,26 @@ esac`,
     expect(await host.check(slower)).toEqual({ status: 0, changes: [], output: "" });
     expect((await host.run("remove", slower)).status).toBe(0);
     expect(existsSync(host.at("/var/lib/twopir"))).toBe(false); // nothing noted is left
+  });
+
+  it("does not take a site that cannot be read for none, and mounts nothing again", async () => {
+    host.command("lsattr", "exit 1"); // here the volume's own files look like those beneath it
+    await host.run("apply", mount());
+    host.command("stat", "");
+    host.command("umount", "touch /run/unmounted");
+    const slower = mount(LINE, 3);
+    host.write("/mnt/gluster1/cluster", "server_name twopir;\n");
+    host.command(
+      "awk",
+      `case \${*: -1} in */cluster) exit 2 ;; *) exec ${realpathSync("/usr/bin/awk")} "$@" ;; esac`,
+    );
+    expect((await host.run("apply", slower)).output).toContain(
+      "cluster cannot be read, so nobody knows who serves",
+    );
+    host.delete("/mnt/gluster1/cluster");
+    host.cannotRead("/mnt/gluster1/cluster");
+    expect((await host.run("apply", slower)).output).toContain("cluster cannot be read (Input/output error)");
+    expect(host.list("run")).not.toContain("unmounted");
   });
 
   it.each([

@@ -32,7 +32,7 @@ describe.skipIf(!canIsolate)("the site's releases on the volume", () => {
   };
   const packed = (): Promise<Release> => pack(join(folder, "site"), join(folder, "site.tar"));
   const states = (release: Release): [release: State, config: State, history: State] =>
-    siteStates({ mountPoint: "/mnt/gluster1", serverNames: ["twopir"], leader, release }) as [
+    siteStates({ mountPoint: "/mnt/gluster1", serverNames: ["twopir"], leader, after: [], release }) as [
       State,
       State,
       State,
@@ -182,6 +182,23 @@ describe.skipIf(!canIsolate)("the site's releases on the volume", () => {
       },
     );
 
+    it("is not taken for altered, nor for missing, where it cannot be read", async () => {
+      await publish("one\n");
+      const before = host.list("mnt/gluster1");
+      arrive(one);
+      host.command("find", "/usr/bin/find \"$@\"; echo 'find: x: Input/output error' >&2; exit 1");
+      const { status, changes, output } = await host.run("apply", states(one)[0]);
+      expect({ status, changes }).toEqual({ status: 65, changes: [] });
+      expect(output).toContain("cannot be read whole, so it stays as it is");
+      rmSync(host.at("/usr/local/sbin/find"));
+      write("site/index.html", "two\n");
+      const two = await packed();
+      arrive(two);
+      host.cannotRead(`${RELEASES}/${two.id}`);
+      expect(await host.run("apply", states(two)[0])).toMatchObject({ status: 65, changes: [] });
+      expect(host.list("mnt/gluster1")).toEqual(before);
+    });
+
     it("clears away an archive that nobody needs any more", async () => {
       await unpack(one);
       arrive(one);
@@ -212,6 +229,21 @@ describe.skipIf(!canIsolate)("the site's releases on the volume", () => {
         [two, three, two, four, five].map(({ id }) => id),
       );
       expect((await host.check(states(five)[2])).changes).toEqual([]);
+    });
+
+    it("does not take a history that cannot be read for none, and a release with it away", async () => {
+      await publish("one\n");
+      const [, , history] = states(await publish("two\n"));
+      const before = host.list("mnt/gluster1");
+      host.command("cat", 'echo "cat: $1: Input/output error" >&2; exit 1');
+      expect(await host.run("apply", history)).toMatchObject({ status: 65, changes: [] });
+      rmSync(host.at("/usr/local/sbin/cat"));
+      const text = host.read(`${RELEASES}/history`);
+      rmSync(host.at(`${RELEASES}/history`));
+      host.cannotRead(`${RELEASES}/history`);
+      expect(await host.run("apply", history)).toMatchObject({ status: 65, changes: [] });
+      host.write(`${RELEASES}/history`, text);
+      expect(host.list("mnt/gluster1")).toEqual(before);
     });
 
     it("removes what a killed run left, and nothing that is not a release", async () => {

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { siteStates } from "../../components/site";
 import type { State } from "../../remote/state";
@@ -6,7 +6,7 @@ import { canIsolate, Host } from "./host";
 
 const leader = { name: "pi1", address: "192.168.0.121", storage: true, arbiter: false, drained: false };
 const siteOf = (...serverNames: string[]): [config: State, content: State] => {
-  const [config, content] = siteStates({ mountPoint: "/mnt/gluster1", serverNames, leader });
+  const [config, content] = siteStates({ mountPoint: "/mnt/gluster1", serverNames, leader, after: [] });
   if (config === undefined || content === undefined) throw new Error("two states are expected");
   return [config, content];
 };
@@ -84,6 +84,34 @@ describe.skipIf(!canIsolate)("what lies on the volume", () => {
         expect(host.read(`/mnt/gluster1/www/${page}`)).toBe("mine\n");
       },
     );
+  });
+
+  describe.each([
+    ["site-config.sh", config, CONFIG],
+    ["site-content.sh", content, "/mnt/gluster1/www"],
+    ["site-content.sh", content, "/mnt/gluster1/www/index.html"],
+  ])("%s", (_, state, path) => {
+    it(`makes no ${path} where the name is there and cannot be read`, async () => {
+      if (path.includes("www/")) mkdirSync(host.at("/mnt/gluster1/www"));
+      host.cannotRead(path);
+      const before = host.list("mnt");
+      for (const mode of ["check", "apply"]) {
+        const { status, changes, output } = await host.run(mode, state);
+        expect({ status, changes }).toEqual({ status: 65, changes: [] });
+        expect(output).toContain(
+          `${path} cannot be read (Input/output error), so nothing is put in its place`,
+        );
+      }
+      expect(host.list("mnt")).toEqual(before);
+    });
+  });
+
+  it("replaces no server block whose content cannot be read", async () => {
+    host.write(CONFIG, "one of two histories\n");
+    host.command("cat", 'echo "cat: $2: Input/output error" >&2; exit 1');
+    for (const mode of ["check", "apply"])
+      expect(await host.run(mode, config)).toMatchObject({ status: 65, changes: [] });
+    expect(host.read(CONFIG)).toBe("one of two histories\n");
   });
 
   describe.each([

@@ -108,6 +108,20 @@ describe.each([2, 3, 5])("the plain states of %i Pis", (count) => {
     });
   });
 
+  it("write to the site after the user's choice between two histories, and wait for none", () => {
+    for (const [splitBrain, waits] of [
+      ["report", false],
+      ["newest", true],
+      ["pi2", true],
+    ] as const)
+      for (const site of ["site-config", "site-content"])
+        expect(
+          byName(states({ ...args, splitBrain }))
+            .get(site)
+            ?.after.includes("gv0-no-split-brain"),
+        ).toBe(waits);
+  });
+
   it("publish an address after its Pi serves", () => {
     for (const pi of args.pis) {
       const record = byName(all).get(`${pi.name}-a-record`);
