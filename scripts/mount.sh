@@ -46,13 +46,15 @@ beneath() {
     'if mountpoint -q "$0"; then umount -l "$0"; fi; exec "$@"' "$mount_point" "$@"
 }
 
-# Nothing is deleted. Somebody meant it for the volume, perhaps in place of what is there: which, only he knows.
+# Nothing is deleted. Somebody meant it for the volume, perhaps in place of what is there: which, only he knows. The
+# folder itself stays: to rename it would detach the volume in every mount namespace.
 set_aside() {
   local aside
   aside="$mount_point.$(date -u +%Y%m%dT%H%M%SZ)"
+  mkdir -p "$aside"
   beneath chattr -i "$mount_point" 2>/dev/null || true
-  beneath mv -T "$mount_point" "$aside"
-  beneath mkdir "$mount_point"
+  beneath find "$mount_point" -xdev -mindepth 1 -maxdepth 1 -exec mv -t "$aside" -- {} +
+  beneath chattr +i "$mount_point" 2>/dev/null || true
   say "what lay beneath the volume is now in $aside on $pi: copy what is missed to $mount_point, and delete the rest"
 }
 
