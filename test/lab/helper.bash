@@ -64,17 +64,18 @@ killed_up() {
 }
 
 # traces: what on this machine a lab could leave behind. Labs with other names may come and go meanwhile.
-traces() {
+traces() (
+  set -o pipefail
   {
     ip netns list | sed 's/^/netns /'
     ip -br link | sed 's/[@ ].*//; s/^/link /'
     nft list tables
     sed 's/^/mount /' /proc/mounts
-    find /sys/fs/cgroup /run/systemd/nspawn -name "$prefix*" 2>/dev/null
+    find /sys/fs/cgroup /run/systemd/nspawn -name "$prefix*" 2>/dev/null || true # no nspawn has run yet
     [ -e /run/twopir ] || echo "ip_forward $(cat /proc/sys/net/ipv4/ip_forward)"
   } | sed "/tp-[a-z]/{/$prefix/!d}" | sort
   pgrep -af "$prefix|$mine|$other/" || true
-}
+)
 no_traces() { diff "$BATS_SUITE_TMPDIR/before" <(traces); }
 
 # remove_foreign: what the tests make that the lab did not.

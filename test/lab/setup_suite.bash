@@ -5,7 +5,8 @@
 
 setup_suite() {
   [ "$(id -u)" = 0 ] || die "the lab's tests need root, as the lab does"
-  debian_packages jq bind9-dnsutils
+  # The last two are the lab's own, which it installs later than `traces` asks by them.
+  debian_packages jq bind9-dnsutils iproute2 nftables
   # Those of another checkout on this machine would use the same network.
   exec 6>/run/lock/twopir-labtest
   flock -n 6 || { echo "# waiting for the lab's tests of another checkout" >&3 && flock 6; }
