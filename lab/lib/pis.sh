@@ -8,10 +8,11 @@ new_card() {
   echo "$2" >"$lab_dir/pi$1/base"
 }
 
-# wipe_card K: makes it blank again.
+# wipe_card K: makes it blank again. A loaded one lies over what was saved, and that over the image.
 wipe_card() {
   local card=$lab_dir/pi$1
   rm -f "$card/ready"
+  sed -i 's/.*://' "$card/base"
   rm -rf --one-file-system "$card"/{upper,work}
 }
 

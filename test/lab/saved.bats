@@ -46,6 +46,11 @@ makes_a_brick="mkdir -p $brick/.glusterfs && echo one >$brick/page && ln $brick/
   lab load first --key abc --with "$with"
   states "pi1 on up yes" "pi2 off cut no"
 }
+@test "a new card has nothing of what was saved" {
+  lab blank pi2
+  lab exec pi2 test -e /etc/nanorc
+  lab load first --key abc --with "$with"
+}
 @test "the files" { lab exec pi1 grep -qx one "$brick/page"; }
 @test "the flags of a folder" { [[ $(lab exec pi1 lsattr -d /root/flagged) == *i*\ /root/flagged ]]; }
 @test "the records" { [ "$(number_of_a_records)" = 1 ]; }
