@@ -88,6 +88,8 @@ default PULUMI_SKIP_UPDATE_CHECK true
 default PULUMI_NODEJS_TRANSPILE_ONLY true
 # One Pi that fails must not keep the others from finishing.
 default PULUMI_CONTINUE_ON_ERROR true
+# The program looks at the Pis first, so that destroy leaves out one that is dead.
+default PULUMI_RUN_PROGRAM true
 
 case ${1:-} in login | logout) exec pulumi "$@" ;; esac
 if [ "$(stack_of "$@")" = dev ]; then
@@ -102,9 +104,6 @@ if [ "$(stack_of "$@")" = dev ]; then
     fi
   fi
 fi
-
-# The program looks at the Pis first, so that destroy leaves out one that is dead.
-[ "${1:-}" != destroy ] || set -- destroy --run-program "${@:2}"
 
 if [ "${1:-}" = --env ]; then
   for name in "${names[@]}"; do printf '%s=%s\n' "$name" "${!name}"; done
