@@ -4,12 +4,18 @@
 # Parameters: volume, brick (path), mount_point, choice (report, newest or the name of a Pi), stores (array: name and
 # address of each Pi that stores)
 
+meeting=10 # seconds for which gluster may list what is just being healed, as two Pis meet again
+
 want() {
   local listed path
   need_glusterd
   something_to_heal || return 0
   mapfile -t listed < <(listed)
   [ "${#listed[@]}" -gt 0 ] || return 0
+  if [ "$mode" = apply ] && [ "$choice" = report ]; then
+    heal_now
+    if until_true "$meeting" nothing_listed; then return; fi
+  fi
   need_mount
   for path in "${listed[@]}"; do
     if [ ! -d "$mount_point$path" ]; then
@@ -44,6 +50,8 @@ folder() {
     change "${name//$'\n'/?} has two histories (split brain): $(described "$name")" settle_name "$name"
   done
 }
+
+nothing_listed() { [ -z "$(listed)" ]; }
 
 split_status() { getfattr --only-values -n replica.split-brain-status "$1" 2>/dev/null | tr -d '\0' || true; }
 
@@ -85,10 +93,13 @@ thing() { find "$shown/$1$2" -maxdepth 0 -printf '%i %y' 2>/dev/null || true; }
 pi_of() {
   local store
   for store in "${stores[@]}"; do
-    if [ "${store#* }:$brick" = "$1" ]; then echo "${store% *}" && return; fi
+    if [ "$(brick_of "${store#* }")" = "$1" ]; then echo "${store% *}" && return; fi
   done
   echo "$1"
 }
+
+# brick_of ADDRESS: what the volume calls the brick of the Pi there, whose name in it may be another one.
+brick_of() { brick_name "$(uuid_of "$1")"; }
 
 settle() { # FILE
   local answer='' which
@@ -115,7 +126,7 @@ report() {
 chosen() {
   local store
   for store in "${stores[@]}"; do
-    [ "${store% *}" != "$choice" ] || echo "${store#* }:$brick"
+    [ "${store% *}" != "$choice" ] || brick_of "${store#* }"
   done
 }
 

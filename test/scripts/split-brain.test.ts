@@ -5,6 +5,7 @@ import type { Pi } from "../../components/part";
 import { volumePart } from "../../components/volume";
 import type { State } from "../../remote/state";
 import { canIsolate, Host, type Run } from "./host";
+import { glusterdKnows, glusterStandIn } from "./pool";
 
 const pi = (n: number): Pi => ({
   name: `pi${n.toString()}`,
@@ -13,6 +14,8 @@ const pi = (n: number): Pi => ({
   arbiter: false,
   drained: false,
 });
+
+const uuid = (n: number): string => `0000000${n.toString()}-781a-4e04-8f67-8eba9a201867`;
 
 const state = (splitBrain: string): State => {
   const { states } = volumePart({
@@ -40,18 +43,9 @@ describe.skipIf(!canIsolate)("split-brain.sh", () => {
     host.command("findmnt", "");
     host.command("systemctl", "");
     host.command("getfattr", "");
-    host.command(
-      "gluster",
-      `case $* in
-  *"volume info gv0") printf 'Brick%s: 192.168.0.12%s:/mnt/own\\n' 1 1 2 2 3 3 ;;
-  *"system:: getspec gv0")
-    for n in 1 2 3; do
-      printf 'volume gv0-client-%s\\n option remote-subvolume /mnt/own\\n option remote-host 192.168.0.12%s\\nend-volume\\n' $n $n
-    done ;;
-  *"heal gv0 info split-brain") touch /run/asked && cat /run/listed ;;
-  *) echo "$*" >>/run/told ;;
-esac`,
-    );
+    glusterStandIn(host);
+    bricksAt((n) => pi(n).address);
+    host.command("ip", `echo '2: eth0    inet ${pi(1).address}/24 brd 192.168.0.255 scope global eth0'`);
     host.command(
       "glusterfs",
       `while [ "$1" != -f ]; do shift; done
@@ -77,9 +71,21 @@ esac`,
     mkdirSync(host.at("/mnt/own/.glusterfs/indices/xattrop"), { recursive: true });
     for (const n of [1, 2, 3]) mkdirSync(host.at(`/mnt/bricks/${n.toString()}/www`), { recursive: true });
     host.write("/mnt/own/.glusterfs/indices/xattrop/a-file", "");
-    host.write("/run/listed", "Brick 192.168.0.121:/mnt/own\n/www\nStatus: Connected\n\n");
+    host.write("/run/heal", "Brick 192.168.0.121:/mnt/own\n/www\nStatus: Connected\n\n");
   });
   afterEach(() => host.remove());
+
+  /** What the volume calls the Pis that its bricks are on. */
+  function bricksAt(called: (n: number) => string): void {
+    glusterdKnows(host, {
+      uuid: uuid(1),
+      peers: [2, 3].map((n) => ({ uuid: uuid(n), names: [called(n), pi(n).address] })),
+      volume: {
+        id: uuid(9),
+        bricks: [1, 2, 3].map((n) => ({ uuid: uuid(n), name: `${called(n)}:/mnt/own` })),
+      },
+    });
+  }
 
   /** What each of the three bricks has at a path below www; "same": what the one before it has; "": nothing. */
   function bricks(name: string, ...kinds: readonly string[]): void {
@@ -146,6 +152,17 @@ esac`,
       expect(host.read(`/mnt/bricks/${n.toString()}${aside}/pi2/www/b`)).toBe("of pi2\n"); // one thing, one place
     expect(host.read("/run/told")).toContain("volume heal gv0");
     expect((await host.run("check", state("report"))).changes).toEqual([]);
+  });
+
+  it("knows a Pi by its address where the volume has its brick under another name", async () => {
+    bricksAt((n) => `raspberry12${n.toString()}`);
+    host.command("getent", "exit 2");
+    bricks("a", "folder", "file", "same");
+    const { status, output } = await apply("pi2");
+    expect(status, output).toBe(0);
+    expect(output).toMatch(/\/www\/a of pi1 goes to /);
+    expect(host.read("/mnt/bricks/2/www/a")).toBe("of pi2\n");
+    expect(host.list("mnt/bricks/1/www")).toEqual([]);
   });
 
   it("lets what was changed last keep the name, of a folder whatever is in it", async () => {
