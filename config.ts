@@ -136,6 +136,8 @@ const schema = only(
         clients: z
           .array(ipv4, { error: "a list of IPv4 addresses of machines that may mount it" })
           .default([]),
+        disconnect: z.boolean({ error: "true or false" }).default(false),
+        acceptCopy: label.optional(),
       },
       "{ name: gv0, mount: /mnt/gluster1, brick: /data/brick1/gv0, clients: [] }",
     ).prefault({}),
@@ -181,6 +183,7 @@ interface Unchecked {
   readonly pis?: unknown;
   readonly floatingAddresses?: unknown;
   readonly splitBrain?: unknown;
+  readonly volume?: { readonly acceptCopy?: unknown } | null;
   readonly dns?: { readonly provider?: unknown; readonly zone?: unknown } | null;
   readonly tsigSecret?: unknown;
   readonly sshPassphrase?: unknown;
@@ -206,6 +209,9 @@ function crossRules(config: Unchecked, context: z.core.$RefinementCtx): void {
   const { splitBrain = "report" } = config;
   if (typeof splitBrain === "string" && !["report", "newest", ...choices].includes(splitBrain))
     wrong(["splitBrain"], SPLIT_BRAIN);
+  const accepted = config.volume?.acceptCopy;
+  if (typeof accepted === "string" && !choices.includes(accepted))
+    wrong(["volume", "acceptCopy"], "the name of a Pi that has a full copy");
   floatingRules(pis, config.floatingAddresses, wrong);
   if (pis.length > 0) copyRules(pis, copies.length, wrong);
   if (pis.length > 0 && pis.every((one) => one?.drained === true))

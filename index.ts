@@ -1,6 +1,8 @@
 import { Cluster, clusterParts, recordTargets } from "./components/cluster";
+import { knowledge } from "./components/knowledge";
 import { readConfig } from "./config";
 import { Hosts } from "./remote/hosts";
+import { tellOfLeft } from "./remote/left";
 import { packSite } from "./remote/pack";
 import { requireHalf } from "./remote/records";
 import { look, reach } from "./remote/look";
@@ -12,14 +14,16 @@ export = async () => {
   const release = await packSite(config);
   const reached = await reach(config.pis, config.ssh);
   const reachable = new Set(config.pis.map((pi) => pi.name).filter((name) => reached.get(name)?.client));
-  const parts = clusterParts({ ...config, release }, reachable);
+  const parts = clusterParts({ ...config, release }, reachable, await knowledge(config, reached));
   const [seen] = await Promise.all([
     look(
       parts.flatMap((part) => part.states),
       reached,
     ),
     requireHalf(config.hostname, config.dns, addresses),
+    tellOfLeft(config.pis),
   ]);
   new Cluster("twopir", { parts, hosts: new Hosts(reached, seen) });
-  return { url: `http://${config.hostname}/`, addresses };
+  const unreached = config.pis.map((pi) => pi.name).filter((name) => !reachable.has(name));
+  return { url: `http://${config.hostname}/`, addresses, ...(unreached.length > 0 && { unreached }) };
 };

@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { parseArgs, promisify } from "node:util";
 import { clusterParts } from "./components/cluster";
+import { knowledge } from "./components/knowledge";
 import { clusterStatus, statusStates, type ClusterStatus, type PiStatus } from "./components/status";
 import { ConfigError, stackConfig, type Config } from "./config";
 import { packSite } from "./remote/pack";
@@ -16,7 +17,8 @@ async function main(): Promise<void> {
   const release = await packSite(config);
   const reached = await reach(config.pis, config.ssh);
   const reachable = new Set([...reached].filter(([, { client }]) => client).map(([name]) => name));
-  const wanted = clusterParts({ ...config, release }, reachable).flatMap((part) => part.states);
+  const parts = clusterParts({ ...config, release }, reachable, await knowledge(config, reached));
+  const wanted = parts.flatMap((part) => part.states);
   const [seen, records] = await Promise.all([
     look([...wanted, ...statusStates(config)], reached),
     presentRecords(config.hostname, config.dns),

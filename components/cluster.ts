@@ -1,8 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Hosts } from "../remote/hosts";
+import type { State } from "../remote/state";
 import { aRecordsPart, type Dns } from "./a-records";
 import { firewallPart } from "./firewall";
 import { floatingAddressPart } from "./floating-address";
+import { fullCopyPart } from "./full-copy";
+import type { Knowledge } from "./knowledge";
 import type { Release } from "../remote/pack";
 import { mountPart } from "./mount";
 import { names, type Part, type Pi } from "./part";
@@ -25,6 +28,10 @@ export interface ClusterArgs {
     readonly brick: string;
     /** IPv4 addresses of other machines that may mount it. */
     readonly clients: readonly string[];
+    /** True where others that have mounted it now may be cut off. */
+    readonly disconnect: boolean;
+    /** Name of the Pi whose copy counts as full also where nobody can tell. Default: none. */
+    readonly acceptCopy?: string | undefined;
   };
   /** Seconds until a silent Pi is given up. */
   readonly failover: number;
@@ -50,17 +57,25 @@ export const recordTargets = (args: Addresses): { readonly pi: Pi; readonly addr
 /**
  * The whole cluster as plain data, in the order in which it is built.
  *
- * @param reachable Names of the Pis that can be reached now. The first of them gives the commands to gluster and
- *   writes to the volume; what goes Pi by Pi waits for these only, so that a dead Pi holds up nobody.
+ * @param reachable Names of the Pis that can be reached now. What goes Pi by Pi waits for these only, so that a dead Pi
+ *   holds up nobody.
+ * @param known Who has the volume. The first such Pi gives the commands to gluster and writes to the volume, or one before
+ *   it that they have as a peer: what that one lost it is given back before; then a knowing one is asked for it in the
+ *   look. Where none has it, the first that can be reached gives the commands. Default: nobody.
  */
-export function clusterParts(args: ClusterArgs, reachable: ReadonlySet<string>): Part[] {
+export function clusterParts(
+  args: ClusterArgs,
+  reachable: ReadonlySet<string>,
+  { knowing, peers }: Knowledge = { knowing: new Set(), peers: new Set() },
+): Part[] {
   const { pis, hostname, volume, failover, floatingAddresses, dns, release } = args;
-  const { mount: mountPoint, brick, clients } = volume;
+  const { mount: mountPoint, brick, clients, disconnect, acceptCopy } = volume;
   const [first] = pis;
   if (first === undefined) throw new Error("a cluster needs Pis");
   const floating = floatingAddresses.length > 0;
   const living = pis.filter((pi) => reachable.has(pi.name));
-  const leader = living[0] ?? first;
+  const asked = living.find((pi) => knowing.has(pi.name)) ?? living[0] ?? first;
+  const leader = living.find((pi) => pi === asked || peers.has(pi.address)) ?? asked;
   const turn = (pi: Pi): { turnAfter?: Pi } => {
     const before = living[living.indexOf(pi) - 1];
     return before === undefined ? {} : { turnAfter: before };
@@ -68,9 +83,9 @@ export function clusterParts(args: ClusterArgs, reachable: ReadonlySet<string>):
   // What has two histories cannot be written to before the user's choice is carried out; without one it stays so, and what
   // it is about is no reason to leave the rest of the site as it is.
   const settled = args.splitBrain === "report" ? [] : [names.noSplitBrain(volume.name)];
-  return [
-    ...pis.map((pi) => firewallPart({ pi, pis, clients })),
-    ...pis.map((pi) => piPart(pi, reachable.has(pi.name))),
+  const parts = [
+    ...pis.map((pi) => firewallPart({ pi, pis, clients, disconnect })),
+    ...pis.map((pi) => piPart({ pi, pis, reachable: reachable.has(pi.name), volume: volume.name })),
     volumePart({
       volume: volume.name,
       brick,
@@ -80,8 +95,12 @@ export function clusterParts(args: ClusterArgs, reachable: ReadonlySet<string>):
       failover,
       mountPoint,
       splitBrain: args.splitBrain,
+      acceptCopy,
     }),
     ...pis.map((pi) => mountPart({ pi, pis, volume: volume.name, mountPoint, failover, ...turn(pi) })),
+    ...pis
+      .filter((pi) => pi.storage && !pi.arbiter)
+      .map((pi) => fullCopyPart({ pi, volume: volume.name, brick, mountPoint })),
     sitePart({
       mountPoint,
       serverNames: [...new Set([...args.serverNames, hostname])],
@@ -108,6 +127,8 @@ export function clusterParts(args: ClusterArgs, reachable: ReadonlySet<string>):
       living,
     }),
   ];
+  const askedOn = (state: State): State => (state.anywhere ? { ...state, asked: asked.name } : state);
+  return leader === asked ? parts : parts.map((part) => ({ ...part, states: part.states.map(askedOn) }));
 }
 
 /**

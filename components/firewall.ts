@@ -7,6 +7,8 @@ export interface FirewallArgs {
   readonly pis: readonly Pi[];
   /** IPv4 addresses of other machines that may mount the volume. */
   readonly clients: readonly string[];
+  /** True where others that have mounted it now may be cut off. */
+  readonly disconnect: boolean;
 }
 
 /** glusterd, and the bricks: base-port and max-port in /etc/glusterfs/glusterd.vol. */
@@ -70,6 +72,8 @@ export function firewallStates(args: FirewallArgs): State[] {
         patience: PATIENCE,
         address: args.pi.address,
         other: args.pis.find((other) => other !== args.pi)?.address ?? args.pi.address,
+        clients: [...args.pis.map((pi) => pi.address), ...args.clients],
+        disconnect: args.disconnect ? "yes" : "no",
       },
       after: [packageName],
       disturbedBy: [packageName],

@@ -1,13 +1,21 @@
 import { file, type State } from "../remote/state";
 import { names, packageState, statesPart, type Part, type Pi } from "./part";
 
+export interface PiArgs {
+  readonly pi: Pi;
+  readonly pis: readonly Pi[];
+  /** False where it cannot be reached now. */
+  readonly reachable: boolean;
+  readonly volume: string;
+}
+
 /**
  * What a Pi needs before it can join, behind its firewall: both packages, how nginx starts, and glusterd.
  *
- * @param reachable False where the Pi cannot be reached now.
- * @example hostStates({ name: "pi1", address: "192.168.0.121", storage: true, arbiter: false, drained: false }, true)
+ * @example hostStates({ pi: pi1, pis: [pi1, pi2], reachable: true, volume: "gv0" })
  */
-function hostStates(pi: Pi, reachable: boolean): State[] {
+function hostStates({ pi, pis, reachable, volume }: PiArgs): State[] {
+  const addresses = pis.map((one) => one.address);
   const gluster = names.glusterPackage(pi);
   // All others wait for these: they must not, for a firewall that cannot be changed now, since the Pi is off.
   const after = reachable ? [names.firewall(pi)] : [];
@@ -24,8 +32,14 @@ function hostStates(pi: Pi, reachable: boolean): State[] {
     {
       name: names.glusterd(pi),
       on: pi.name,
-      scripts: ["glusterd.sh"],
-      parameters: { drop_in: file("/etc/systemd/system/glusterd.service.d/twopir.conf") },
+      scripts: ["gluster.sh", "glusterd.sh"],
+      parameters: {
+        drop_in: file("/etc/systemd/system/glusterd.service.d/twopir.conf"),
+        volume,
+        address: pi.address,
+        others: addresses.filter((address) => address !== pi.address),
+        earlier: addresses.slice(0, pis.indexOf(pi)),
+      },
       after: [gluster],
       disturbedBy: [gluster],
     },
@@ -33,5 +47,4 @@ function hostStates(pi: Pi, reachable: boolean): State[] {
 }
 
 /** @returns the component of one Pi: packages, units; its mount and its web server lie inside it. */
-export const piPart = (pi: Pi, reachable: boolean): Part =>
-  statesPart("Pi", pi.name, hostStates(pi, reachable));
+export const piPart = (args: PiArgs): Part => statesPart("Pi", args.pi.name, hostStates(args));

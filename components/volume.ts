@@ -14,6 +14,7 @@ export interface VolumeArgs {
   readonly failover: number;
   readonly mountPoint: string;
   readonly splitBrain: SplitBrain;
+  readonly acceptCopy?: string | undefined;
 }
 
 /**
@@ -45,6 +46,7 @@ const options = (failover: number, three: boolean, allowed: readonly string[]): 
  * The peers and the volume that has a full copy on every Pi that stores, but for an arbiter. gluster refuses two
  * commands at once, so all of them run on one Pi, where the lock of the scripts makes them wait their turn.
  *
+ * @param args.acceptCopy The Pi whose copy counts as full also where nobody can tell. Default: none.
  * @example volumeStates({ volume: "gv0", brick: "/data/brick1/gv0", pis: [pi1, pi2], leader: pi1, ... })
  */
 function volumeStates(args: VolumeArgs): State[] {
@@ -52,7 +54,9 @@ function volumeStates(args: VolumeArgs): State[] {
   const anywhere = { on: leader.name, anywhere: true };
   const stores = pis.filter((pi) => pi.storage);
   const allowed = [...pis.map((pi) => pi.address), ...clients];
-  const brickOf = (pi: Pi): string => `${pi.address}:${brick}`;
+  const accept = pis.find((pi) => pi.name === args.acceptCopy)?.address ?? "";
+  const gate = ["gluster.sh", "bricks.sh", "gate.sh"];
+  const gated = { volume, brick, accept };
   const addressesBut = (pi: Pi): string[] =>
     pis.filter((other) => other !== pi).map((other) => other.address);
   const peer = (pi: Pi): string => `${volume}-peer-${pi.name}`;
@@ -64,31 +68,28 @@ function volumeStates(args: VolumeArgs): State[] {
       ...anywhere,
       name: peer(pi),
       concerns: pi.name,
-      scripts: ["gluster.sh", "peer.sh"],
-      parameters: { address: pi.address, drained: pi.drained ? "yes" : "no", volume, brick },
+      scripts: [...gate, "peer.sh"],
+      parameters: { ...gated, address: pi.address, drained: pi.drained ? "yes" : "no" },
       after: pis.map(names.glusterd),
-      disturbedBy: [names.glusterPackage(pi)], // a Pi without it has a new card, and its copy is gone
     })),
     ...stores.map((pi) => ({
       name: names.brick(pi),
       on: pi.name,
-      scripts: ["gluster.sh", "brick.sh"],
-      parameters: { volume, brick, address: pi.address, others: addressesBut(pi) },
+      scripts: [...gate, "brick.sh"],
+      parameters: { ...gated, address: pi.address, others: addressesBut(pi) },
       // gluster takes a copy out of a volume only after its arbiter, which then begins anew.
       after: pi.arbiter ? pis.map(peer) : [peer(pi)],
-      disturbedBy: pi.arbiter ? pis.map(peer) : [peer(pi)],
+      // A new glusterd means a new card, or files that a power cut has taken.
+      disturbedBy: [...(pi.arbiter ? pis.map(peer) : [peer(pi)]), names.glusterd(pi)],
     })),
     {
       ...anywhere,
       name: created,
-      scripts: ["gluster.sh", "volume.sh"],
+      scripts: [...gate, "volume.sh"],
       parameters: {
-        volume,
-        bricks: stores.filter((pi) => !pi.arbiter).map(brickOf),
-        arbiter: stores
-          .filter((pi) => pi.arbiter)
-          .map(brickOf)
-          .join(),
+        ...gated,
+        copies: stores.filter((pi) => !pi.arbiter).map((pi) => pi.address),
+        arbiter: stores.find((pi) => pi.arbiter)?.address ?? "",
       },
       after: [...pis.map(peer), ...stores.map(names.brick)],
       disturbedBy: pis.map(peer),
@@ -104,8 +105,8 @@ function volumeStates(args: VolumeArgs): State[] {
     {
       ...anywhere,
       name: started,
-      scripts: ["gluster.sh", "volume-started.sh"],
-      parameters: { volume },
+      scripts: [...gate, "volume-started.sh"],
+      parameters: gated,
       after: [optionsName],
       disturbedBy: [created],
     },
@@ -125,10 +126,10 @@ function volumeStates(args: VolumeArgs): State[] {
     ...stores.map((pi) => ({
       name: `${pi.name}-brick-process`,
       on: pi.name,
-      scripts: ["gluster.sh", "brick-process.sh"],
-      parameters: { volume, brick },
+      scripts: [...gate, "brick-process.sh"],
+      parameters: gated,
       after: [started],
-      disturbedBy: [started],
+      disturbedBy: [started, names.brick(pi), names.glusterd(pi)],
     })),
   ];
 }

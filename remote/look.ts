@@ -130,21 +130,28 @@ export interface Look {
   readonly problems: readonly HostProblem[];
 }
 
+/** Connections that failed once, and why: what is asked there next would only say that it is broken. */
+const broken = new WeakMap<Client, HostProblem>();
+
+const placeOf = ({ on, asked = on }: State): string => asked;
+
 /**
- * Runs the check of every state, each place's in one go and all places at once, then closes the connections.
- * Nothing is changed anywhere.
- *
- * @param states In order: each after those that it names.
+ * Runs the check of every state, each place's in one go and all places at once. Nothing is changed anywhere, and the
+ * connections stay open.
  */
-export async function look(states: readonly State[], reached: ReadonlyMap<string, Reached>): Promise<Look> {
-  const places = [...new Set(states.map((state) => state.on))];
-  const told = [...reached.values()].flatMap((r) => (r.problem ? [r.problem] : []));
-  const problems = [...new Map(told.map((problem) => [problem.message, problem])).values()]; // a jump host's once
+export async function ask(states: readonly State[], reached: ReadonlyMap<string, Reached>): Promise<Look> {
+  const problems: HostProblem[] = [];
+  const places = [...new Set(states.map(placeOf))];
   const found = await Promise.all(
     places.map(async (place): Promise<Map<string, Finding>> => {
-      const here = states.filter((state) => state.on === place);
+      const here = states.filter((state) => placeOf(state) === place);
       const pi = reached.get(place);
       if (place !== OPERATOR && pi?.client === undefined) return new Map();
+      const former = pi?.client && broken.get(pi.client);
+      if (former !== undefined) {
+        problems.push(former);
+        return new Map();
+      }
       const nonce = randomBytes(16).toString("hex");
       const text = checkAll(here, nonce);
       try {
@@ -171,19 +178,37 @@ export async function look(states: readonly State[], reached: ReadonlyMap<string
           );
         return answered;
       } catch (error) {
-        problems.push(asProblem(error));
+        const problem = asProblem(error);
+        if (pi?.client) broken.set(pi.client, problem);
+        problems.push(problem);
         return new Map();
       }
     }),
   );
+  const findings = new Map(found.flatMap((f) => [...f]));
+  for (const { refusals = [] } of findings.values())
+    for (const refusal of refusals) problems.push(new HostProblem(refusal, "refused"));
+  return { findings, problems };
+}
+
+/**
+ * The last question: the checks of all states, with what their repairs disturb; then the connections are closed.
+ *
+ * @param states In order: each after those that it names.
+ */
+export async function look(states: readonly State[], reached: ReadonlyMap<string, Reached>): Promise<Look> {
+  const told = [...reached.values()].flatMap((r) => (r.problem ? [r.problem] : []));
+  const { findings: found, problems } = await ask(states, reached);
   for (const { client, via } of reached.values()) {
     client?.end();
     via?.end();
   }
-  const findings = new Map(found.flatMap((f) => [...f]));
+  const findings = new Map(found);
   for (const { name, concerns } of states)
     if (concerns !== undefined && !reached.get(concerns)?.client) findings.delete(name);
-  return { findings: propagate(states, findings), problems };
+  // What several say is said once: a jump host's problem, a refusal of the volume's.
+  const all = new Map([...told, ...problems].map((problem) => [problem.message, problem]));
+  return { findings: propagate(states, findings), problems: [...all.values()] };
 }
 
 async function runHere(line: string, stdin: string, seconds: number): Promise<string> {

@@ -39,6 +39,8 @@ export interface State {
   readonly identity?: readonly string[];
   /** True where any Pi could run it, and the first that can be reached does. Default: false. */
   readonly anywhere?: boolean;
+  /** The Pi that the look asks instead. Default: the one that it runs on. */
+  readonly asked?: string;
   /** A file that is sent to the home of the user who logs in, where the state differs by more than a mend. */
   readonly upload?: { readonly from: string; readonly as: string };
 }
@@ -94,7 +96,9 @@ export interface Finding {
   readonly reasons: readonly string[];
   /** True where the repair can undo the states that name this one in disturbedBy. */
   readonly disturbs: boolean;
-  /** What the check printed besides: the differences of files. */
+  /** Why nothing may be changed anywhere. Default: nothing speaks against it. */
+  readonly refusals?: readonly string[];
+  /** What the check printed besides: the differences of files, or facts. */
   readonly details: string;
 }
 
@@ -130,14 +134,16 @@ function split3(line: string): [string, string, string] {
 
 const CHANGE = "change: ";
 const MEND = "mend: ";
+const REFUSE = "refuse: ";
 
 function finding(lines: readonly string[], status: number): Finding {
   const isReason = (line: string): boolean => line.startsWith(CHANGE) || line.startsWith(MEND);
   const disturbs = status !== 0 || lines.some((line) => line.startsWith(CHANGE));
   const reasons = lines.filter(isReason).map((line) => line.slice(line.indexOf(": ") + 2));
-  const details = lines.filter((line) => line !== "" && !isReason(line));
+  const refusals = lines.filter((line) => line.startsWith(REFUSE)).map((line) => line.slice(REFUSE.length));
+  const details = lines.filter((line) => line !== "" && !isReason(line) && !line.startsWith(REFUSE));
   if (status !== 0) reasons.push(`cannot be checked: ${details.pop() ?? `exit status ${status.toString()}`}`);
-  return { reasons, disturbs, details: details.join("\n") };
+  return { reasons, disturbs, ...(refusals.length > 0 && { refusals }), details: details.join("\n") };
 }
 
 /** A reason in one printable line of at most 200 characters: a newline would be a command of its own. */

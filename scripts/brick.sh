@@ -1,48 +1,112 @@
 # shellcheck shell=bash disable=SC2154
-# The folder that holds this Pi's copy of the volume. Parameters: volume, brick (path), address (of this Pi),
-# others (array: addresses of the other Pis)
+# The folder that holds this Pi's copy of the volume. Parameters: volume, brick (path), accept (see gate.sh), address
+# (of this Pi), others (array: addresses of the other Pis)
 
 want() {
-  if [ ! -d "$brick" ]; then
+  local lost former counted
+  on_its_file_system
+  if [ -n "$(volume_xml)" ] && [ -n "$(brick_name "$(my_uuid)")" ]; then
+    lost=$(lost)
+    [ -z "$lost" ] || change "this Pi's copy of volume $volume is lost: $lost" refill
+  elif counted=$(counted_on) && [ -n "$counted" ]; then
+    # Its glusterd does not run, or is a new one; glusterd's own state says so.
+    grep -qxF "UUID=$counted" /var/lib/glusterd/glusterd.info 2>/dev/null ||
+      printf 'mend: not yet: glusterd is not the one that the volume counts on\n'
+  elif [ -z "$(volume_xml)" ] && [ -e "/var/lib/glusterd/vols/$volume/info" ]; then
+    # As when glusterd runs on no Pi.
+    [ "$mode" != apply ] || fail "glusterd does not tell of volume $volume, which it knows: run pulumi up again"
+    printf 'mend: not yet: glusterd does not tell of volume %s\n' "$volume"
+  elif [ ! -d "$brick" ]; then
     change "$brick is missing" mkdir -p "$brick"
-  elif abandoned; then
-    change "$brick is an old copy: the volume goes on without it" set_aside
+  elif [ -n "$(mark)" ]; then
+    former=$(goes_on_at)
+    [ -n "$former" ] ||
+      refuse "$brick on $pi is a copy of a volume that no Pi knows ($(mark)): look at what is in it; if it is what" \
+        "the new volume is to begin with, then on $pi: sudo setfattr -x trusted.glusterfs.volume-id $brick"
+    change "$brick is an old copy: the volume goes on without it" set_aside "$former"
+  fi
+  [ "$(cat "$note" 2>/dev/null)" = "$(file_system)" ] || mend "the file system of $brick is not noted" note_file_system
+}
+
+note=$notes/file-system-$state
+
+# on_its_file_system: where the disk of a brick is not mounted, its folder on the card is not the brick.
+on_its_file_system() {
+  local noted
+  noted=$(cat "$note" 2>/dev/null) || true
+  [ -z "$noted" ] || [ "$noted" = "$card" ] || [ "$(file_system)" != "$card" ] ||
+    fail "$brick belongs on the file system $noted, which is not mounted: is its disk plugged in, and is it in" \
+      "/etc/fstab? Nothing is made in its place on the card"
+}
+
+# file_system: the one that the brick lies on, or will, by its UUID.
+file_system() {
+  local at=$brick
+  while [ ! -e "$at" ]; do at=$(dirname "$at"); done
+  findmnt -n -o TARGET,UUID,SOURCE -T "$at" | awk -v card="$card" '{ print $1 == "/" ? card : $2 }'
+}
+card="the card"
+
+note_file_system() {
+  mkdir -p "$notes"
+  file_system >"$note"
+}
+
+# lost: why the volume cannot use this Pi's folder, where it counts on it.
+lost() {
+  local mark
+  mark=$(mark)
+  if [ ! -d "$brick" ]; then
+    echo "$brick is missing"
+  elif [ -z "$mark" ]; then
+    echo "$brick has not the mark of a volume"
+  elif [ "$mark" != "$(volume_xml | volume_id_in)" ]; then
+    fail "$brick is a copy of another volume ($mark): look at what is in it, and move it away"
+  elif [ ! -d "$brick/.glusterfs/indices" ]; then
+    echo "$brick has no .glusterfs/indices"
   fi
 }
 
-# A copy that the volume was parted from, on this Pi's word or, where it is no peer, on another's: it has missed what
-# was written since, and gluster takes no folder that still has the mark of a volume.
-abandoned() {
-  local other known
-  if ! getfattr -n trusted.glusterfs.volume-id "$brick" >/dev/null 2>&1; then return 1; fi
-  known=$(volume_bricks)
-  if [ -n "$known" ]; then
-    # This Pi's own may be listed by a name that is not ours.
-    ! grep -qvxF "$(printf "%s:$brick\n" "${others[@]}")" <<<"$known"
-    return
-  fi
-  for other in "${others[@]}"; do
-    known=$(timeout "$answer_wait" gluster --remote-host="$other" volume info "$volume" 2>/dev/null | bricks_in) || true
-    if [ -n "$known" ] && ! grep -qxF "$address:$brick" <<<"$known"; then return 0; fi
+# refill: the heal goes on by itself, also after this script.
+refill() {
+  refill_brick
+  until_true "$heal_wait" heal_all || fail "the heal of volume $volume does not start: $answer"
+}
+
+# goes_on_at: the address of a Pi that has the volume of which this Pi's folder is a copy; nothing where there is none.
+# Asked of this Pi's own glusterd, too, which knows the volume where it is a peer.
+goes_on_at() {
+  local other
+  for other in localhost "${others[@]}"; do
+    if [ "$(gluster_xml --remote-host="$other" volume info "$volume" | volume_id_in)" = "$(mark)" ]; then
+      echo "$other" && return
+    fi
   done
-  return 1
 }
 
-# Nothing is deleted: the volume fills a new folder from the copies that are up to date.
-set_aside() {
-  local aside
-  aside="$brick.$(date -u +%Y%m%dT%H%M%SZ)"
-  mv -T "$brick" "$aside"
+# counted_on: by which UUID another Pi's volume has a brick on this one; nothing where none has.
+counted_on() {
+  local other uuid
+  for other in "${others[@]}"; do
+    uuid=$(gluster_xml --remote-host="$other" peer status | peers_in | peer_at "$address")
+    if [ -n "$uuid" ] && gluster_xml --remote-host="$other" volume info "$volume" | bricks_in | grep -q "^$uuid "; then
+      echo "$uuid" && return
+    fi
+  done
+}
+
+# The volume fills a new folder from the copies that are up to date.
+set_aside() { # ADDRESS
+  drop_old_copy "$1"
   mkdir -p "$brick"
-  say "the old copy lies in $aside on $pi; delete it when you have made sure that nothing in it is missed"
 }
 
-# The data stay. Only gluster's mark on the folder goes, so that a later pulumi up may make a volume of it again.
+# The data stay. Where the volume goes on without this Pi, so does the mark, by which an old copy is known for one.
 unwant() {
+  rm -f "$note"
   [ -d "$brick" ] || return 0
-  if command -v setfattr >/dev/null; then
-    setfattr -x trusted.glusterfs.volume-id "$brick" 2>/dev/null || true
-  fi
+  # Of files: a glusterd that does not run knows no volume.
+  [ -e "/var/lib/glusterd/vols/$volume/info" ] || unmark
   say "the data stay on $pi in $brick; delete that folder yourself if you do not want them any more"
 }
 

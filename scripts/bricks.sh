@@ -7,15 +7,15 @@ brick_wait=5 # seconds until a brick answers; a living one does in 0.5 s, and a 
 # show_bricks: mounts each brick that answers at $shown/0, $shown/1 and so on, until the script ends. Sets bricks_shown,
 # their names (address:path). In a look nothing can be written there.
 show_bricks() {
-  local name at kind=()
-  [ "$mode" != check ] || kind=(--read-only)
+  local name at kind=(--aux-gfid-mount)
+  [ "$mode" != check ] || kind+=(--read-only)
   hide_dead
   shown=/run/twopir/bricks-$BASHPID
   trap 'hide "$shown"' EXIT
   mkdir -p "$(dirname "$shown")"
   mkdir -m 700 "$shown" # a client's section has gluster's own password
   bricks_shown=()
-  for name in $(volume_bricks); do
+  for name in $(volume_bricks | cut -d ' ' -f 2); do
     at=$shown/${#bricks_shown[@]}
     mkdir -p "$at"
     client_section "$name" >"$at.vol"

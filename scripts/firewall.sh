@@ -3,7 +3,8 @@
 # was opened afterwards, the Pi goes back to those that it had. Parameters: rules (for nft), loader (the content of
 # files/usr/local/lib/twopir/firewall), unit (that of files/etc/systemd/system/twopir-firewall.service), drop_in (that
 # of files/etc/systemd/system/nftables.service.d/twopir.conf), patience (seconds until it goes back), address (of this
-# Pi), other (that of another one)
+# Pi), other (that of another one), clients (array: addresses of the machines that may mount the volume), disconnect
+# (yes: others that have mounted it are cut off)
 
 want() {
   local reason source
@@ -12,17 +13,41 @@ want() {
   [ "$source" = "$address" ] ||
     fail "this Pi reaches the others from $source, and not from $address, which they will let in:" \
       "give it that one alone in their network, or set its address in twopir:pis to $source"
+  compare "$rules_path" "$rules"
+  [ -n "$reason" ] || loaded || reason="the firewall's rules are not loaded as they are on disk"
+  [ -z "$reason" ] || nobody_is_cut_off # also where nft is not there yet: while nothing has been changed
   want_file "$loader_path" "$loader"
   want_file "$unit_path" "$unit"
   want_file "$drop_in_path" "$drop_in"
   need nft nftables
-  compare "$rules_path" "$rules"
-  [ -n "$reason" ] || loaded || reason="the firewall's rules are not loaded as they are on disk"
   if [ -n "$reason" ]; then
     change "$reason" try_rules
   elif [ -e "$candidate" ] && ! systemctl is-active -q "$roll_back.timer"; then
     change "$candidate was never confirmed" rm -f "$candidate"
   fi
+}
+
+# nobody_is_cut_off: no machine that has mounted the volume, or is a peer whose self-heal daemon looks at it, and that
+# would not be let in again; but for a Pi that leaves, or gets another address.
+nobody_is_cut_off() {
+  local others
+  [ "$disconnect" != yes ] || return 0
+  others=$({ ss -Htnp state established || true; } |
+    sed -nE 's/^.* \[?(::ffff:)?([0-9.]+)\]?:[0-9]+ +users:.*"glusterfsd".*/\2/p' | sort -u |
+    { grep -v '^127\.' || true; } |
+    { grep -vxF -- "$(printf '%s\n' "${clients[@]}" "$(own_addresses)" "$(former_pis)")" || true; })
+  [ -z "$others" ] ||
+    refuse "$(xargs <<<"$others") is connected to a brick of $pi, since it has mounted the volume or is a peer, and" \
+      "the firewall of $pi would cut it off: list it as twopir:volume.clients, or, if it is not to come any more, set" \
+      "twopir:volume.disconnect: true"
+}
+
+own_addresses() { ip -4 -o address | sed -E 's:.* inet ([0-9.]+).*:\1:'; }
+
+# former_pis: those of the rules that are on disk.
+former_pis() {
+  { sed -n '/set pis {/,/}/s/.*elements = { \(.*\) }/\1/p' "$rules_path" 2>/dev/null || true; } |
+    tr -d ' ' | tr ',' '\n'
 }
 
 try_rules() {

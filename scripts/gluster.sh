@@ -1,8 +1,10 @@
 # shellcheck shell=bash disable=SC2154
 # For states that ask or tell gluster something; it goes between lib.sh and the script.
 
-busy_wait=90   # seconds; a create or an add-brick of another Pi takes a few
-answer_wait=10 # seconds; glusterd answers in 0.1 s, and a dead peer can make it silent for two minutes
+# shellcheck disable=SC2034 # for the scripts behind it
+full_note=trusted.twopir.full # on a brick; see full-copy-watch.sh
+busy_wait=90                  # seconds; a create or an add-brick of another Pi takes a few
+answer_wait=10                # seconds; glusterd answers in 0.1 s, and a dead peer can make it silent for two minutes
 
 # gluster_tell ARGUMENT...: a command to gluster, tried again while another one is in progress, which gluster refuses.
 # Prints gluster's answer; false where it refuses for good.
@@ -30,45 +32,151 @@ need_glusterd() {
 # gluster_says QUESTION...: what this Pi's glusterd answers; nothing where it does not.
 gluster_says() { once timeout "$answer_wait" gluster "$@" 2>/dev/null || true; }
 
-# volume_info: what this Pi's glusterd knows of the volume; nothing where it knows none.
-volume_info() { gluster_says volume info "$volume"; }
+# gluster_xml QUESTION...: the same as XML in one line. Peers and bricks are told apart by the UUIDs in it, since a peer
+# has as many names as there are Pis that probed it.
+gluster_xml() { once flat_xml "$@"; }
+flat_xml() {
+  { timeout "$answer_wait" gluster "$@" --xml 2>/dev/null || true; } | { tr -d '\n' && echo; } | sed -E 's/> +</></g'
+}
 
-# bricks_in: address:path of each brick in what "volume info" says, on stdin.
-bricks_in() { sed -nE 's/^Brick[0-9]+: ([^ ]+).*/\1/p'; }
+# volume_xml: what this Pi's glusterd knows of the volume; nothing where it knows none.
+volume_xml() { gluster_xml volume info "$volume" | { grep -F '<bricks>' || true; }; }
 
-# volume_bricks: address:path of each brick of the volume, the arbiter's too.
-volume_bricks() { volume_info | bricks_in; }
+# field NAME: the text of the first such element in XML on stdin.
+field() { sed -nE "s:.*<$1>([^<]*)</$1>.*:\\1:p"; }
 
-# volume_arbiter: address:path of the brick that has names and times only; nothing where all are full copies.
-volume_arbiter() { volume_info | sed -nE 's/^Brick[0-9]+: ([^ ]+) \(arbiter\)$/\1/p'; }
+# bricks_in: UUID of its Pi, name (host:path) and kind (data or arbiter) of each brick in what "volume info" says, on
+# stdin.
+bricks_in() {
+  sed 's:<name>:\n&:g' |
+    sed -nE 's:^<name>([^<]*)</name><hostUuid>([^<]*)</hostUuid><isArbiter>([01]).*:\2 \1 \3:p' |
+    sed -e 's/ 0$/ data/' -e 's/ 1$/ arbiter/'
+}
 
-# volume_copies: address:path of each full copy.
-volume_copies() { volume_bricks | grep -vxF -- "$(volume_arbiter)" || true; }
+# volume_id_in: the volume's id, of what "volume info" says on stdin.
+volume_id_in() { field id; }
+
+# mark: the id of the volume that this Pi's folder is a copy of; nothing where it is none's.
+mark() {
+  local hex
+  hex=$({ getfattr --only-values -n trusted.glusterfs.volume-id "$brick" 2>/dev/null || true; } | od -An -v -tx1 |
+    tr -d ' \n')
+  [ -z "$hex" ] || sed -E 's/(.{8})(.{4})(.{4})(.{4})/\1-\2-\3-\4-/' <<<"$hex"
+}
+
+# volume_bricks: the same of the volume.
+volume_bricks() { once own_bricks; }
+own_bricks() { volume_xml | bricks_in; }
+
+# brick_name UUID: what the volume calls that Pi's brick; nothing where it has none there.
+brick_name() { volume_bricks | awk -v uuid="$1" '$1 == uuid { print $2 }'; }
+
+# volume_arbiter: UUID of the Pi whose brick has names and times only; nothing where all are full copies.
+volume_arbiter() { volume_bricks | awk '$3 == "arbiter" { print $1 }'; }
+
+# volume_copies: UUIDs of the Pis that have a full copy.
+volume_copies() { volume_bricks | awk '$3 == "data" { print $1 }'; }
 
 # volume_status: Created, Started or Stopped; nothing where there is no volume.
-volume_status() { volume_info | sed -n 's/^Status: //p'; }
+volume_status() { volume_xml | field statusStr; }
 
-# peers: name, UUID and state of each.
-peers() {
-  gluster_says peer status | sed -n '/^Hostname: /{s///;h}; /^Uuid: /{s///;H}; /^State: /{s///;H;x;s/\n/ /g;p}' || true
+# volume_option NAME: its value; nothing where it is not set.
+volume_option() { volume_xml | sed -nE "s:.*<option><name>$1</name><value>([^<]*)</value>.*:\\1:p"; }
+
+# peers_in: UUID, state (3: in the cluster), connected (0 or 1) and all names of each peer in what "peer status" says,
+# on stdin.
+peers_in() {
+  sed 's:<peer>:\n&:g' |
+    sed -nE "s:.*<uuid>(.*)</uuid>.*<hostnames>(.*)</hostnames><connected>(.)<.*<state>(.*)</state>.*:\1 \4 \3 \2:p" |
+    sed -E 's:</?hostname>: :g'
+}
+
+peers() { once own_peers; }
+own_peers() { gluster_xml peer status | peers_in; }
+
+# my_uuid: nothing where this Pi's glusterd has none yet; it would make one if it were asked, and a look changes
+# nothing.
+my_uuid() { sed -n 's/^UUID=//p' /var/lib/glusterd/glusterd.info 2>/dev/null || true; }
+
+glusterd_answers() { [ -n "$(gluster_says peer status)" ]; }
+
+# uuid_there ADDRESS: what glusterd at the address calls itself; nothing where none answers.
+uuid_there() { gluster_says --remote-host="$1" system:: uuid get | sed -n 's/^UUID: //p'; }
+
+# own ADDRESS: it is one of this Pi's.
+own() { grep -qwF "$1" <<<"$(ip -4 -o address)"; }
+
+# is_at NAME ADDRESS: a peer of this name is the Pi at that address. A Pi's own name is one of its loopback addresses.
+is_at() {
+  local found
+  [ "$1" != "$2" ] || return 0
+  ! [[ $1 =~ ^[0-9.]+$ ]] || return 1
+  found=$(timeout 3 getent ahostsv4 "$1" | cut -d ' ' -f 1)
+  grep -qxF "$2" <<<"$found" || { own "$2" && grep -q '^127\.' <<<"$found"; }
+}
+
+# peer_at ADDRESS: UUID of the peer on stdin that has a name of the Pi at that address.
+peer_at() {
+  local uuid names name
+  while read -r uuid _ _ names; do
+    for name in $names; do
+      if is_at "$name" "$1"; then echo "$uuid" && return; fi
+    done
+  done
+}
+
+# uuid_of ADDRESS: whom the pool takes for the Pi at that address; nothing where it knows none.
+uuid_of() {
+  local uuid known
+  if own "$1"; then my_uuid && return; fi
+  known=$(peers)
+  uuid=$(peer_at "$1" <<<"$known")
+  # One that has no peers is in no pool, and would make a UUID if it were asked for it.
+  [ -n "$uuid" ] || [ -z "$(gluster_xml --remote-host="$1" peer status | peers_in)" ] ||
+    uuid=$(awk -v uuid="$(uuid_there "$1")" '$1 == uuid { print $1 }' <<<"$known")
+  [ -z "$uuid" ] || echo "$uuid"
+}
+
+# origin: whether the volume is made by us or adopted, which it says in an option of its own, since any Pi may have to
+# know; nothing where we have no part in it. gluster never takes such an option away, so one that we left says "left".
+origin() { volume_option user.twopir | grep -oE '^(made|adopted)' || true; }
+
+# had KEY: what an adopted volume had before us; nothing where that was not noted.
+had() { volume_option user.twopir | tr ' ' '\n' | sed -n "s/^$1=//p"; }
+
+# note_origin WORD [KEY=VALUE...]
+note_origin() {
+  local answer
+  answer=$(gluster_tell volume set "$volume" user.twopir "$*") ||
+    fail "cannot note where volume $volume is from: $answer"
+}
+
+# left_on UUID: names of the volumes with a brick on that Pi that we have no part in.
+left_on() {
+  gluster_xml volume info | sed 's:<volume>:\n&:g' | { grep -F "<hostUuid>$1</hostUuid>" || true; } |
+    { grep -vE '<name>user.twopir</name><value>(made|adopted)' || true; } |
+    sed -nE 's:^<volume><name>([^<]*)<.*:\1:p'
 }
 
 # heal_counts: a line for each brick, the number of files that wait to be healed; "-" where it is off.
 heal_counts() { gluster_tell volume heal "$volume" info | sed -n 's/^Number of entries: //p'; }
 
-# remove_brick BRICK: it leaves the volume; the data stay in its folder. Never the last copy. gluster takes no copy out
-# of a volume that has an arbiter, so the arbiter goes first, and joins again when there are two copies.
-remove_brick() {
-  local answer arbiter
-  arbiter=$(volume_arbiter)
-  if [ "$1" != "$arbiter" ]; then
-    [ "$(volume_copies | wc -l)" -gt 1 ] ||
-      fail "$1 is the last copy of volume $volume: it stays, bring another one back first"
-    [ -z "$arbiter" ] || remove_brick "$arbiter"
-  fi
-  answer=$(gluster_tell volume remove-brick "$volume" replica "$(($(volume_bricks | wc -l) - 1))" "$1" force) ||
-    fail "cannot part the brick $1 from volume $volume: $answer"
-  # Two of three can agree no more, and of two the one that is left serves alone; the volume's options say auto again.
-  [ "$1" != "$arbiter" ] || gluster_tell volume set "$volume" cluster.quorum-type none >/dev/null ||
-    fail "cannot let one copy of volume $volume serve alone"
+# heal_all: everything is compared and copied. Refused until a new brick and its self-heal daemon are connected, a
+# second or two, and where the volume does not serve. Sets its caller's answer.
+heal_all() { [ "$(volume_status)" != Started ] || answer=$(gluster_tell volume heal "$volume" full); }
+
+# shellcheck disable=SC2034 # for the scripts behind it
+heal_wait=60 # seconds
+
+# brick_process: pid and port of what serves this Pi's brick: the process at the port that glusterd tells the clients,
+# on the folder of today. An old process may go on with a folder that was moved away, or where nobody looks for it;
+# glusterd counts both as online.
+brick_process() {
+  local port pid fd
+  # Asked as a client does, by TCP: by its socket glusterd does not answer that.
+  port=$(gluster_says --remote-host=localhost system:: portmap brick2port "$brick")
+  pid=$(ss -Hltnp "sport = :${port:-0}" | sed -nE 's/.*"glusterfsd",pid=([0-9]+).*/\1/p')
+  for fd in "/proc/${pid:-none}/fd"/*; do
+    if [ "$fd" -ef "$brick" ]; then echo "$pid $port" && return; fi
+  done
 }

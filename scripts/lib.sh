@@ -67,6 +67,13 @@ fail() {
   exit "$told"
 }
 
+# refuse TEXT...: what makes every change on any Pi unsafe, told before the first one.
+refuse() {
+  [ "$mode" = check ] || fail "$@"
+  printf 'refuse: %s\n' "$*"
+  exit 0
+}
+
 # unexpected STATUS COMMAND: for what no fail foresaw; a fail inside $(...) has said its own already.
 unexpected() {
   [ "$1" -ne "$told" ] || exit "$told"
@@ -224,9 +231,9 @@ want_service() {
   local shown
   shown=$(systemctl show -p NeedDaemonReload,DropInPaths,UnitFileState,ActiveState "$1")
   is_read "$shown" "${2:-}" ||
-    change "systemd has not read the unit files of $1" systemctl daemon-reload
-  [[ $shown$'\n' == *UnitFileState=enabled$'\n'* ]] || change "$1 does not start at boot" systemctl enable -q "$1"
-  [[ $shown =~ ActiveState=(active|reloading) ]] || change "$1 is not running" start_service "$1"
+    mend "systemd has not read the unit files of $1" systemctl daemon-reload
+  [[ $shown$'\n' == *UnitFileState=enabled$'\n'* ]] || mend "$1 does not start at boot" systemctl enable -q "$1"
+  [[ $shown =~ ActiveState=(active|reloading) ]] || mend "$1 is not running" start_service "$1"
 }
 
 # is_read SHOWN [DROP_IN]: what "systemctl show" says of a unit's files.

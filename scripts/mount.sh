@@ -61,13 +61,15 @@ set_aside() {
 fstab_lines() { awk -v m="$mount_point" '$1 !~ /^#/ && $2 == m' /etc/fstab; }
 described() { [ -n "$(fstab_lines)" ] && echo "another line" || echo "no line"; }
 
-candidate=/etc/fstab.twopir # one name, so that the next run clears away what a killed one left
+was_mounted=$notes/mounted-$state # by the line that was there before us
+candidate=/etc/fstab.twopir       # one name, so that the next run clears away what a killed one left
 
 # What was there for the same folder before us, perhaps nothing, is noted once, for remove: later it is our own.
 write_fstab() {
   if [ ! -e "$notes/fstab-$state" ]; then
     mkdir -p "$notes"
     fstab_lines >"$notes/fstab-$state"
+    ! mounted || touch "$was_mounted"
   fi
   other_lines >"$candidate"
   printf '%s\n' "$fstab_line" >>"$candidate"
@@ -115,8 +117,11 @@ unwant() {
   other_lines >"$candidate"
   if [ -e "$notes/fstab-$state" ]; then cat "$notes/fstab-$state" >>"$candidate"; fi
   replace_fstab
-  rm -f "$notes/fstab-$state" "$time_out"
   chattr -i "$mount_point" 2>/dev/null || true
+  if [ -s "$notes/fstab-$state" ] && [ -e "$was_mounted" ]; then
+    systemctl start "$(unit)" || say "$mount_point was mounted before, and cannot be mounted now"
+  fi
+  rm -f "$notes/fstab-$state" "$time_out" "$was_mounted"
   rmdir "$mount_point" 2>/dev/null || true
 }
 

@@ -13,7 +13,7 @@ want() {
   fact page "$(serves "$address" "$host" && echo yes || echo no)"
   fact updates "$(updates)"
   [ -n "$brick" ] || return 0
-  fact brick "$(pgrep -x glusterfsd -a | grep -F -- "--brick-name $brick " >/dev/null && echo yes || echo no)"
+  fact brick "$([ -n "$(brick_process)" ] && echo yes || echo no)"
   # What this copy has still to give to the others, file by file: gluster's own index of it.
   waiting=$(find "$brick/.glusterfs/indices/xattrop" -type f -not -name 'xattrop-*' 2>/dev/null | wc -l)
   fact heals "$waiting"

@@ -3,21 +3,43 @@
 
 want() {
   need_glusterd
-  local option have info
-  info=$(volume_info)
+  local option have
   for option in "${options[@]}"; do
-    have=$(awk -v key="${option%%=*}:" '$1 == key { print $2 }' <<<"$info")
+    have=$(volume_option "${option%%=*}")
     [ "$have" = "${option#*=}" ] ||
       change "${option%%=*} of $volume is ${have:-not set} instead of ${option#*=}" \
-        set_option "${option%%=*}" "${option#*=}"
+        set_option "${option%%=*}" "${option#*=}" "${have:-$unset}"
   done
 }
 
+unset="not-set" # stands for an option that had no value
+
+# set_option KEY VALUE FORMER: what a volume that was there before us had is noted in it, once, for unwant.
 set_option() {
-  local answer
-  answer=$(gluster_tell volume set "$volume" "$1" "$2") || fail "cannot set $1 of volume $volume to $2: $answer"
+  if [ "$(origin)" = adopted ] && [ -z "$(had "$1")" ]; then
+    note_origin "$(volume_option user.twopir)" "$1=$3"
+  fi
+  tell set "$1" "$2"
 }
 
-unwant() { :; } # they go with the volume
+tell() { # set|reset KEY [VALUE]
+  local answer
+  answer=$(gluster_tell volume "$1" "$volume" "${@:2}") || fail "cannot $1 ${*:2} of volume $volume: $answer"
+}
+
+# Those of our own volume go with it.
+unwant() {
+  local option former
+  command -v gluster >/dev/null && [ "$(origin)" = adopted ] || return 0
+  for option in "${options[@]}"; do
+    option=${option%%=*}
+    former=$(had "$option")
+    case $former in
+      '') continue ;;
+      "$unset") tell reset "$option" ;;
+      *) tell set "$option" "$former" ;;
+    esac
+  done
+}
 
 main "$@"

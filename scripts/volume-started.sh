@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154
-# The volume is started. Parameters: volume
+# The volume is started. Parameters: volume, brick (path), accept (see gate.sh)
 
 want() {
   need_glusterd
@@ -14,9 +14,11 @@ start() {
 }
 
 unwant() {
-  local answer
-  command -v gluster >/dev/null && [ "$(volume_status)" = Started ] || return 0
-  answer=$(gluster_tell volume stop "$volume") || fail "cannot stop volume $volume: $answer"
+  command -v gluster >/dev/null || return 0
+  case $(origin) in
+    made) stop_volume ;;
+    adopted) [ "$(had status)" != stopped ] || [ "$(volume_status)" != Started ] || stop_again ;;
+  esac
 }
 
 main "$@"

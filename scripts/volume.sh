@@ -1,58 +1,111 @@
 # shellcheck shell=bash disable=SC2154
 # The replicated volume exists, with a full copy on each Pi that stores, or with an arbiter, which keeps the names and
-# times of all files and none of their content. Parameters: volume, bricks (array of address:path), arbiter
-# (address:path; empty: none)
+# times of all files and none of their content. Parameters: volume, brick (path, on each Pi), copies (array: addresses
+# of the Pis that have one), arbiter (address; empty: none), accept (see gate.sh)
 
 want() {
+  local address uuid missing=() is
   need_glusterd
-  local have missing is
-  have=$(volume_bricks)
-  if [ -z "$have" ]; then
+  if [ -z "$(volume_xml)" ]; then
     change "volume $volume is missing" create
     return
   fi
-  missing=$(printf '%s\n' "${bricks[@]}" | grep -vxF -- "$have" || true)
-  [ "$(wc -w <<<"$missing")" -lt "${#bricks[@]}" ] ||
-    fail "volume $volume is another one: it has none of the bricks ${bricks[*]}, but $(tr '\n' ' ' <<<"$have")"
+  [ -n "$(origin)" ] || first_met
   is=$(volume_arbiter)
-  [ -z "$is" ] || ! printf '%s\n' "${bricks[@]}" | grep -qxF "$is" || cannot_become "$is" "a full copy"
-  [ "$arbiter" = "$is" ] || ! grep -qxF "$arbiter" <<<"$have" || cannot_become "$arbiter" "an arbiter"
-  if [ -n "$missing" ]; then
-    # shellcheck disable=SC2086 # a brick is one word
-    change "volume $volume lacks the brick $(xargs <<<"$missing")" add_copies $missing
+  for address in "${copies[@]}"; do
+    uuid=$(uuid_of "$address")
+    if [ -z "$uuid" ] || [ -z "$(brick_name "$uuid")" ]; then
+      missing+=("$address")
+    elif [ "$uuid" = "$is" ]; then
+      cannot_become "$address" "a full copy"
+    fi
+  done
+  if [ "${#missing[@]}" -gt 0 ]; then
+    change "volume $volume lacks the copy of ${missing[*]}" add_copies "${missing[@]}"
   fi
-  if [ -n "$arbiter" ] && [ "$arbiter" != "$is" ]; then
+  [ -n "$arbiter" ] || return 0
+  uuid=$(uuid_of "$arbiter")
+  if [ -z "$uuid" ] || [ -z "$(brick_name "$uuid")" ]; then
     change "volume $volume lacks the arbiter $arbiter" add_arbiter
+  elif [ "$uuid" != "$is" ]; then
+    cannot_become "$arbiter" "an arbiter"
   fi
 }
 
-cannot_become() { # BRICK WHAT
-  fail "the brick $1 cannot become $2 where it is: take its Pi out of twopir:pis and run pulumi up, then list it again"
+cannot_become() { # ADDRESS WHAT
+  fail "the brick of $1 cannot become $2 where it is: take its Pi out of twopir:pis and run pulumi up, then list it" \
+    "again"
+}
+
+# first_met: a volume without our word on it was there before us, unless gluster itself came with us. One that is what
+# the config asks for is taken as it is, under the names that it has.
+first_met() {
+  if grep -qs '^glusterfs-server$' "$notes"/packages-*; then
+    mend "volume $volume does not say who made it" note_origin made
+  else
+    understood
+    change "volume $volume was there before: it is taken over as it is" adopt
+  fi
+}
+
+# understood: it has its copies on the Pis that the config lists, and nowhere else; anything else is refused while
+# nothing has been changed.
+understood() {
+  local type uuid name kind address listed=' ' remedy
+  remedy="Nothing was changed. Make the config and the volume alike, or choose another twopir:volume.name"
+  type=$(volume_xml | field typeStr)
+  [ "$type" = Replicate ] || refuse "volume $volume was there before, and its type is $type, not Replicate. $remedy"
+  for address in "${copies[@]}" $arbiter; do
+    uuid=$(uuid_of "$address")
+    [ -n "$(brick_name "${uuid:-none}")" ] ||
+      refuse "volume $volume was there before, and has no copy on $address: its bricks are $(names). List the Pis" \
+        "that it is on as twopir:pis first, and add others afterwards. $remedy"
+    listed+="$uuid "
+  done
+  while read -r uuid name kind; do
+    [[ $listed == *" $uuid "* ]] ||
+      refuse "volume $volume was there before, and its brick $name is on a host that twopir:pis does not list. $remedy"
+    ! [[ $name =~ ^([0-9.]+): ]] || [[ " ${copies[*]} $arbiter " == *" ${BASH_REMATCH[1]} "* ]] ||
+      refuse "volume $volume was there before, and its brick $name is at another address than twopir:pis says. $remedy"
+    [ "${name#*:}" = "$brick" ] ||
+      refuse "volume $volume was there before, and its brick is $name: set twopir:volume.brick to ${name#*:}. $remedy"
+    [ "$kind" != arbiter ] || [ "$uuid" = "$(uuid_of "${arbiter:-none}")" ] ||
+      refuse "volume $volume was there before, and $name is its arbiter: set arbiter: true for that Pi. $remedy"
+  done < <(volume_bricks)
+  [ -z "$arbiter" ] || [ -n "$(volume_arbiter)" ] ||
+    refuse "volume $volume was there before, and has no arbiter, but a full copy on $arbiter. $remedy"
+}
+
+names() { volume_bricks | cut -d ' ' -f 2 | xargs; }
+
+# adopt: one that was stopped is to be stopped again when it is left.
+adopt() {
+  if [ "$(volume_status)" = Started ]; then note_origin adopted; else note_origin adopted status=stopped; fi
 }
 
 # "force" allows a brick on the root file system, which is all that a Pi with one card has.
 create() {
-  local answer all=("${bricks[@]}") kind=()
-  if [ -n "$arbiter" ]; then all+=("$arbiter") kind=(arbiter 1); fi
+  local answer all=("${copies[@]/%/:$brick}") kind=()
+  if [ -n "$arbiter" ]; then all+=("$arbiter:$brick") kind=(arbiter 1); fi
   answer=$(gluster_tell volume create "$volume" replica "${#all[@]}" "${kind[@]}" "${all[@]}" force) ||
-    fail "cannot create volume $volume from ${all[*]}: $answer. If a brick \"is already part of a volume\"," \
-      "look at what is in it; then, on its Pi: sudo setfattr -x trusted.glusterfs.volume-id BRICK"
+    fail "cannot create volume $volume from ${all[*]}: $answer"
+  note_origin made
 }
 
 # gluster adds no copy to a volume that has an arbiter.
-add_copies() { # BRICK...
+add_copies() { # ADDRESS...
   local is
   is=$(volume_arbiter)
-  [ -z "$is" ] || remove_brick "$is"
-  add_bricks "$(($(volume_bricks | wc -l) + $#))" "$@"
+  [ -z "$is" ] || take_brick "$is"
+  add_bricks "$(($(volume_bricks | wc -l) + $#))" "${@/%/:$brick}"
 }
 
 # An arbiter is for two copies: where there are more, one of them is about to leave.
 add_arbiter() {
-  if [ "$(volume_bricks | wc -l)" -eq "${#bricks[@]}" ]; then
-    add_bricks "$((${#bricks[@]} + 1))" arbiter 1 "$arbiter"
+  if [ "$(volume_bricks | wc -l)" -eq "${#copies[@]}" ]; then
+    add_bricks "$((${#copies[@]} + 1))" arbiter 1 "$arbiter:$brick"
   else
-    say "the arbiter joins at the next pulumi up, when the volume has ${#bricks[@]} copies"
+    say "the arbiter joins at the next pulumi up, when the volume has ${#copies[@]} copies"
   fi
 }
 
@@ -60,30 +113,18 @@ add_arbiter() {
 add_bricks() { # BRICKS-THEN [arbiter 1] BRICK...
   local answer
   answer=$(gluster_tell volume add-brick "$volume" replica "$@" force) ||
-    fail "cannot add ${*:2} to volume $volume: $answer. Where a Pi got another address," \
-      "another Pi must give the commands: list that one first in twopir:pis"
-  until_true 60 heal_all || fail "the heal of volume $volume does not start: $answer"
+    fail "cannot add ${*:2} to volume $volume: $answer"
+  until_true "$heal_wait" heal_all || fail "the heal of volume $volume does not start: $answer"
 }
 
-# Refused until the new brick and its self-heal daemon are connected, a second or two. Sets its caller's answer.
-heal_all() { [ "$(volume_status)" != Started ] || answer=$(gluster_tell volume heal "$volume" full); }
-
+# What was there before us is left as it was.
 unwant() {
-  local answer
-  command -v gluster >/dev/null && [ -n "$(volume_info)" ] || return 0
-  gluster_tell volume stop "$volume" >/dev/null || true # it may be stopped already
-  part_the_absent
-  answer=$(gluster_tell volume delete "$volume") || fail "cannot delete volume $volume: $answer"
-}
-
-# gluster deletes no volume while a peer is away. The copy of the absent leaves the volume; its data stay in its brick.
-part_the_absent() {
-  local absent brick
-  while read -r absent _; do
-    for brick in $(volume_bricks | grep -F -- "$absent:"); do remove_brick "$brick"; done
-    gluster_tell peer detach "$absent" force >/dev/null || fail "cannot detach the peer $absent"
-    say "$absent does not answer: what twopir put on it stays there, the copy of the volume too"
-  done < <(peers | { grep -F '(Disconnected)' || true; })
+  command -v gluster >/dev/null && [ -n "$(volume_xml)" ] || return 0
+  case $(origin) in
+    made) delete_volume ;;
+    adopted) note_origin left ;;
+  esac
+  [ -z "$(volume_xml)" ] || say "volume $volume was there before, and stays"
 }
 
 main "$@"

@@ -98,6 +98,30 @@ want() { local b; b=$(inner); touch "/etc/$b"; }`);
     });
   });
 
+  describe("refuse", () => {
+    const one = (): ReturnType<Host["script"]> =>
+      host.script(
+        'want() { change "no file" touch /etc/file; refuse "not ours: look at it"; touch /etc/ran; }\n' +
+          'unwant() { refuse "not ours: look at it"; touch /etc/ran; }',
+      );
+
+    it("tells in a check what stops everything, and ends it without an error", async () => {
+      expect(await host.check(one())).toEqual({
+        status: 0,
+        changes: ["no file"],
+        output: "change: no file\nrefuse: not ours: look at it\n",
+      });
+    });
+
+    it.each(["apply", "remove"])("fails in %s", async (mode) => {
+      const { status, output } = await host.run(mode, one());
+      expect(status).toBe(65);
+      expect(output).toMatch(/^pi1: pi1-x: not ours: look at it$/m);
+      expect(output).not.toContain("refuse: ");
+      expect(existsSync(host.at("/etc/ran"))).toBe(false);
+    });
+  });
+
   describe("need", () => {
     const one = (): ReturnType<Host["script"]> =>
       host.script(

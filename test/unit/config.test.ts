@@ -14,6 +14,7 @@ type Raw = Record<string, unknown>;
 const SECRET = "dGhpcyBrZXkgaXMgYSBzZWNyZXQ=";
 const pi1 = { name: "pi1", address: "192.168.0.121" };
 const pi2 = { name: "pi2", address: "192.168.0.122" };
+const pi3 = { name: "pi3", address: "192.168.0.123" };
 const rfc2136 = { provider: "rfc2136", server: "192.168.0.53", zone: "example.com", keyName: "twopir" };
 const cloudflare = { provider: "cloudflare", zoneId: "0123456789abcdef0123456789abcdef" };
 const good: Raw = { hostname: "twopir.example.com", pis: [pi1, pi2], dns: { provider: "none" } };
@@ -45,6 +46,7 @@ describe("every rule names the key, the value and what would be right", () => {
   const volumeName = 'a volume name of letters, digits, _ and -, e.g. "gv0"';
   const noKey = "left out beside agent: true, which reads no key";
   const jump = "a host to go through: { address: gate.example.com, port: 22, user: pi }";
+  const fullCopy = "the name of a Pi that has a full copy";
   const clients = "a list of IPv4 addresses of machines that may mount it";
   const volume = "{ name: gv0, mount: /mnt/gluster1, brick: /data/brick1/gv0, clients: [] }";
   const key = 'a public host key as in /etc/ssh/ssh_host_ed25519_key.pub, e.g. "ssh-ed25519 AAAAC3..."';
@@ -230,6 +232,21 @@ describe("every rule names the key, the value and what would be right", () => {
     [{ sshPassphrase: 123_456 }, "sshPassphrase", "[secret]", "a text"],
     [{ ssh: "~/.ssh" }, "ssh", '"~/.ssh"', files],
     [{ ssh: { keyFile: 5 } }, "ssh.keyFile", "5", "a path"],
+    [{ volume: { disconnect: "yes" } }, "volume.disconnect", '"yes"', "true or false"],
+    [{ volume: { acceptCopy: "Pi 1" } }, "volume.acceptCopy", '"Pi 1"', piName],
+    [{ volume: { acceptCopy: "pi3" } }, "volume.acceptCopy", '"pi3"', fullCopy],
+    [
+      { pis: [pi1, pi2, { ...pi3, arbiter: true }], volume: { acceptCopy: "pi3" } },
+      "volume.acceptCopy",
+      '"pi3"',
+      fullCopy,
+    ],
+    [
+      { pis: [pi1, pi2, { ...pi3, storage: false }], volume: { acceptCopy: "pi3" } },
+      "volume.acceptCopy",
+      '"pi3"',
+      fullCopy,
+    ],
     [{ volume: { clients: "192.168.0.10" } }, "volume.clients", '"192.168.0.10"', clients],
     [{ volume: { clients: ["nas"] } }, "volume.clients[0]", '"nas"', 'an IPv4 address, e.g. "192.168.0.121"'],
     [{ site: 5 }, "site", "5", site],
@@ -358,7 +375,13 @@ describe("a right config", () => {
         { ...pi1, user: "pi", storage: true, arbiter: false, drained: false },
         { ...pi2, user: "pi", storage: true, arbiter: false, drained: false },
       ],
-      volume: { name: "gv0", mount: "/mnt/gluster1", brick: "/data/brick1/gv0", clients: [] },
+      volume: {
+        name: "gv0",
+        mount: "/mnt/gluster1",
+        brick: "/data/brick1/gv0",
+        clients: [],
+        disconnect: false,
+      },
       failover: 1,
       floatingAddresses: [],
       splitBrain: "report",
@@ -372,6 +395,13 @@ describe("a right config", () => {
     expect(parseConfig({ ...good, volume: { name: "www" } }, "/project").volume.brick).toBe(
       "/data/brick1/www",
     );
+  });
+
+  it("lets nobody's mount be cut off, and no copy count as full, but by the user's word", () => {
+    expect(parseConfig(good, "/project").volume).toMatchObject({ disconnect: false });
+    expect(parseConfig(good, "/project").volume.acceptCopy).toBeUndefined();
+    const { volume } = parseConfig({ ...good, volume: { disconnect: true, acceptCopy: "pi2" } }, "/project");
+    expect(volume).toMatchObject({ name: "gv0", disconnect: true, acceptCopy: "pi2" });
   });
 
   it("takes relative paths from the project's folder", () => {

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Dns } from "../../../components/a-records";
+import { clusterParts } from "../../../components/cluster";
 import type { Pi } from "../../../components/part";
 import { upgradeState } from "../../../components/updates";
 import { HostProblem } from "../../../remote/ssh";
@@ -64,9 +65,11 @@ describe.each([2, 3, 5])("the plain states of %i Pis", (count) => {
   it("copy the volume to the Pis that store, and mount it on all", () => {
     const named = byName(all);
     const stores = args.pis.filter((pi) => pi.storage);
-    expect(named.get("gv0-volume")?.parameters.bricks).toEqual(
-      stores.map((pi) => `${pi.address}:/data/brick1/gv0`),
-    );
+    expect(named.get("gv0-volume")?.parameters).toMatchObject({
+      brick: "/data/brick1/gv0",
+      copies: stores.map((pi) => pi.address),
+      arbiter: "",
+    });
     expect(named.get("gv0-volume")?.after).toEqual(
       expect.arrayContaining(stores.map((pi) => `${pi.name}-brick`)),
     );
@@ -97,6 +100,44 @@ describe.each([2, 3, 5])("the plain states of %i Pis", (count) => {
     expect(byName(all).get("pi1-firewall")?.parameters.rules).toContain(
       "set clients {\n    type ipv4_addr\n  }",
     );
+  });
+
+  it("cut nobody off that has mounted the volume, unless the user says so", () => {
+    const clients = ["192.168.0.10"];
+    for (const disconnect of [false, true])
+      for (const pi of args.pis)
+        expect(
+          byName(states({ ...args, volume: { ...args.volume, clients, disconnect } })).get(
+            `${pi.name}-firewall`,
+          )?.parameters,
+        ).toMatchObject({
+          clients: [...args.pis.map((one) => one.address), ...clients],
+          disconnect: disconnect ? "yes" : "no",
+        });
+  });
+
+  it("take a copy for full by the user's word, for all that go through the gate", () => {
+    const gated = (volume: object): State[] =>
+      states({ ...args, volume: { ...args.volume, ...volume } }).filter(({ scripts }) =>
+        scripts.includes("gate.sh"),
+      );
+    expect(gated({}).length).toBeGreaterThan(args.pis.length);
+    expect([...new Set(gated({}).map(({ parameters }) => parameters.accept))]).toEqual([""]);
+    expect([...new Set(gated({ acceptCopy: "pi2" }).map(({ parameters }) => parameters.accept))]).toEqual([
+      "192.168.0.122",
+    ]);
+  });
+
+  it("tell each glusterd who its peers are, and which of them come before it", () => {
+    args.pis.forEach((pi, i) => {
+      const addresses = args.pis.map((one) => one.address);
+      expect(byName(all).get(`${pi.name}-glusterd`)?.parameters).toMatchObject({
+        volume: "gv0",
+        address: pi.address,
+        others: addresses.filter((address) => address !== pi.address),
+        earlier: addresses.slice(0, i),
+      });
+    });
   });
 
   it("mount and start nginx Pi by Pi", () => {
@@ -423,14 +464,46 @@ describe("a drained Pi", () => {
   });
 });
 
+describe("the Pi that gives the commands to gluster", () => {
+  const args = cluster(3);
+  /** Where such states run, and whom the look asks. */
+  const leader = (
+    reachable: readonly string[],
+    knowing: readonly string[] = [],
+    peers: readonly string[] = [],
+  ): string[] => [
+    ...new Set(
+      clusterParts(args, new Set(reachable), { knowing: new Set(knowing), peers: new Set(peers) })
+        .flatMap((part) => part.states)
+        .flatMap((one) => (one.anywhere ? [`${one.on} ${one.asked ?? one.on}`] : [])),
+    ),
+  ];
+
+  it("is the first that can be reached and has the volume, else the first that can be reached", () => {
+    const all = ["pi1", "pi2", "pi3"];
+    expect(leader(all)).toEqual(["pi1 pi1"]);
+    expect(leader(all, ["pi3", "pi2"])).toEqual(["pi2 pi2"]); // pi1 is new
+    expect(leader(["pi1", "pi3"], ["pi2"])).toEqual(["pi1 pi1"]); // who has it, is away
+    expect(leader(["pi2", "pi3"], ["pi3"])).toEqual(["pi3 pi3"]);
+    expect(leader([])).toEqual(["pi1 pi1"]);
+  });
+
+  it("is one that they have as a peer, whatever it lost, since it is given that back; they are asked", () => {
+    const peers = ["192.168.0.121", "192.168.0.123"];
+    expect(leader(["pi1", "pi2", "pi3"], ["pi2", "pi3"], peers)).toEqual(["pi1 pi2"]);
+    expect(leader(["pi1", "pi2", "pi3"], ["pi1", "pi2", "pi3"], peers)).toEqual(["pi1 pi1"]);
+    expect(leader(["pi2", "pi3"], ["pi2", "pi3"], peers)).toEqual(["pi2 pi2"]); // pi1 is away
+  });
+});
+
 describe("an arbiter", () => {
   const args = { ...cluster(3), pis: cluster(3).pis.map((pi) => ({ ...pi, arbiter: pi.name === "pi3" })) };
   const named = byName(states(args));
 
   it("has a brick that is none of the copies, and two of the three must agree", () => {
     expect(named.get("gv0-volume")?.parameters).toMatchObject({
-      bricks: ["192.168.0.121:/data/brick1/gv0", "192.168.0.122:/data/brick1/gv0"],
-      arbiter: "192.168.0.123:/data/brick1/gv0",
+      copies: ["192.168.0.121", "192.168.0.122"],
+      arbiter: "192.168.0.123",
     });
     expect(named.get("gv0-options")?.parameters.options).toContain("cluster.quorum-type=auto");
     expect(byName(states(cluster(2))).get("gv0-options")?.parameters.options).toContain(
@@ -440,8 +513,8 @@ describe("an arbiter", () => {
 
   it("begins anew when any Pi has a new card", () => {
     const peers = ["gv0-peer-pi1", "gv0-peer-pi2", "gv0-peer-pi3"];
-    expect(named.get("pi3-brick")?.disturbedBy).toEqual(peers);
-    expect(named.get("pi2-brick")?.disturbedBy).toEqual(["gv0-peer-pi2"]);
+    expect(named.get("pi3-brick")?.disturbedBy).toEqual([...peers, "pi3-glusterd"]);
+    expect(named.get("pi2-brick")?.disturbedBy).toEqual(["gv0-peer-pi2", "pi2-glusterd"]);
   });
 });
 

@@ -38,7 +38,7 @@ export type Args = Omit<ClusterArgs, "pis"> & { readonly pis: readonly (Pi & PiA
 export const cluster = (count: number, more: Partial<ClusterArgs> = {}): Args => ({
   hostname: "twopir.example.com",
   serverNames: ["twopir"],
-  volume: { name: "gv0", mount: "/mnt/gluster1", brick: "/data/brick1/gv0", clients: [] },
+  volume: { name: "gv0", mount: "/mnt/gluster1", brick: "/data/brick1/gv0", clients: [], disconnect: false },
   failover: 1,
   floatingAddresses: [],
   splitBrain: "report",

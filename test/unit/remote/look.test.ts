@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { look, reach, type PiAddress, type Reached } from "../../../remote/look";
+import { ask, look, reach, type PiAddress, type Reached } from "../../../remote/look";
 import { HostProblem, type ProblemKind } from "../../../remote/ssh";
 import { OPERATOR, type State } from "../../../remote/state";
 import { freePort, newKey, publicKey, startAgent, startSshd, type Sshd } from "./sshd";
@@ -216,6 +216,31 @@ describe.skipIf(process.getuid?.() !== 0)("look", () => {
     expect(await Promise.all(closed)).toEqual([true, true]);
   });
 
+  it("makes a problem of a refusal, once for all that say it", async () => {
+    const reached = await reach([pi("pi1"), pi("pi2")], ssh());
+    const { findings, problems } = await look(
+      [
+        state("a", "pi1", 'refuse "the volume is not ours"'),
+        state("b", "pi2", 'refuse "the volume is not ours"'),
+        state("c", "pi2", 'change "gone" false; refuse "nor is this"'),
+      ],
+      reached,
+    );
+    expect(problems.map(({ message, kind }) => [message, kind])).toEqual([
+      ["the volume is not ours", "refused"],
+      ["nor is this", "refused"],
+    ]);
+    expect(findings.get("c")?.reasons).toEqual(["gone"]);
+  });
+
+  it("asks first without closing the connections", async () => {
+    const reached = await reach([pi("pi1")], ssh());
+    const { findings } = await ask([state("a", "pi1", "say knows=yes")], reached);
+    expect(findings.get("a")?.details).toBe("knows=yes");
+    expect((await ask([state("b", "pi1", "say again")], reached)).findings.get("b")?.details).toBe("again");
+    closeAll(reached);
+  });
+
   it("hands drift on across places", async () => {
     const reached = await reach([pi("pi1")], ssh());
     const { findings } = await look(
@@ -251,6 +276,16 @@ describe.skipIf(process.getuid?.() !== 0)("look", () => {
     expect([...findings.keys()].sort()).toEqual(["b", "c"]);
     expect(problems).toHaveLength(1);
     expect(problems[0]?.message).toMatch(/^pi1 \(127\.0\.0\.1\)/);
+  });
+
+  it("says what was wrong with a connection at first, where more is asked of it", async () => {
+    const reached = await reach([pi("pi1")], ssh());
+    await ask([state("breaks", "pi1", 'kill -KILL "$PPID"; kill -KILL $$')], reached);
+    const then = await ask([state("b", "pi1", ":")], reached);
+    const last = await look([state("c", "pi1", ":")], reached);
+    expect(then.problems).toHaveLength(1);
+    expect(last.problems).toEqual(then.problems);
+    expect(last.findings.size).toBe(0);
   });
 
   it("ends what takes too long on this machine, with all that it started", async () => {

@@ -169,6 +169,20 @@ describe("checkAll and parseFindings", () => {
     expect(found.get("loud")).toEqual({ reasons: ["a", "b"], disturbs: true, details: "" });
   });
 
+  it("tells refusals from reasons and from details", () => {
+    const found = find(
+      state("refuses", 'say fact=1; change "seen before" false; refuse "not ours"; change "never" false'),
+      state("talks", "say 'it would refuse: nothing'"),
+    );
+    expect(found.get("refuses")).toEqual({
+      reasons: ["seen before"],
+      disturbs: true,
+      refusals: ["not ours"],
+      details: "fact=1",
+    });
+    expect(found.get("talks")).toEqual({ reasons: [], disturbs: false, details: "it would refuse: nothing" });
+  });
+
   it("takes no frame from a script that prints one", () => {
     const forged = `${nonce.replace("0", "1")} end 0`;
     const found = find(

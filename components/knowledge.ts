@@ -1,0 +1,42 @@
+import { ask, type Reached } from "../remote/look";
+import type { State } from "../remote/state";
+import type { Pi } from "./part";
+
+const stateName = (pi: Pi): string => `${pi.name}-knows`;
+
+/** What the Pis themselves say of the volume before the look. */
+export interface Knowledge {
+  /** Names of the Pis that have it, so that they can give commands to gluster; a new card has not. */
+  readonly knowing: ReadonlySet<string>;
+  /** Names and addresses of those that they have as peers. */
+  readonly peers: ReadonlySet<string>;
+}
+
+/** States that want nothing: their checks print facts. */
+const knowledgeStates = (pis: readonly Pi[], volume: string): State[] =>
+  pis.map((pi) => ({
+    name: stateName(pi),
+    on: pi.name,
+    scripts: ["knows.sh"],
+    parameters: { volume, address: pi.address },
+    after: [],
+  }));
+
+/**
+ * Asked before the look, since it decides where that asks.
+ *
+ * @example await knowledge(config, reached) // { knowing: Set { "pi1", "pi2" }, peers: Set { "192.168.0.121", ... } }
+ */
+export async function knowledge(
+  { pis, volume }: { readonly pis: readonly Pi[]; readonly volume: { readonly name: string } },
+  reached: ReadonlyMap<string, Reached>,
+): Promise<Knowledge> {
+  const { findings } = await ask(knowledgeStates(pis, volume.name), reached);
+  const facts = pis.map((pi) => ({ pi, lines: findings.get(stateName(pi))?.details.split("\n") ?? [] }));
+  return {
+    knowing: new Set(facts.filter(({ lines }) => lines.includes("knows=yes")).map(({ pi }) => pi.name)),
+    peers: new Set(
+      facts.flatMap(({ lines }) => lines.flatMap((line) => /^peers=(.*)/.exec(line)?.[1]?.split(" ") ?? [])),
+    ),
+  };
+}

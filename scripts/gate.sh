@@ -1,0 +1,223 @@
+# shellcheck shell=bash disable=SC2154
+# The gate: every command goes through here that takes a copy, a brick or a peer away. It opens where, by UUIDs and by
+# the volume's id, the thing is the one that is meant, and where another copy is shown to be full: its brick answers, no
+# brick that answers accuses it (trusted.afr), and those that do not answer cannot have more: of three or more bricks
+# most must agree on a write, so most of them know; of two, it says itself that all was healed when the other one last
+# answered (see full-copy-watch.sh). It goes between bricks.sh and the script, which has the parameters volume, brick
+# (path) and accept (address of the Pi whose copy counts as full by the user's word; empty: none).
+
+# take_brick UUID: the brick of that Pi leaves the volume; the data stay in its folder. gluster takes no copy out of a
+# volume that has an arbiter, so the arbiter goes first, and joins again when there are two copies.
+take_brick() {
+  local name arbiter answer
+  name=$(brick_name "$1")
+  arbiter=$(volume_arbiter)
+  need_full_copy "$1" "the brick $name stays in volume $volume"
+  [ -z "$arbiter" ] || [ "$1" = "$arbiter" ] || take_brick "$arbiter"
+  answer=$(gluster_tell volume remove-brick "$volume" replica "$(($(volume_bricks | wc -l) - 1))" "$name" force) ||
+    fail "cannot part the brick $name from volume $volume: $answer"
+  # Two of three can agree no more, and of two the one that is left serves alone; the volume's options say auto again.
+  [ "$1" != "$arbiter" ] || gluster_tell volume set "$volume" cluster.quorum-type none >/dev/null ||
+    fail "cannot let one copy of volume $volume serve alone"
+}
+
+# take_peer UUID: after its brick, if it has one. It goes by any of its names, since gluster knows it by all of them.
+take_peer() {
+  local answer name connected
+  if [ -n "$(brick_name "$1")" ]; then take_brick "$1"; fi
+  read -r _ _ connected name _ < <(peers | grep "^$1 ")
+  answer=$(gluster_tell peer detach "$name" force) || fail "cannot detach the peer $name ($1): $answer"
+  [ "$connected" = 1 ] ||
+    say "$name does not answer: what twopir put on it stays there, the copy of the volume too"
+}
+
+# refill_brick: this Pi's copy, which lost its disk, its folder or what makes it one, is made anew from the others.
+refill_brick() {
+  local name answer
+  name=$(brick_name "$(my_uuid)")
+  need_full_copy "$(my_uuid)" "the brick $name is not made anew"
+  mkdir -p "$brick"
+  # It ends what serves the folder. It may have been started by a run that was killed.
+  answer=$(gluster_tell volume reset-brick "$volume" "$name" start) || say "reset-brick: $answer"
+  end_old_processes
+  [ -z "$(ls -A "$brick")" ] || move_aside
+  mkdir -p "$brick"
+  answer=$(gluster_tell volume reset-brick "$volume" "$name" "$name" commit force) ||
+    fail "cannot make the brick $name anew: $answer"
+}
+
+# drop_old_copy OTHER: this Pi's folder, without which the volume goes on at the Pi with the address OTHER.
+drop_old_copy() {
+  local mark
+  mark=$(mark)
+  [ "$(gluster_xml --remote-host="$1" volume info "$volume" | volume_id_in)" = "${mark:-none}" ] ||
+    fail "$brick has not the mark of the volume that $1 serves"
+  [ -n "$(gluster_xml --remote-host="$1" volume status "$volume" | serving_in)" ] ||
+    fail "no copy of volume $volume is served, so $brick stays where it is"
+  end_old_processes
+  move_aside
+}
+
+# move_aside: this Pi's folder. Nothing is deleted.
+move_aside() {
+  local aside
+  aside="$brick.$(date -u +%Y%m%dT%H%M%SZ)"
+  [ -z "$(brick_process)$(old_processes)" ] || fail "the brick $brick is being served, so it is not moved aside"
+  mv -T "$brick" "$aside"
+  say "the old copy lies in $aside on $pi; delete it when you have made sure that nothing in it is missed"
+}
+
+# unmark: gluster's mark on this Pi's folder goes, so that a later pulumi up may make a volume of it again. A glusterd
+# that does not answer knows no volume, so its files are asked.
+unmark() {
+  [ ! -e "/var/lib/glusterd/vols/$volume/info" ] ||
+    fail "the volume $volume is still there, so the mark on $brick stays"
+  setfattr -x trusted.glusterfs.volume-id "$brick" 2>/dev/null || true
+}
+
+# stop_volume: before it is deleted. What destroy leaves behind are the copies, so one of them must be full, and what it
+# lacks of those that do not answer must be known.
+stop_volume() {
+  local answer uuid
+  if [ "$(volume_status)" != Started ]; then return; fi
+  need_full_copy none "the volume $volume stays"
+  # gluster deletes no volume while a peer is away.
+  while read -r uuid; do
+    take_peer "$uuid"
+  done < <(peers | awk '$3 == 0 { print $1 }')
+  answer=$(gluster_tell volume stop "$volume") || fail "cannot stop volume $volume: $answer"
+}
+
+# stop_again: one that was there before us, stopped, and so it is left. Its copies stay in it.
+stop_again() {
+  local answer
+  answer=$(gluster_tell volume stop "$volume") || fail "cannot stop volume $volume again: $answer"
+}
+
+delete_volume() {
+  local answer
+  [ "$(volume_status)" != Started ] || fail "the volume $volume is started, so it is not deleted"
+  answer=$(gluster_tell volume delete "$volume") || fail "cannot delete volume $volume: $answer"
+}
+
+# end_old_processes: of this Pi's brick, which no client reaches (see brick_process).
+end_old_processes() {
+  local pid
+  glusterd_answers || fail "glusterd does not answer, so nobody knows which process serves the brick $brick"
+  for pid in $(old_processes); do kill "$pid"; done
+  until_true 10 ended_old || fail "an old process of the brick $brick does not end: $(xargs <<<"$(old_processes)")"
+}
+
+old_processes() {
+  local served
+  served=$(brick_process)
+  { pgrep -x glusterfsd -a || true; } | { grep -F -- "--brick-name $brick " || true; } | cut -d ' ' -f 1 |
+    { grep -vxF -- "${served% *}" || true; }
+}
+
+ended_old() { [ -z "$(old_processes)" ]; }
+
+# need_full_copy UUID WHAT-THEN: a copy other than that Pi's is full.
+need_full_copy() {
+  local uuid why='' reason
+  show_bricks
+  for uuid in $(volume_copies); do
+    [ "$uuid" != "$1" ] || continue
+    reason=$(incomplete "$uuid")
+    [ -n "$reason" ] || break
+    why+="; $reason"
+    if [ -n "$accept" ] && [ "$uuid" = "$(uuid_of "$accept")" ] && [ -n "$(shown_as "$uuid")" ]; then
+      say "the copy in $(brick_name "$uuid") counts as full, by twopir:volume.acceptCopy: $reason"
+      reason=''
+      break
+    fi
+  done
+  hide "$shown"
+  [ -z "${reason-none}" ] ||
+    fail "$2, since no other copy is known to be full${why/#;/:}. Bring back the Pi that has the rest, let it heal" \
+      "and run pulumi up again; or name the Pi whose copy is to count all the same as twopir:volume.acceptCopy"
+}
+
+# incomplete UUID: why that Pi's copy is not known to be full; nothing where it is.
+incomplete() {
+  local name other silent=''
+  name=$(brick_name "$1")
+  [ -n "$(shown_as "$1")" ] || { echo "$name does not answer" && return; }
+  for other in $(volume_bricks | cut -d ' ' -f 1); do
+    if [ "$other" = "$1" ]; then continue; fi
+    if [ -z "$(shown_as "$other")" ]; then
+      silent=$(brick_name "$other")
+    elif ! accuses_not "$other" "$1"; then
+      echo "$(brick_name "$other") has what $name lacks" && return
+    fi
+  done
+  [ -z "$silent" ] || most_agree_with "$1" || noted_full "$1" ||
+    echo "$silent does not answer, and may have what $name lacks"
+}
+
+# most_agree_with UUID: no write was done without one of them. A brick that this one accuses knows nothing yet.
+most_agree_with() {
+  local other all agree=1
+  all=$(volume_bricks | wc -l)
+  [ "$all" -gt 2 ] && [ "$(volume_option cluster.quorum-type)" = auto ] || return 1
+  for other in $(volume_bricks | cut -d ' ' -f 1); do
+    if [ "$other" != "$1" ] && [ -n "$(shown_as "$other")" ] && accuses_not "$1" "$other"; then
+      agree=$((agree + 1))
+    fi
+  done
+  [ $((agree * 2)) -gt "$all" ]
+}
+
+# noted_full UUID: one of two, by what it noted while the other one was there.
+noted_full() {
+  local process
+  process=$(served_by "$1")
+  [ "$(volume_bricks | wc -l)" -le 2 ] && [ -n "$process" ] &&
+    [ "$(getfattr --only-values -n "$full_note" "$(shown_as "$1")" 2>/dev/null)" = "$process" ]
+}
+
+# shown_as UUID: where that Pi's brick is mounted by itself; nothing where it does not answer.
+shown_as() {
+  local i name
+  name=$(brick_name "$1")
+  for i in "${!bricks_shown[@]}"; do
+    [ "${bricks_shown[i]}" != "$name" ] || echo "$shown/$i"
+  done
+}
+
+# served_by UUID: pid and port of the process that serves that Pi's brick. What it notes of its copy is about this
+# process alone.
+served_by() {
+  gluster_xml volume status "$volume" | serving_in | awk -v uuid="$1" '$1 == uuid { print $2, $3 }'
+}
+
+# serving_in: UUID of its Pi, pid and port of each brick that clients can reach, in what "volume status" says, on stdin.
+# A self-heal daemon stands there like a brick, but has a name instead of a path.
+serving_in() {
+  local tail='</peerid><status>1</status><port>([0-9]+)</port>.*<pid>([0-9]+)</pid>.*'
+  sed 's:<node>:\n&:g' | sed -nE "s:^.*<path>/.*<peerid>(.*)$tail:\1 \3 \2:p"
+}
+
+# waiting_on BRICK: the paths from its root of all that it lists as waiting to be healed; false where it does not say.
+waiting_on() {
+  gluster_tell volume heal "$volume" info |
+    awk -v brick="Brick $1" '
+      /^Brick / { mine = $0 == brick }
+      mine && /^[\/<]/
+      mine && /^Status: Connected/ { said = 1 }
+      END { exit !said }' |
+    sed -E -e 's/ - (Is in split-brain|Possibly undergoing heal)//' -e 's/ $//' -e 's:^<gfid\:([^>]*)>:/.gfid/\1:'
+}
+
+# accuses_not UUID OF: the first one's brick has nothing that the other one's lacks. It is asked of all that it lists as
+# waiting to be healed, some of which may wait for a third one. What it does not answer counts as yes.
+accuses_not() {
+  local at id listed answer
+  at=$(shown_as "$1")
+  id=$(client_section "$(brick_name "$2")" | sed -n 's/^volume //p')
+  listed=$(waiting_on "$(brick_name "$1")") && [ -n "$id" ] || return 1
+  [ -n "$listed" ] || return 0
+  # shellcheck disable=SC2001 # it is many lines
+  answer=$(sed "s:^:$at:" <<<"$listed" | tr '\n' '\0' | xargs -0 getfattr -h -e hex -n "trusted.afr.$id" 2>&1) || true
+  ! grep -qvE '^(# file: .*|trusted.afr.*=0x0+|.*: No such attribute|getfattr: Removing leading .*|)$' <<<"$answer"
+}

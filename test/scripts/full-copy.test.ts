@@ -1,0 +1,146 @@
+import { mkdirSync, rmSync } from "node:fs";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { fullCopyPart } from "../../components/full-copy";
+import { canIsolate, Host } from "./host";
+import { attributeStandIns, glusterdKnows, glusterStandIn, healInfo, setAttribute, told } from "./pool";
+
+const BRICK = "/mnt/brick/gv0";
+const NOTE = "trusted.twopir.full";
+const address = (n: number): string => `192.168.0.12${n.toString()}`;
+const uuid = (n: number): string => `${n.toString().repeat(8)}-781a-4e04-8f67-8eba9a201867`;
+const name = (n: number): string => `${address(n)}:${BRICK}`;
+
+describe.skipIf(!canIsolate)("full-copy-watch.sh", () => {
+  let host: Host;
+
+  // The stand-in for sleep ends the service after so many beats, and changes the world before some of them.
+  beforeEach(() => {
+    host = new Host();
+    glusterStandIn(host);
+    attributeStandIns(host);
+    host.command(
+      "sleep",
+      `n=$(($(cat /run/beat) + 1))
+echo "$n" >/run/beat
+[ ! -e "/run/before-$n" ] || . "/run/before-$n"
+[ "$n" -le "$(cat /run/beats)" ]`,
+    );
+    host.write("/run/beat", "0");
+    host.command(
+      "ss",
+      `printf 'LISTEN 0 1024 0.0.0.0:1 0.0.0.0:* users:(("glusterfsd",pid=%s,fd=11))\\n' "$(cat /run/served)"`,
+    );
+    mkdirSync(host.at(BRICK), { recursive: true });
+    glusterdKnows(host, {
+      uuid: uuid(1),
+      peers: [{ uuid: uuid(2), names: [address(2)] }],
+      volume: { id: uuid(9), bricks: [1, 2].map((n) => ({ uuid: uuid(n), name: name(n), port: 49150 + n })) },
+    });
+    for (const n of [1, 2]) host.write(client(n), "connected = 1\n");
+    heals({});
+  });
+  afterEach(() => host.remove());
+
+  const client = (n: number): string =>
+    `/mnt/gluster1/.meta/graphs/active/gv0-client-${(n - 1).toString()}/private`;
+  const listed = (entries: Readonly<Record<number, readonly string[] | "-">>): string =>
+    healInfo(Object.fromEntries([1, 2].map((n) => [name(n), entries[n] ?? []])));
+  const heals = (entries: Readonly<Record<number, readonly string[] | "-">>): void =>
+    host.write("/run/heal", listed(entries));
+
+  /** Before which beat what changes. */
+  const before = (beat: number, ...changes: readonly string[]): void =>
+    host.write(`/run/before-${beat.toString()}`, changes.join("\n"));
+  const away = `echo 'connected = 0' >${client(2)}`;
+  const back = `echo 'connected = 1' >${client(2)}`;
+  const waiting = (entries: Readonly<Record<number, readonly string[] | "-">>): string =>
+    `printf '${listed(entries).replaceAll("\n", "\\n")}' >/run/heal`;
+
+  /** What was noted in so many beats: the note's text, or "gone". The service stands for the brick's process itself. */
+  async function watch(beats: number): Promise<string[]> {
+    const [state] = fullCopyPart({
+      pi: { name: "pi1", address: address(1), storage: true, arbiter: false, drained: false },
+      volume: "gv0",
+      brick: BRICK,
+      mountPoint: "/mnt/gluster1",
+    }).states;
+    const program = String(state?.parameters.program).replaceAll(/^(again|late)=\d+/gm, "$1=0");
+    host.write("/run/beats", beats.toString());
+    const start = `PATH=/usr/local/sbin:$PATH; exec 7<${BRICK}; echo $$ >/run/served\n`;
+    const { output } = await host.run("apply", `${start}${program}`);
+    expect(output).toBe("");
+    const self = host.read("/run/served").trim();
+    return told(host)
+      .filter((line) => !line.includes("trusted.twopir.alone")) // what a boot is judged by goes with the note
+      .map((line) =>
+        line
+          .replace(`setfattr -x ${NOTE} ${BRICK}`, "gone")
+          .replace(`setfattr -n ${NOTE} -v ${self} 49151 ${BRICK}`, "noted"),
+      );
+  }
+
+  it("notes once that all is healed, after a former note is gone", async () => {
+    setAttribute(host, BRICK, NOTE, "1 49151");
+    expect(await watch(4)).toEqual(["gone", "noted"]);
+  });
+
+  it("notes nothing while the other brick lists something that this one may lack", async () => {
+    heals({ 2: ["/www/a"] });
+    expect(await watch(5)).not.toContain("noted");
+    heals({ 2: ["<gfid:5b1f6a8e-2c43-4f6a-8f5b-6a1e0c9d7b42>"] });
+    expect(await watch(5)).not.toContain("noted");
+  });
+
+  it("notes it while the other brick is what lacks something", async () => {
+    heals({ 1: ["/www/a"] });
+    expect((await watch(2)).at(-1)).toBe("noted");
+  });
+
+  it.each<[string, () => void]>([
+    ["gluster does not say what waits", () => host.delete("/run/heal")],
+    ["gluster says that the other brick is off", () => heals({ 2: "-" })],
+    ["gluster says it of one brick alone", () => host.write("/run/heal", healInfo({ [name(1)]: [] }))],
+    ["glusterd does not answer", () => rmSync(host.at("/run/pool/here"), { recursive: true })],
+    ["the mount is connected to nothing", () => [1, 2].forEach((n) => host.delete(client(n)))],
+    ["the mount is not connected to the other brick", () => host.write(client(2), "connected = 0\n")],
+    ["no process serves the brick", () => host.command("ss", "")],
+  ])("notes nothing where %s", async (_, change) => {
+    change();
+    expect(await watch(5)).not.toContain("noted");
+  });
+
+  it("keeps the note while the other one is away", async () => {
+    before(3, away);
+    expect(await watch(8)).toEqual(["gone", "noted"]);
+  });
+
+  it("forgets it when they meet again", async () => {
+    before(3, away);
+    before(5, back, waiting({ 2: ["/www/a"] }));
+    expect(await watch(6)).toEqual(["gone", "noted", "gone"]);
+  });
+
+  it("notes it again when all is healed after that", async () => {
+    before(3, away);
+    before(5, back, waiting({ 2: ["/www/a"] }));
+    before(7, waiting({}));
+    expect(await watch(7)).toEqual(["gone", "noted", "gone", "noted"]);
+  });
+
+  it("forgets at once when they meet again, even if all seems healed", async () => {
+    before(3, away);
+    before(5, back);
+    expect(await watch(6)).toEqual(["gone", "noted", "gone", "noted"]);
+  });
+
+  it("bears what waits for a moment, as a file does that is being written", async () => {
+    before(3, waiting({ 2: ["/www/a"] }));
+    before(5, waiting({}));
+    expect(await watch(8)).toEqual(["gone", "noted"]);
+  });
+
+  it("forgets where something waits for longer", async () => {
+    before(3, waiting({ 2: ["/www/a"] }));
+    expect((await watch(5)).slice(0, 3)).toEqual(["gone", "noted", "gone"]);
+  });
+});

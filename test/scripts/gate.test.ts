@@ -1,0 +1,539 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { State } from "../../remote/state";
+import { canIsolate, Host, type Run } from "./host";
+import {
+  attributeStandIns,
+  glusterdKnows,
+  glusterStandIn,
+  healInfo,
+  setAttribute,
+  told,
+  type Brick,
+  type Pool,
+} from "./pool";
+
+const BRICK = "/mnt/brick/gv0";
+const ID = "0f6f0a3e-7b5a-4c39-9a51-1d2c3b4a5f60";
+const MARK = "trusted.glusterfs.volume-id";
+const NOTE = "trusted.twopir.full";
+const GATE = ["gluster.sh", "bricks.sh", "gate.sh"];
+
+const address = (n: number): string => `192.168.0.12${n.toString()}`;
+const uuid = (n: number): string => `${n.toString().repeat(8)}-781a-4e04-8f67-8eba9a201867`;
+const name = (n: number): string => `${address(n)}:${BRICK}`;
+const brick = (n: number): Brick => ({ uuid: uuid(n), name: name(n), pid: 1000 + n, port: 49150 + n });
+/** What the n-th Pi's brick notes when it is full. */
+const process = (n: number): string => `${(1000 + n).toString()} ${(49150 + n).toString()}`;
+
+const TWO = [brick(1), brick(2)];
+const THREE = [...TWO, brick(3)];
+const WITH_ARBITER = [...TWO, { ...brick(3), arbiter: true }];
+
+/** What the first Pi's glusterd knows, of whose peers these are away. */
+const pool = (bricks: readonly Brick[], away: readonly number[] = [], volume: object = {}): Pool => ({
+  uuid: uuid(1),
+  peers: [2, 3]
+    .slice(0, bricks.length - 1)
+    .map((n) => ({ uuid: uuid(n), names: [address(n)], connected: !away.includes(n) })),
+  volume: { id: ID, bricks, options: { "cluster.quorum-type": "auto" }, ...volume },
+});
+
+describe.skipIf(!canIsolate)("the gate", () => {
+  let host: Host;
+
+  // Three folders stand for the bricks of three Pis, the first of which is this one, and files for attributes.
+  beforeEach(() => {
+    host = new Host();
+    glusterStandIn(host);
+    host.command("systemctl", "");
+    host.command("ip", `echo '2: eth0    inet ${address(1)}/24 brd 192.168.0.255 scope global eth0'`);
+    host.command(
+      "ss",
+      `[ ! -e /run/served ] || printf 'LISTEN 0 1024 0.0.0.0:1 0.0.0.0:* users:(("glusterfsd",pid=%s,fd=11))\\n' "$(cat /run/served)"`,
+    );
+    host.command("pgrep", "[ ! -e /run/old ] || cat /run/old");
+    host.command(
+      "glusterfs",
+      `while [ "$1" != -f ]; do shift; done
+n=$(sed -n 's/.*remote-host .*12//p' "$2")
+[ ! -e "/run/silent-$n" ] || exit 1
+mount -n --bind "/mnt/bricks/$n" "$3"
+[ ! -e /run/then ] || . /run/then`,
+    );
+    attributeStandIns(host);
+    for (const n of [1, 2, 3]) {
+      mkdirSync(host.at(`/mnt/bricks/${n.toString()}/www`), { recursive: true });
+      mkdirSync(host.at(`/mnt/bricks/${n.toString()}/.gfid`));
+    }
+    host.write(`${BRICK}/index.html`, "content");
+    host.write(
+      `/var/lib/glusterd/vols/gv0/bricks/${address(1)}:${BRICK.replaceAll("/", "-")}`,
+      "listen-port=49151\n",
+    );
+    heals({});
+  });
+  afterEach(() => host.remove());
+
+  const mark = (id = ID): void => setAttribute(host, BRICK, MARK, Buffer.from(id.replaceAll("-", ""), "hex"));
+  const note = (n: number, text: string): void =>
+    setAttribute(host, `/mnt/bricks/${n.toString()}`, NOTE, text);
+  const silent = (n: number): void => host.write(`/run/silent-${n.toString()}`, "");
+
+  /** What each brick lists as waiting to be healed; "-": it is off. */
+  const heals = (listed: Readonly<Record<number, readonly string[] | "-">>, count = 3): void =>
+    host.write(
+      "/run/heal",
+      healInfo(Object.fromEntries([1, 2, 3].slice(0, count).map((n) => [name(n), listed[n] ?? []]))),
+    );
+
+  /** A file on the n-th Pi's brick says that the brick of another one lacks something of it. */
+  function accuses(n: number, path: string, of: number, pending = "0x000000010000000000000000"): void {
+    const file = `/mnt/bricks/${n.toString()}${path}`;
+    if (!existsSync(host.at(file))) host.write(file, "");
+    setAttribute(host, file, `trusted.afr.gv0-client-${(of - 1).toString()}`, pending);
+  }
+
+  /** In front of what a script does: it is itself the process that serves the first Pi's brick. */
+  const SERVED = `exec 7<"$brick"; echo $$ >/run/served; `;
+
+  /** Something that goes through the gate, on the first Pi. */
+  const through = (text: string, parameters: State["parameters"] = {}): State => {
+    const one = host.script(`want() { ${text}; }`, {
+      volume: "gv0",
+      brick: BRICK,
+      accept: "",
+      ...parameters,
+    });
+    return { ...one, scripts: [...GATE, ...one.scripts] };
+  };
+  const apply = async (text: string, parameters?: State["parameters"]): Promise<Run> => {
+    const run = await host.run("apply", through(text, parameters));
+    expect(host.list("run").filter((path) => path.startsWith("twopir/"))).toEqual([]); // no brick stays mounted
+    return run;
+  };
+
+  const KEPT = "no other copy is known to be full";
+  const ask = (n: number, accept?: number): Promise<Run> =>
+    apply(
+      `need_full_copy ${uuid(n)} "it stays"; say open`,
+      accept === undefined ? {} : { accept: address(accept) },
+    );
+  const opens = async (n: number, accept?: number): Promise<string> => {
+    const { status, output } = await ask(n, accept);
+    expect(output).toMatch(/open\n$/);
+    expect(status).toBe(0);
+    return output;
+  };
+  const staysShut = async (n: number, why: string, accept?: number): Promise<void> => {
+    const { status, output } = await ask(n, accept);
+    expect(output).toContain(`it stays, since ${KEPT}`);
+    expect(output).toContain(why);
+    expect(output).not.toContain("open\n");
+    expect(status).toBe(65);
+  };
+
+  describe("need_full_copy, where all bricks answer", () => {
+    beforeEach(() => glusterdKnows(host, pool(TWO)));
+    const HAS_MORE = `${name(2)} has what ${name(1)} lacks`;
+
+    it("opens where nothing waits to be healed", async () => {
+      await opens(2);
+      await opens(1); // the other way round
+    });
+
+    it("stays shut where the other brick accuses this one", async () => {
+      accuses(2, "/www/a b", 1);
+      heals({ 2: ["/www/a b"] }, 2);
+      await staysShut(2, HAS_MORE);
+      await opens(1); // it is the other one's that is full
+    });
+
+    it.each(["/www/a - Possibly undergoing heal", "/www/a - Is in split-brain", "/www/a "])(
+      "knows a file by what gluster says of it, %j",
+      async (entry) => {
+        accuses(2, "/www/a", 1);
+        heals({ 2: [entry] }, 2);
+        await staysShut(2, HAS_MORE);
+      },
+    );
+
+    it("finds a file of which gluster knows no more than the id", async () => {
+      const gfid = "5b1f6a8e-2c43-4f6a-8f5b-6a1e0c9d7b42";
+      accuses(2, `/.gfid/${gfid}`, 1);
+      heals({ 2: [`<gfid:${gfid}>`] }, 2);
+      await staysShut(2, HAS_MORE);
+      accuses(2, `/.gfid/${gfid}`, 1, "0x000000000000000000000000");
+      await opens(2); // so that it was the right one that was asked
+    });
+
+    it.each(["0x000000000000000100000000", "0x000000000000000000000001"])(
+      "stays shut for every kind of accusation, %s",
+      async (pending) => {
+        accuses(2, "/www/a", 1, pending);
+        heals({ 2: ["/www/a"] }, 2);
+        await staysShut(2, HAS_MORE);
+      },
+    );
+
+    it("opens where what is listed accuses nobody", async () => {
+      accuses(2, "/www/a", 1, "0x000000000000000000000000");
+      host.write("/mnt/bricks/2/www/b", "being written");
+      heals({ 1: ["/www/b"], 2: ["/www/a", "/www/b"] }, 2);
+      await opens(2);
+    });
+
+    it("takes what cannot be read for an accusation", async () => {
+      heals({ 2: ["/www/gone"] }, 2);
+      await staysShut(2, HAS_MORE);
+    });
+
+    it("passes over nothing of what is listed", async () => {
+      const many = Array.from({ length: 300 }, (_, i) => `/www/${i.toString()}`);
+      for (const path of many) host.write(`/mnt/bricks/2${path}`, "");
+      accuses(2, "/www/299", 1);
+      heals({ 2: many }, 2);
+      await staysShut(2, HAS_MORE);
+    });
+
+    it("stays shut where gluster does not say what waits to be healed", async () => {
+      rmSync(host.at("/run/heal"));
+      await staysShut(2, HAS_MORE);
+    });
+
+    it("stays shut where gluster says it of the other bricks alone", async () => {
+      host.write("/run/heal", healInfo({ [name(1)]: [] }));
+      await staysShut(2, HAS_MORE);
+      heals({ 2: "-" }, 2);
+      await staysShut(2, HAS_MORE);
+    });
+
+    it("stays shut where nobody says by which name a brick would be accused", async () => {
+      accuses(2, "/www/a", 1);
+      heals({ 2: ["/www/a"] }, 2);
+      host.write("/run/then", `[ "$n" != 2 ] || : >/run/pool/here/spec`); // once both are mounted
+      await staysShut(2, HAS_MORE);
+    });
+
+    it("opens where the accusation is about a third", async () => {
+      glusterdKnows(host, pool(THREE));
+      accuses(2, "/www/a", 3);
+      accuses(1, "/www/a", 3);
+      heals({ 1: ["/www/a"], 2: ["/www/a"] });
+      await opens(3);
+      accuses(2, "/www/b", 1);
+      accuses(1, "/www/c", 2);
+      heals({ 1: ["/www/a", "/www/c"], 2: ["/www/a", "/www/b"] });
+      await staysShut(3, HAS_MORE);
+    });
+
+    it("does not take an arbiter's brick for a copy, and hears its accusations", async () => {
+      glusterdKnows(host, pool(WITH_ARBITER));
+      await opens(2);
+      accuses(3, "/www/a", 1);
+      heals({ 3: ["/www/a"] });
+      await staysShut(2, `${name(3)} has what ${name(1)} lacks`);
+      glusterdKnows(host, pool([brick(1), { ...brick(2), arbiter: true }]));
+      heals({}, 2);
+      await staysShut(1, KEPT);
+    });
+
+    it("stays shut where glusterd says nothing, whose silence is no proof", async () => {
+      rmSync(host.at("/run/pool/here"), { recursive: true });
+      await staysShut(2, KEPT);
+      await staysShut(1, KEPT);
+    });
+  });
+
+  describe("need_full_copy, where the other brick is away", () => {
+    beforeEach(() => {
+      glusterdKnows(host, pool(TWO, [2]));
+      heals({ 2: "-" }, 2);
+      silent(2);
+    });
+    const MAY = `${name(2)} does not answer, and may have what ${name(1)} lacks`;
+
+    it("opens by the note of the process that serves the copy", async () => {
+      note(1, process(1));
+      await opens(2);
+    });
+
+    it.each([
+      ["another process", "999 49151"],
+      ["the same process at another port", "1001 49999"],
+      ["the self-heal daemon", "4711 49151"],
+      ["nobody", ""],
+    ])("stays shut where the note is about %s", async (_, text) => {
+      note(1, text);
+      await staysShut(2, MAY);
+    });
+
+    it("stays shut without a note, also where nobody says which process serves", async () => {
+      await staysShut(2, MAY);
+      host.write("/run/pool/here/status", "Another transaction is in progress for gv0.");
+      await staysShut(2, MAY);
+    });
+
+    it("stays shut where this brick does not answer either", async () => {
+      note(1, process(1));
+      silent(1);
+      await staysShut(2, `${name(1)} does not answer`);
+    });
+
+    it("opens by the user's word, and says so", async () => {
+      expect(await opens(2, 1)).toContain(
+        `the copy in ${name(1)} counts as full, by twopir:volume.acceptCopy: ${MAY}`,
+      );
+    });
+
+    it("takes the user's word for a copy that answers, and for no other one", async () => {
+      await staysShut(2, MAY, 2);
+      await staysShut(1, `${name(2)} does not answer`, 2);
+      silent(1);
+      await staysShut(2, `${name(1)} does not answer`, 1);
+    });
+  });
+
+  const inTheFolder = (): string[] => host.list(dirname(BRICK));
+  /** That nothing was changed anywhere. */
+  function untouched(before: readonly string[]): void {
+    expect(told(host)).toEqual([]);
+    expect(inTheFolder()).toEqual(before);
+  }
+
+  describe("without another full copy", () => {
+    beforeEach(() => {
+      glusterdKnows(host, pool(TWO, [2]));
+      heals({ 2: "-" }, 2);
+      silent(2);
+    });
+
+    it.each([
+      ["take_brick", `take_brick ${uuid(2)}`, `the brick ${name(2)} stays in volume gv0`],
+      ["take_peer", `take_peer ${uuid(2)}`, `the brick ${name(2)} stays in volume gv0`],
+      ["refill_brick", "refill_brick", `the brick ${name(1)} is not made anew`],
+      ["stop_volume", "stop_volume", "the volume gv0 stays"],
+    ])("%s does nothing", async (_, text, why) => {
+      const before = inTheFolder();
+      const { status, output } = await apply(text);
+      expect(output).toContain(why);
+      expect(status).toBe(65);
+      untouched(before);
+    });
+
+    it.each([`take_brick ${uuid(3)}`, `take_brick ${uuid(2)}`, `take_peer ${uuid(2)}`])(
+      "an arbiter is none: %s does nothing",
+      async (text) => {
+        glusterdKnows(host, pool(WITH_ARBITER, [2]));
+        accuses(3, "/www/a", 1);
+        heals({ 2: "-", 3: ["/www/a"] });
+        note(1, process(1));
+        expect((await apply(text)).output).toContain(KEPT);
+        expect(told(host)).toEqual([]);
+      },
+    );
+  });
+
+  it("take_brick parts the one brick, and take_peer its peer, too, by any of its names", async () => {
+    glusterdKnows(host, pool(TWO));
+    expect((await apply(`take_brick ${uuid(2)}`)).status).toBe(0);
+    const part = `volume remove-brick gv0 replica 1 ${name(2)} force`;
+    expect(told(host)).toEqual([part]);
+    glusterdKnows(host, { ...pool(TWO), peers: [{ uuid: uuid(2), names: ["pi2.lan", address(2)] }] });
+    expect((await apply(`take_peer ${uuid(2)}`)).status).toBe(0);
+    expect(told(host)).toEqual([part, part, "peer detach pi2.lan force"]);
+  });
+
+  it("take_peer parts no brick of a peer that has none", async () => {
+    glusterdKnows(host, { ...pool(TWO), peers: [2, 3].map((n) => ({ uuid: uuid(n), names: [address(n)] })) });
+    expect((await apply(`take_peer ${uuid(3)}`)).status).toBe(0);
+    expect(told(host)).toEqual([`peer detach ${address(3)} force`]);
+  });
+
+  it("take_brick parts the arbiter first, and lets the copy that is left serve alone", async () => {
+    glusterdKnows(host, pool(WITH_ARBITER));
+    expect((await apply(`take_brick ${uuid(2)}`)).output).toBe("");
+    expect(told(host)).toEqual([
+      `volume remove-brick gv0 replica 2 ${name(3)} force`,
+      "volume set gv0 cluster.quorum-type none",
+      `volume remove-brick gv0 replica 1 ${name(2)} force`,
+    ]);
+  });
+
+  describe("refill_brick", () => {
+    beforeEach(() => {
+      glusterdKnows(host, pool(TWO));
+      silent(1);
+      note(2, process(2));
+    });
+    const ANEW = [
+      `volume reset-brick gv0 ${name(1)} start`,
+      `volume reset-brick gv0 ${name(1)} ${name(1)} commit force`,
+    ];
+
+    it("makes this Pi's copy anew, and keeps what lay there", async () => {
+      const { status, output } = await apply("refill_brick");
+      expect(status, output).toBe(0);
+      expect(told(host)).toEqual(ANEW);
+      const [folder, aside = ""] = readdirSync(host.at(dirname(BRICK)));
+      expect(folder).toBe("gv0");
+      expect(aside).toMatch(/^gv0\.\d{8}T\d{6}Z$/);
+      expect(output).toContain(`the old copy lies in ${dirname(BRICK)}/${aside} on pi1`);
+      expect(host.read(`${dirname(BRICK)}/${aside}/index.html`)).toBe("content");
+      expect(host.list(BRICK)).toEqual([]);
+    });
+
+    it("ends what serves the folder before it moves it", async () => {
+      expect((await apply(`${SERVED}refill_brick`)).output).toContain("is being served");
+      expect(inTheFolder()).toEqual(["gv0", "gv0/index.html"]);
+      host.write("/run/then-told", "rm -f /run/served");
+      const { status, output } = await apply(`${SERVED}refill_brick`);
+      expect(status, output).toBe(0);
+      expect(host.list(BRICK)).toEqual([]);
+    });
+
+    it("moves no empty folder aside, and makes a missing one", async () => {
+      rmSync(host.at(BRICK), { recursive: true });
+      expect((await apply("refill_brick")).status).toBe(0);
+      expect(inTheFolder()).toEqual(["gv0"]);
+      expect((await apply("refill_brick")).status).toBe(0);
+      expect(inTheFolder()).toEqual(["gv0"]);
+      expect(told(host)).toEqual([...ANEW, ...ANEW]);
+    });
+  });
+
+  it.each([
+    ["by a process that no client finds", "echo 999999999 glusterfsd --brick-name $brick -l x >/run/old; "],
+    ["by the one that clients find", SERVED],
+  ])("move_aside leaves a folder that is being served %s where it is", async (_, first) => {
+    glusterdKnows(host, pool(TWO));
+    const before = inTheFolder();
+    const { status, output } = await apply(`${first}move_aside`);
+    expect(output).toContain(`the brick ${BRICK} is being served, so it is not moved aside`);
+    expect(status).toBe(65);
+    untouched(before);
+  });
+
+  it("does not take another brick's process for one of this brick's", async () => {
+    glusterdKnows(host, pool(TWO));
+    host.write("/run/old", `999999999 /usr/sbin/glusterfsd --brick-name ${BRICK}2 -l /var/log/x.log\n`);
+    expect((await apply("move_aside")).status).toBe(0);
+  });
+
+  describe("drop_old_copy", () => {
+    const OTHERS: Pool = { ...pool(TWO), uuid: uuid(2), peers: [] };
+    beforeEach(() => {
+      glusterdKnows(host, { uuid: uuid(1) });
+      glusterdKnows(host, OTHERS, address(2));
+      mark();
+    });
+
+    it("moves the folder aside where the volume that it is a copy of is served", async () => {
+      const { status, output } = await apply(`drop_old_copy ${address(2)}`);
+      expect(status, output).toBe(0);
+      const [aside = "", ...rest] = readdirSync(host.at(dirname(BRICK)));
+      expect(rest).toEqual([]);
+      expect(host.read(`${dirname(BRICK)}/${aside}/index.html`)).toBe("content");
+    });
+
+    it.each<[string, () => void, string]>([
+      ["another volume is served", () => mark(uuid(9)), "has not the mark of the volume"],
+      [
+        "no copy is served",
+        () =>
+          glusterdKnows(
+            host,
+            { ...OTHERS, volume: { id: ID, bricks: [{ uuid: uuid(2), name: name(2) }] } },
+            address(2),
+          ),
+        "no copy of volume gv0 is served",
+      ],
+      [
+        "the other Pi does not answer, and the folder has no mark",
+        () => {
+          rmSync(host.at(`/run/pool/${address(2)}`), { recursive: true });
+          rmSync(host.at(`${BRICK}/.attributes`), { recursive: true });
+        },
+        "has not the mark of the volume",
+      ],
+    ])("does nothing where %s", async (_, change, why) => {
+      change();
+      const before = inTheFolder();
+      const { status, output } = await apply(`drop_old_copy ${address(2)}`);
+      expect(output).toContain(why);
+      expect(status).toBe(65);
+      untouched(before);
+    });
+  });
+
+  describe("unmark", () => {
+    beforeEach(() => mark());
+
+    it("takes the mark off a folder whose volume is gone", async () => {
+      glusterdKnows(host, { uuid: uuid(1) });
+      expect((await apply("unmark")).status).toBe(0);
+      expect(told(host)).toEqual([`setfattr -x ${MARK} ${BRICK}`]);
+    });
+
+    it.each([true, false])("leaves it while the volume is there (glusterd runs: %s)", async (runs) => {
+      host.write("/var/lib/glusterd/vols/gv0/info", "type=2\n");
+      if (runs) glusterdKnows(host, pool(TWO));
+      const before = inTheFolder();
+      const { status, output } = await apply("unmark");
+      expect(output).toContain(`the volume gv0 is still there, so the mark on ${BRICK} stays`);
+      expect(status).toBe(65);
+      untouched(before);
+    });
+  });
+
+  describe("stop_volume and delete_volume", () => {
+    it("stop what has a full copy, and delete what is stopped", async () => {
+      glusterdKnows(host, pool(TWO));
+      expect((await apply("stop_volume")).status).toBe(0);
+      expect((await apply("delete_volume")).output).toContain(
+        "the volume gv0 is started, so it is not deleted",
+      );
+      expect(told(host)).toEqual(["volume stop gv0"]);
+      glusterdKnows(host, pool(TWO, [], { status: "Stopped" }));
+      expect((await apply("stop_volume; delete_volume")).status).toBe(0);
+      expect(told(host)).toEqual(["volume stop gv0", "volume delete gv0"]);
+    });
+
+    it("part what is away first, whose card keeps its copy", async () => {
+      glusterdKnows(host, pool(TWO, [2]));
+      heals({ 2: "-" }, 2);
+      silent(2);
+      note(1, process(1));
+      expect((await apply("stop_volume")).status).toBe(0);
+      expect(told(host)).toEqual([
+        `volume remove-brick gv0 replica 1 ${name(2)} force`,
+        `peer detach ${address(2)} force`,
+        "volume stop gv0",
+      ]);
+    });
+  });
+});
+
+describe("nothing goes past the gate", () => {
+  const folder = join(__dirname, "../../scripts");
+  /** The commands of a script: no comments, and not what a user is told to do. */
+  const commands = (file: string): string =>
+    readFileSync(join(folder, file), "utf8")
+      .split("\n")
+      .filter((line) => !/^\s*#|\bsudo\b/.test(line))
+      .join("\n");
+
+  it.each([
+    /\bremove-brick\b/,
+    /\breset-brick\b/,
+    /\bpeer detach\b/,
+    /\bvolume stop\b/,
+    /\bvolume delete\b/,
+    /\bsetfattr -x trusted\.glusterfs\.volume-id\b/,
+    /\b(mv|rm|rmdir|find)\b[^\n|]*\$\{?brick\b(?!\/\.glusterfs)/,
+  ])("%s is in gate.sh alone", (command) => {
+    const having = readdirSync(folder).filter((file) => command.test(commands(file)));
+    expect(having).toEqual(["gate.sh"]);
+  });
+});

@@ -1,0 +1,582 @@
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { State } from "../../remote/state";
+import { canIsolate, Host, state, type Run } from "./host";
+import { glusterdKnows, glusterStandIn, told, type Brick, type Peer, type Pool } from "./pool";
+
+const BRICK = "/mnt/brick/gv0";
+const ID = "0f6f0a3e-7b5a-4c39-9a51-1d2c3b4a5f60";
+const address = (n: number): string => `192.168.0.12${n.toString()}`;
+const uuid = (n: number): string => `${n.toString().repeat(8)}-781a-4e04-8f67-8eba9a201867`;
+const brick = (n: number, more: Partial<Brick> = {}): Brick => ({
+  uuid: uuid(n),
+  name: `${address(n)}:${BRICK}`,
+  pid: 1000 + n,
+  port: 49150 + n,
+  ...more,
+});
+const peer = (n: number, ...names: readonly string[]): Peer => ({
+  uuid: uuid(n),
+  names: names.length > 0 ? names : [address(n)],
+});
+const TWO: Pool = { uuid: uuid(1), peers: [peer(2)], volume: { id: ID, bricks: [brick(1), brick(2)] } };
+const volume = (more: object): Pool => ({
+  ...TWO,
+  volume: { id: ID, bricks: [brick(1), brick(2)], ...more },
+});
+
+describe.skipIf(!canIsolate)("what is asked of gluster", () => {
+  let host: Host;
+
+  beforeEach(() => {
+    host = new Host();
+    glusterStandIn(host);
+    host.command("systemctl", "");
+    host.command("ip", `echo '2: eth0    inet ${address(1)}/24 brd 192.168.0.255 scope global eth0'`);
+    // As getent says it, of a name that Debian's installer gave the Pi itself, too.
+    host.command(
+      "getent",
+      `case $2 in
+  pi1) echo "127.0.1.1       STREAM pi1" ;;
+  pi2.lan) printf '${address(2)}   %s\\n' "STREAM pi2.lan" DGRAM RAW ;;
+  moved.lan) echo "192.168.0.200   STREAM moved.lan" ;;
+  *) exit 2 ;;
+esac`,
+    );
+    glusterdKnows(host, TWO);
+  });
+  afterEach(() => host.remove());
+
+  /** What functions of gluster.sh and gate.sh print. */
+  async function says(text: string, parameters: State["parameters"] = {}): Promise<string> {
+    const one = host.script(`want() { ${text}; }`, {
+      volume: "gv0",
+      brick: BRICK,
+      accept: "",
+      ...parameters,
+    });
+    const { status, output } = await host.run("check", {
+      ...one,
+      scripts: ["gluster.sh", "bricks.sh", "gate.sh", ...one.scripts],
+    });
+    expect(status, output).toBe(0);
+    return output;
+  }
+
+  describe("the volume", () => {
+    it("has its bricks under UUID, name and kind", async () => {
+      const named = brick(2, { name: `pi2.lan:${BRICK}` });
+      glusterdKnows(host, volume({ bricks: [brick(1), named, brick(3, { arbiter: true })] }));
+      expect(
+        await says(
+          "volume_bricks; volume_arbiter; volume_copies; brick_name ${uuid}".replace("${uuid}", uuid(2)),
+        ),
+      ).toBe(
+        [
+          `${uuid(1)} ${address(1)}:${BRICK} data`,
+          `${uuid(2)} pi2.lan:${BRICK} data`,
+          `${uuid(3)} ${address(3)}:${BRICK} arbiter`,
+          uuid(3),
+          uuid(1),
+          uuid(2),
+          `pi2.lan:${BRICK}`,
+          "",
+        ].join("\n"),
+      );
+    });
+
+    it("has a status, a type, an id and options, each by its whole name", async () => {
+      const options = { "user.twopir-before.auth.allow": "10.0.0.1,*", "user.twopir": "made" };
+      glusterdKnows(host, volume({ status: "Stopped", options }));
+      expect(
+        await says(
+          "volume_status; volume_xml | field typeStr; volume_xml | volume_id_in; volume_option user.twopir; " +
+            "volume_option user.twopir-before.auth.allow; volume_option auth.allow; volume_option twopir",
+        ),
+      ).toBe(`Stopped\nReplicate\n${ID}\nmade\n10.0.0.1,*\n`);
+    });
+
+    it("is none where glusterd knows none, or does not answer", async () => {
+      const all = "volume_xml; volume_bricks; volume_status; volume_option user.twopir; peers; brick_name ''";
+      glusterdKnows(host, { uuid: uuid(1) });
+      expect(await says(all)).toBe("");
+      expect(await says("my_uuid")).toBe(`${uuid(1)}\n`);
+      rmSync(host.at("/run/pool/here"), { recursive: true });
+      expect(await says(all)).toBe("");
+    });
+
+    it("is served by those bricks that run, whatever else stands in the list", async () => {
+      const bricks = [brick(1), brick(2, { pid: undefined, port: undefined }), brick(3)];
+      const served = "gluster_xml volume status gv0 | serving_in";
+      glusterdKnows(host, { ...volume({ bricks }), peers: [peer(2), peer(3)] });
+      expect(await says(served)).toBe(`${uuid(1)} 1001 49151\n${uuid(3)} 1003 49153\n`);
+      glusterdKnows(host, { ...volume({ bricks }), peers: [peer(2), { ...peer(3), connected: false }] });
+      expect(await says(served)).toBe(`${uuid(1)} 1001 49151\n`);
+    });
+
+    it("has the id that is on the folder, in the same letters", async () => {
+      expect(await says("mark")).toBe("");
+      mkdirSync(host.at(BRICK), { recursive: true });
+      writeFileSync(host.at("/run/mark"), Buffer.from(ID.replaceAll("-", ""), "hex"));
+      host.command("getfattr", "cat /run/mark");
+      expect(await says("mark")).toBe(`${ID}\n`);
+    });
+  });
+
+  describe("the peers", () => {
+    it("have a UUID, a state, a connection and all their names", async () => {
+      glusterdKnows(host, {
+        ...TWO,
+        peers: [peer(2, "pi2.lan", address(2)), { ...peer(3), connected: false, state: 6 }],
+      });
+      expect((await says("peers")).replaceAll(/ +/g, " ")).toBe(
+        `${uuid(2)} 3 1 pi2.lan ${address(2)} \n${uuid(3)} 6 0 ${address(3)} \n`,
+      );
+      glusterdKnows(host, { ...TWO, peers: [] });
+      expect(await says("peers")).toBe("");
+    });
+
+    it.each([
+      [address(2), 2, true],
+      [address(3), 2, false],
+      ["192.168.0.1", 2, false],
+      ["pi2.lan", 2, true],
+      ["pi2.lan", 3, false],
+      ["pi1", 1, true],
+      ["pi1", 2, false],
+      ["nowhere.lan", 2, false],
+    ])("%s is a name of the Pi at .12%i: %s", async (name, n, is) => {
+      expect(await says(`if is_at ${name} ${address(n)}; then echo yes; else echo no; fi`)).toBe(
+        is ? "yes\n" : "no\n",
+      );
+    });
+
+    const of = (n: number): Promise<string> => says(`uuid_of ${address(n)}`);
+
+    it("are found by an address, by a name, and this Pi by its own address", async () => {
+      glusterdKnows(host, { ...TWO, peers: [peer(3, "nowhere.lan"), peer(2, "pi1.lan", "pi2.lan")] });
+      expect(await of(1)).toBe(`${uuid(1)}\n`);
+      expect(await of(2)).toBe(`${uuid(2)}\n`);
+      expect(await of(3)).toBe(""); // no name leads there, and nobody answers
+    });
+
+    it("are found by what glusterd there calls itself, if the pool has it, where no name leads there", async () => {
+      glusterdKnows(host, { ...TWO, peers: [peer(3, "nowhere.lan")] });
+      glusterdKnows(host, { uuid: uuid(3), peers: [peer(1)] }, address(3));
+      expect(await of(3)).toBe(`${uuid(3)}\n`);
+      glusterdKnows(host, { uuid: uuid(7), peers: [peer(1)] }, address(3));
+      expect(await of(3)).toBe("");
+    });
+
+    it("are told apart by whole addresses", async () => {
+      glusterdKnows(host, { ...TWO, peers: [peer(2, "192.168.0.12")] });
+      expect(await of(2)).toBe("");
+      expect(await says("own 192.168.0.12 || echo no")).toBe("no\n");
+    });
+  });
+
+  describe("a volume that was there before", () => {
+    const made = (parameters: State["parameters"] = {}): State => ({
+      ...state("volume.sh", {
+        volume: "gv0",
+        brick: BRICK,
+        accept: "",
+        copies: [address(1), address(2)],
+        arbiter: "",
+        ...parameters,
+      }),
+      scripts: ["gluster.sh", "bricks.sh", "gate.sh", "volume.sh"],
+    });
+    const refusal = async (parameters?: State["parameters"]): Promise<string> => {
+      const { status, changes, output } = await host.check(made(parameters));
+      expect({ status, changes }).toEqual({ status: 0, changes: [] });
+      expect(output).toMatch(/^refuse: volume gv0 was there before, .* Nothing was changed\./);
+      const applied = await host.run("apply", made(parameters));
+      expect(applied.status).toBe(65);
+      expect(applied.output).toBe(output.replace("refuse: ", "pi1: pi1-x: "));
+      expect(told(host)).toEqual([]);
+      return output;
+    };
+
+    it("is taken over under the names that it has, and its origin noted", async () => {
+      glusterdKnows(host, {
+        ...volume({ bricks: [brick(1, { name: `pi1:${BRICK}` }), brick(2, { name: `pi2.lan:${BRICK}` })] }),
+        peers: [peer(2, "pi2.lan")],
+      });
+      const why = ["volume gv0 was there before: it is taken over as it is"];
+      expect((await host.check(made())).changes).toEqual(why);
+      expect(await host.run("apply", made())).toMatchObject({ status: 0, changes: why });
+      expect(told(host)).toContain("volume set gv0 user.twopir adopted");
+      expect(told(host).filter((line) => /brick|create/.test(line))).toEqual([]);
+    });
+
+    it("is ours where gluster came with us, and asked nothing once it is noted", async () => {
+      host.write("/var/lib/twopir/packages-pi1-gluster-package", "glusterfs-client\nglusterfs-server\n");
+      expect((await host.check(made())).changes).toEqual(["volume gv0 does not say who made it"]);
+      expect((await host.run("apply", made())).status).toBe(0);
+      expect(told(host)).toEqual(["volume set gv0 user.twopir made"]);
+      glusterdKnows(host, volume({ type: "Distribute", options: { "user.twopir": "made" } }));
+      expect(await host.check(made())).toEqual({ status: 0, changes: [], output: "" });
+    });
+
+    it("is refused where it is of another type", async () => {
+      glusterdKnows(host, volume({ type: "Distributed-Replicate" }));
+      expect(await refusal()).toContain("its type is Distributed-Replicate, not Replicate");
+    });
+
+    it("is refused where a Pi of the config has no copy of it, a known one or one that nobody knows", async () => {
+      glusterdKnows(host, { ...TWO, peers: [peer(2), peer(3)] });
+      for (const n of [3, 4])
+        expect(await refusal({ copies: [address(1), address(2), address(n)] })).toContain(
+          `has no copy on ${address(n)}: its bricks are ${address(1)}:${BRICK} ${address(2)}:${BRICK}`,
+        );
+    });
+
+    it("is refused where it has a copy on a host that the config does not list", async () => {
+      glusterdKnows(host, {
+        ...volume({ bricks: [brick(1), brick(2), brick(3)] }),
+        peers: [peer(2), peer(3)],
+      });
+      expect(await refusal()).toContain(
+        `its brick ${address(3)}:${BRICK} is on a host that twopir:pis does not list`,
+      );
+    });
+
+    it("is refused where its bricks are in another folder", async () => {
+      glusterdKnows(host, volume({ bricks: [brick(1), brick(2, { name: `${address(2)}:/srv/b` })] }));
+      expect(await refusal()).toContain(
+        `its brick is ${address(2)}:/srv/b: set twopir:volume.brick to /srv/b`,
+      );
+    });
+
+    it("is refused where it has another arbiter than the config, or none", async () => {
+      const three = {
+        ...volume({ bricks: [brick(1), brick(2), brick(3, { arbiter: true })] }),
+        peers: [peer(2), peer(3)],
+      };
+      glusterdKnows(host, three);
+      expect(await refusal({ copies: [1, 2, 3].map(address) })).toContain(
+        `${address(3)}:${BRICK} is its arbiter`,
+      );
+      expect(await refusal({ copies: [address(1), address(3)], arbiter: address(2) })).toContain(
+        "is its arbiter",
+      );
+      expect((await host.check(made({ arbiter: address(3) }))).changes).toHaveLength(1);
+      glusterdKnows(host, { ...volume({ bricks: [brick(1), brick(2), brick(3)] }), peers: three.peers });
+      expect(await refusal({ arbiter: address(3) })).toContain(
+        `has no arbiter, but a full copy on ${address(3)}`,
+      );
+    });
+
+    it("stays, where it is taken back", async () => {
+      glusterdKnows(host, volume({ status: "Stopped", options: { "user.twopir": "adopted" } }));
+      expect((await host.run("remove", made())).output).toContain("volume gv0 was there before, and stays");
+      expect(told(host)).toEqual(["volume set gv0 user.twopir left"]);
+      glusterdKnows(host, volume({ status: "Stopped", options: { "user.twopir": "made" } }));
+      expect((await host.run("remove", made())).status).toBe(0);
+      expect(told(host).at(-1)).toBe("volume delete gv0");
+    });
+
+    const started = (): State => ({
+      ...state("volume-started.sh", { volume: "gv0", brick: BRICK, accept: "" }),
+      scripts: ["gluster.sh", "bricks.sh", "gate.sh", "volume-started.sh"],
+    });
+
+    it("goes on, where it is taken back", async () => {
+      glusterdKnows(host, volume({ options: { "user.twopir": "adopted" } }));
+      expect((await host.run("remove", started())).status).toBe(0);
+      expect(told(host)).toEqual([]);
+    });
+  });
+
+  describe("its options", () => {
+    const KEY = "network.ping-timeout";
+    const adopted = (noted = ""): Readonly<Record<string, string>> => ({ "user.twopir": `adopted${noted}` });
+    const options = (): State => ({
+      ...state("volume-options.sh", { volume: "gv0", options: [`${KEY}=10`] }),
+      scripts: ["gluster.sh", "volume-options.sh"],
+    });
+    const has = (have: Readonly<Record<string, string>>): void =>
+      glusterdKnows(host, volume({ options: have }));
+
+    it.each([
+      ["had another value", { [KEY]: "42" }, "42", `${KEY} of gv0 is 42 instead of 10`],
+      ["had none", {}, "not-set", `${KEY} of gv0 is not set instead of 10`],
+    ])(
+      "are noted before they are set where a volume that was there before %s",
+      async (_, had, former, why) => {
+        has({ ...adopted(" auth.allow=*"), ...had });
+        expect((await host.check(options())).changes).toEqual([why]);
+        expect((await host.run("apply", options())).status).toBe(0);
+        expect(told(host)).toEqual([
+          `volume set gv0 user.twopir adopted auth.allow=* ${KEY}=${former}`,
+          `volume set gv0 ${KEY} 10`,
+        ]);
+      },
+    );
+
+    it("are noted once", async () => {
+      has({ ...adopted(` ${KEY}=42`), [KEY]: "11" });
+      expect((await host.run("apply", options())).status).toBe(0);
+      expect(told(host)).toEqual([`volume set gv0 ${KEY} 10`]);
+    });
+
+    it("are put back, or reset where there were none", async () => {
+      has({ ...adopted(` ${KEY}=42`), [KEY]: "10" });
+      expect((await host.run("remove", options())).status).toBe(0);
+      expect(told(host)).toEqual([`volume set gv0 ${KEY} 42`]);
+      has({ ...adopted(` ${KEY}=not-set`), [KEY]: "10" });
+      expect((await host.run("remove", options())).status).toBe(0);
+      expect(told(host).slice(1)).toEqual([`volume reset gv0 ${KEY}`]);
+    });
+
+    it("are not put back where nothing was noted, or in a volume of our own", async () => {
+      has({ ...adopted(), [KEY]: "10" });
+      expect((await host.run("remove", options())).status).toBe(0);
+      has({ "user.twopir": "made", [KEY]: "10" });
+      expect((await host.run("remove", options())).status).toBe(0);
+      expect(told(host)).toEqual([]);
+      has({ "user.twopir": "made", [KEY]: "42" });
+      expect((await host.run("apply", options())).status).toBe(0);
+      expect(told(host)).toEqual([`volume set gv0 ${KEY} 10`]);
+    });
+  });
+
+  describe("the brick's folder", () => {
+    const folder = (): State => ({
+      ...state("brick.sh", {
+        volume: "gv0",
+        brick: BRICK,
+        accept: "",
+        address: address(1),
+        others: [address(2)],
+      }),
+      scripts: ["gluster.sh", "bricks.sh", "gate.sh", "brick.sh"],
+    });
+    const marked = (id: string): void => {
+      mkdirSync(host.at(`${BRICK}/.glusterfs/indices`), { recursive: true });
+      writeFileSync(host.at("/run/mark"), Buffer.from(id.replaceAll("-", ""), "hex"));
+      host.command("getfattr", "cat /run/mark");
+    };
+    const NOTE = `the file system of ${BRICK} is not noted`;
+    const check = async (): Promise<Run> => host.check(folder());
+    const alone = (): void => rmSync(host.at("/run/pool/here"), { recursive: true });
+
+    beforeEach(() => host.command("findmnt", "echo / 1234-ABCD /dev/mmcblk0p2"));
+
+    it("is as it should be", async () => {
+      marked(ID);
+      expect((await check()).changes).toEqual([NOTE]);
+    });
+
+    it.each<[string, () => void, string]>([
+      ["is missing", () => undefined, `${BRICK} is missing`],
+      [
+        "has no mark",
+        () => mkdirSync(host.at(BRICK), { recursive: true }),
+        `${BRICK} has not the mark of a volume`,
+      ],
+      [
+        "has lost gluster's own files",
+        () => {
+          marked(ID);
+          rmSync(host.at(`${BRICK}/.glusterfs`), { recursive: true });
+        },
+        `${BRICK} has no .glusterfs/indices`,
+      ],
+    ])("is to be refilled where it %s", async (_, lose, why) => {
+      lose();
+      expect((await check()).changes).toEqual([`this Pi's copy of volume gv0 is lost: ${why}`, NOTE]);
+    });
+
+    it("is let alone where it is a copy of another volume", async () => {
+      marked(uuid(9));
+      expect(await check()).toMatchObject({ status: 65, changes: [] });
+      expect((await check()).output).toContain(`${BRICK} is a copy of another volume (${uuid(9)})`);
+    });
+
+    it("is refused where it is a copy of a volume that no Pi knows", async () => {
+      glusterdKnows(host, { uuid: uuid(1) });
+      marked(ID);
+      expect((await check()).output).toMatch(
+        `refuse: ${BRICK} on pi1 is a copy of a volume that no Pi knows (${ID})`,
+      );
+      expect((await host.run("apply", folder())).status).toBe(65);
+      expect(existsSync(host.at(`${BRICK}/.glusterfs`))).toBe(true);
+    });
+
+    it("is not refused because glusterd runs on no Pi", async () => {
+      alone();
+      marked(ID);
+      host.write("/var/lib/glusterd/vols/gv0/info", "type=2\n");
+      expect(await check()).toMatchObject({
+        status: 0,
+        changes: ["not yet: glusterd does not tell of volume gv0", NOTE],
+      });
+      expect((await check()).output).not.toContain("refuse");
+      expect((await host.run("apply", folder())).output).toContain("glusterd does not tell of volume gv0");
+    });
+
+    it("waits for glusterd where the other Pis' volume counts on this one", async () => {
+      alone();
+      host.delete("/var/lib/glusterd/glusterd.info");
+      marked(ID);
+      glusterdKnows(host, { ...TWO, uuid: uuid(2), peers: [peer(1)] }, address(2));
+      expect((await check()).changes).toEqual([
+        "not yet: glusterd is not the one that the volume counts on",
+        NOTE,
+      ]);
+      host.write("/var/lib/glusterd/glusterd.info", `UUID=${uuid(1)}\noperating-version=100000\n`);
+      expect((await check()).changes).toEqual([NOTE]);
+    });
+
+    it("is set aside where the volume goes on without it", async () => {
+      glusterdKnows(host, { uuid: uuid(1) });
+      marked(ID);
+      glusterdKnows(host, volume({ bricks: [brick(2), brick(3)] }), address(2));
+      expect((await check()).changes).toEqual([
+        `${BRICK} is an old copy: the volume goes on without it`,
+        NOTE,
+      ]);
+    });
+
+    it("is not made on the card while its disk is missing", async () => {
+      host.write("/var/lib/twopir/file-system-pi1-x", "1234-ABCD\n");
+      expect(await check()).toMatchObject({ status: 65, changes: [] });
+      expect((await check()).output).toContain(
+        `${BRICK} belongs on the file system 1234-ABCD, which is not mounted`,
+      );
+      host.command("findmnt", "echo /mnt/brick 1234-ABCD /dev/sda1");
+      expect((await check()).status).toBe(0);
+    });
+  });
+
+  describe("whether this Pi can give the commands", () => {
+    const INFO = "/var/lib/glusterd/vols/gv0/info";
+    it.each([
+      ["type=2\n", "", "yes"],
+      [undefined, "", "no"],
+      ["", "", "no"], // as a power cut leaves it
+      ["type=2\n", "exit 3", "no"],
+    ])("with the volume's file %j, glusterd %j: %s", async (info, daemon, knows) => {
+      if (info !== undefined) host.write(INFO, info);
+      host.command("systemctl", daemon);
+      const run = await host.check(state("knows.sh", { volume: "gv0" }));
+      expect(run).toEqual({
+        status: 0,
+        changes: [],
+        output: knows === "yes" ? "knows=yes\npeers=\n" : "knows=no\n",
+      });
+    });
+  });
+
+  describe("glusterd", () => {
+    const FILES = "/var/lib/glusterd";
+    const daemon = (earlier: readonly string[] = []): State => ({
+      ...state("glusterd.sh", {
+        drop_in: "[Service]\n",
+        volume: "gv0",
+        address: address(1),
+        others: [address(2)],
+        earlier,
+      }),
+      scripts: ["gluster.sh", "glusterd.sh"],
+    });
+    const check = async (earlier?: readonly string[]): Promise<readonly string[]> =>
+      (await host.check(daemon(earlier))).changes;
+    const BACK = `so it is given back what ${address(2)} knows of it`;
+
+    beforeEach(() => {
+      host.write("/etc/hosts", "127.0.0.1 localhost\n");
+      host.write("/etc/systemd/system/glusterd.service.d/twopir.conf", "[Service]\n");
+      host.command("glusterd", "echo 'glusterfs 11.1'");
+      host.command(
+        "systemctl",
+        `case $1 in
+  show) printf 'NeedDaemonReload=no\\nDropInPaths=/etc/systemd/system/glusterd.service.d/twopir.conf\\nUnitFileState=enabled\\nActiveState=active\\n' ;;
+  restart | start) cp -r /run/after/. /run/pool/here && echo "$1" >>/run/done ;;
+esac`,
+      );
+      glusterdKnows(host, { ...TWO, uuid: uuid(2), peers: [peer(1)] }, address(2));
+      host.write(`${FILES}/peers/${uuid(2)}`, `uuid=${uuid(2)}\n`);
+      host.write(`${FILES}/vols/gv0/info`, `volume-id=${ID}\n`);
+      for (const file of ["cksum", "bricks/one"]) host.write(`${FILES}/vols/gv0/${file}`, "written\n");
+    });
+
+    it("is the one that the pool knows", async () => {
+      expect(await check()).toEqual([]);
+    });
+
+    it("is nobody's business where no other Pi has the volume", async () => {
+      glusterdKnows(host, { uuid: uuid(2), peers: [peer(1)] }, address(2));
+      glusterdKnows(host, { uuid: uuid(8) });
+      expect(await check()).toEqual([]);
+    });
+
+    it.each<[string, Pool]>([
+      ["glusterd is a new one", { uuid: uuid(8) }],
+      ["glusterd has lost the volume gv0", { uuid: uuid(1), peers: [peer(2)] }],
+      ["glusterd has lost its peers", { ...TWO, peers: [] }],
+    ])("is given back its identity: %s", async (why, knows) => {
+      glusterdKnows(host, knows);
+      expect(await check()).toEqual([`${why}, ${BACK}`]);
+    });
+
+    it("of the later Pi gives way where two do not agree", async () => {
+      glusterdKnows(host, { ...TWO, peers: [{ ...peer(2), state: 6 }] });
+      expect(await check([address(2)])).toEqual([
+        `glusterd and that of ${address(2)} do not agree about the volume, ${BACK}`,
+      ]);
+      expect(await check([])).toEqual([]);
+    });
+
+    it("is given back what is gone", async () => {
+      rmSync(host.at(`${FILES}/vols`), { recursive: true });
+      expect((await check())[0]).toContain(`${FILES}/vols/gv0/info is missing, ${BACK}`);
+    });
+
+    it("is given back what a power cut has left empty", async () => {
+      host.write(`${FILES}/peers/${uuid(2)}`, "");
+      expect(await check()).toEqual([`${FILES}/peers/${uuid(2)} is empty, ${BACK}`]);
+    });
+
+    it("keeps its own files when it is given back its identity", async () => {
+      glusterdKnows(host, { uuid: uuid(8) });
+      host.write(`${FILES}/glusterd.info`, `UUID=${uuid(8)}\n`);
+      host.write(`${FILES}/glustershd/log`, "stays");
+      glusterdKnows(host, TWO, "../after");
+      const { status, output } = await host.run("apply", daemon());
+      expect(status, output).toBe(0);
+      expect(host.read(`${FILES}/glusterd.info`)).toBe(`UUID=${uuid(1)}\noperating-version=110000\n`);
+      expect(host.read(`${FILES}/peers/${uuid(2)}`)).toBe(
+        `uuid=${uuid(2)}\nstate=3\nhostname1=${address(2)}\n`,
+      );
+      expect(host.read(`${FILES}/glustershd/log`)).toBe("stays");
+      const aside = /what glusterd had is in (\S+)/.exec(output)?.[1] ?? "";
+      expect(host.read(`${aside}/glusterd.info`)).toBe(`UUID=${uuid(8)}\n`);
+      expect(host.read("/run/done")).toBe("start\nrestart\n");
+    });
+
+    it.each(["check", "apply"])("is left alone where it has volumes of another pool (%s)", async (mode) => {
+      glusterdKnows(host, { uuid: uuid(8) });
+      host.write(`${FILES}/vols/photos/info`, `volume-id=${uuid(7)}\n`);
+      const { status, changes, output } = await host.run(mode, daemon());
+      expect(output).toContain(
+        "glusterd has volumes of its own (photos), and is not the peer that the other Pis know here",
+      );
+      expect({ status, changes }).toEqual({ status: 65, changes: [] });
+    });
+
+    it("is given no other identity because it is silent", async () => {
+      rmSync(host.at("/run/pool/here"), { recursive: true });
+      const { status, changes, output } = await host.check(daemon());
+      expect(output).toContain("glusterd does not answer");
+      expect({ status, changes }).toEqual({ status: 65, changes: [] });
+    });
+
+    it("has not lost its peers because the pool is silent", async () => {
+      rmSync(host.at(`/run/pool/${address(2)}/uuid`));
+      expect(await check()).toEqual([]);
+    });
+  });
+});
