@@ -15,6 +15,7 @@ import {
   whileFetching,
 } from "./lab";
 import { breakByHand, DRIFTS, NGINX_LINK } from "./drifts";
+import { differences, snapshot } from "./snapshot";
 import { pi, type Cluster } from "./stack";
 import { begin } from "./states";
 
@@ -26,37 +27,6 @@ beforeAll(async () => {
 });
 
 afterAll(writeTable);
-
-/** What any running Debian writes by itself, and gluster's own sign of life. */
-const OWN_WRITES = [
-  /^\/var\/log\//,
-  /^\/var\/lib\/systemd\/(timers|timesync|random-seed)/,
-  /^\/data\/brick1\/gv0\/\.glusterfs\/(health_check|indices|unlink)/,
-  /^\/tmp(\/|$)/,
-];
-
-/** Everything on a Pi's card, and its services by the process that runs them: path -> what can be seen of it. */
-async function snapshot(name: string): Promise<Map<string, string>> {
-  const files = await inside(name, "find / -xdev -printf '/%P %y %m %U:%G %s %T@ %l\\0'");
-  const services = await inside(
-    name,
-    "for s in nginx glusterd ssh; do systemctl show -P MainPID -P UnitFileState $s | xargs echo service-$s; done; echo bricks $(pgrep -x glusterfsd)",
-  );
-  return new Map(
-    [...files.split("\0"), ...services.split("\n")]
-      .map((line): [string, string] => [line.split(" ")[0] ?? "", line.split(" ").slice(1).join(" ")])
-      .filter(
-        ([path, seen]) => path !== "" && !seen.startsWith("d ") && !OWN_WRITES.some((own) => own.test(path)),
-      ),
-  );
-}
-
-type Seen = Map<string, string> | undefined;
-
-const differences = (before: Seen, after: Seen): string[] =>
-  [...new Set([...(before?.keys() ?? []), ...(after?.keys() ?? [])])].filter(
-    (path) => before?.get(path) !== after?.get(path),
-  );
 
 const seen: { what: string; reasons: string[] }[] = [];
 

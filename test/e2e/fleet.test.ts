@@ -153,6 +153,18 @@ describe("a third Pi", () => {
     expect((await cluster.preview()).changed).toEqual({});
   });
 
+  it("that was off in the last up is not left behind in silence where it is taken out", async () => {
+    await lab("off", "pi3");
+    await cluster.up();
+    await lab("on", "pi3");
+    await cluster.configure({});
+    expect((await cluster.preview()).said).toMatch(/pi3 was drained or did not answer .* stays there/);
+    await cluster.configure({ "twopir:pis": [pi("pi1"), pi("pi2"), pi("pi3")] });
+    succeeded(await cluster.up());
+    await cluster.configure({});
+    expect((await cluster.preview()).said).not.toContain("stays there");
+  });
+
   it("that is taken out of the list gives back its record, then the rest, but no data", async () => {
     await cluster.configure({});
     const outcome = await upUnnoticed();

@@ -12,15 +12,18 @@ export const FLOATING = { pi1: `${SUBNET}.221`, pi2: `${SUBNET}.222` } as const;
 const UNFIT = 3;
 
 /**
- * What a file of tests begins with: three Pis, of which pi3 is off but for the first two.
+ * What a file of tests begins with: three Pis, of which pi3 is off but for the first three.
  *
  * - bare: blank cards
  * - packages: blank cards with apt's lists, and in apt's cache the packages of the cluster and of the tests
+ * - gluster: nginx and gluster installed by hand, glusterd running and enabled, all three Pis on
  * - converged: pi1 and pi2 are a cluster
  * - floating: the same with floating addresses
  * - three: pi1, pi2 and pi3 are a cluster of three full copies
+ * - arbiter: pi1 and pi2 have full copies, and pi3 is the arbiter
  */
-export type StateName = "bare" | "packages" | "converged" | "floating" | "three";
+export type StateName = "bare" | "packages" | "gluster" | "converged" | ClusterOfThree | "floating";
+type ClusterOfThree = "three" | "arbiter";
 
 const PACKAGES = "nginx glusterfs-server glusterfs-client keepalived unattended-upgrades nmap tcpdump tree";
 
@@ -36,6 +39,12 @@ const MAKE: Readonly<Record<StateName, () => Promise<void>>> = {
       apt-get -qq install -y --no-install-recommends --download-only ${PACKAGES} >/dev/null`;
     await Promise.all(["pi1", "pi2", "pi3"].map((name) => inside(name, fetch)));
   },
+  gluster: async () => {
+    await loaded("packages");
+    const install = `export DEBIAN_FRONTEND=noninteractive; apt-get -qq install -y --no-install-recommends \
+      nginx glusterfs-server glusterfs-client >/dev/null 2>&1 && systemctl enable -q --now glusterd`;
+    await Promise.all(["pi1", "pi2", "pi3"].map((name) => inside(name, install)));
+  },
   converged: async () => {
     await loaded("packages");
     await lab("off", "pi3");
@@ -44,24 +53,30 @@ const MAKE: Readonly<Record<StateName, () => Promise<void>>> = {
   floating: async () => {
     succeeded(await (await begin("converged", settingsOf("floating"))).up());
   },
-  three: async () => {
-    const cluster = await begin("converged", settingsOf("three"));
-    await lab("on", "pi3");
-    succeeded(await cluster.up());
-  },
+  three: () => grown("three"),
+  arbiter: () => grown("arbiter"),
 };
+
+async function grown(name: ClusterOfThree): Promise<void> {
+  const cluster = await begin("converged", settingsOf(name));
+  await lab("on", "pi3");
+  succeeded(await cluster.up());
+}
 
 const settingsOf = (name: StateName): Readonly<Record<string, unknown>> => {
   if (name === "floating") return { "twopir:floatingAddresses": Object.values(FLOATING) };
-  return name === "three" ? { "twopir:pis": [pi("pi1"), pi("pi2"), pi("pi3")] } : {};
+  if (!ofThree(name)) return {};
+  return { "twopir:pis": [pi("pi1"), pi("pi2"), pi("pi3", name === "arbiter" ? { arbiter: true } : {})] };
 };
+
+const ofThree = (name: StateName): name is ClusterOfThree => name === "three" || name === "arbiter";
 
 /**
  * Makes the lab what this state is: in seconds where it was saved before, and anew where nothing fits that was saved.
  */
 export async function loaded(name: StateName): Promise<void> {
-  const hasCluster = name !== "bare" && name !== "packages";
-  const options = ["--key", contentKey(), ...(hasCluster ? ["--with", stateFolder()] : [])];
+  const hasCluster = !["bare", "packages", "gluster"].includes(name);
+  const options = ["--key", contentKey(hasCluster), ...(hasCluster ? ["--with", stateFolder()] : [])];
   try {
     await lab("load", name, ...options);
   } catch (error) {
@@ -78,12 +93,12 @@ export async function loaded(name: StateName): Promise<void> {
  * @param settings From now on, beside those of the tests' stack. Default: those that the state was made with.
  */
 export async function begin(
-  name: "converged" | "floating" | "three",
+  name: "converged" | "floating" | ClusterOfThree,
   settings: Readonly<Record<string, unknown>> = settingsOf(name),
 ): Promise<Cluster> {
   await loaded(name);
   const cluster = await Cluster.open(settings);
-  const pis = name === "three" ? ["pi1", "pi2", "pi3"] : ["pi1", "pi2"];
+  const pis = ofThree(name) ? ["pi1", "pi2", "pi3"] : ["pi1", "pi2"];
   for (const each of pis) await servesAgain(each);
   await connected(pis.length);
   if (name === "floating") await eachHoldsItsOwn();
@@ -93,8 +108,8 @@ export async function begin(
 /** A command of Pulumi's that did what it was to do. */
 export function succeeded(outcome: Outcome): Outcome {
   // The lines that say it, rather than all that was said.
-  const errors = outcome.said.split("\n").filter((line) => /error|^\S+: \S+-\S+: /.test(line));
-  expect(errors).toEqual([]);
+  const errors = outcome.said.split("\n").filter((line) => /error|^\S+: \S+-\S+: |^- \w/.test(line));
+  expect([...new Set(errors)]).toEqual([]);
   expect(outcome.failed).toBe(false);
   return outcome;
 }
@@ -112,17 +127,20 @@ export const eachHoldsItsOwn = (): Promise<void> =>
     return true;
   });
 
-/** Everything that a saved state is made with: what lands on a Pi, what decides it, the lab. */
+/** What a blank card is made with. */
+const LAB_SOURCES = ["lab/lab.sh", "lab/lib", "test/e2e/states.ts"];
+/** Everything that a cluster is made with: what lands on a Pi, what decides it, the lab. */
 const SOURCES = [
   ...["index.ts", "config.ts", "components", "remote", "scripts", "files", "package-lock.json"],
-  ...["lab/lab.sh", "lab/lib", "toolchain/plugin", "test/e2e/states.ts", "test/e2e/stack.ts"],
+  ...["toolchain/plugin", "test/e2e/stack.ts", ...LAB_SOURCES],
 ];
 
-let key: string | undefined;
+const keys = new Map<boolean, string>();
 /** Another one as soon as one byte of the sources is. */
-function contentKey(): string {
-  if (key !== undefined) return key;
-  const files = SOURCES.flatMap((source) =>
+function contentKey(hasCluster: boolean): string {
+  const known = keys.get(hasCluster);
+  if (known !== undefined) return known;
+  const files = (hasCluster ? SOURCES : LAB_SOURCES).flatMap((source) =>
     statSync(join(root, source)).isFile()
       ? [source]
       : readdirSync(join(root, source), { recursive: true, withFileTypes: true })
@@ -131,6 +149,7 @@ function contentKey(): string {
   );
   const hash = createHash("sha256");
   for (const file of files.sort()) hash.update(`${file}\0`).update(readFileSync(join(root, file)));
-  key = hash.digest("hex").slice(0, 16);
+  const key = hash.digest("hex").slice(0, 16);
+  keys.set(hasCluster, key);
   return key;
 }

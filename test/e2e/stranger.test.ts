@@ -154,7 +154,7 @@ describe("the firewall", () => {
   // No config makes such rules, so the script itself gets them.
   it("goes back to the former rules by itself where new ones lock us out", async () => {
     const pi2 = { ...pi("pi2"), storage: true, arbiter: false, drained: false };
-    const state = firewallStates({ pi: pi2, pis: [pi2], clients: [] }).find(
+    const state = firewallStates({ pi: pi2, pis: [pi2], clients: [], disconnect: false }).find(
       ({ name }) => name === "pi2-firewall",
     );
     if (state === undefined) throw new Error("no such state");
