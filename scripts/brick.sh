@@ -88,7 +88,7 @@ goes_on_at() {
 counted_on() {
   local other uuid
   for other in "${others[@]}"; do
-    uuid=$(gluster_xml --remote-host="$other" peer status | peers_in | peer_at "$address")
+    uuid=$(known_to "$other")
     if [ -n "$uuid" ] && gluster_xml --remote-host="$other" volume info "$volume" | bricks_in | grep -q "^$uuid "; then
       echo "$uuid" && return
     fi

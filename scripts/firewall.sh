@@ -42,8 +42,6 @@ nobody_is_cut_off() {
       "twopir:volume.disconnect: true"
 }
 
-own_addresses() { ip -4 -o address | sed -E 's:.* inet ([0-9.]+).*:\1:'; }
-
 # former_pis: those of the rules that are on disk.
 former_pis() {
   { sed -n '/set pis {/,/}/s/.*elements = { \(.*\) }/\1/p' "$rules_path" 2>/dev/null || true; } |

@@ -125,6 +125,9 @@ peer_at() {
   done
 }
 
+# known_to OTHER: by which UUID the Pi at that address has this one, at address, as a peer; nothing where it has not.
+known_to() { gluster_xml --remote-host="$1" peer status | peers_in | peer_at "$address"; }
+
 # uuid_of ADDRESS: whom the pool takes for the Pi at that address; nothing where it knows none.
 uuid_of() {
   local uuid known

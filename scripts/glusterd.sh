@@ -9,16 +9,15 @@ files=/var/lib/glusterd
 join_patience=15 # seconds until a glusterd that was started has met the others; 2 s in the lab
 
 want() {
-  local reason=''
+  local reason
   # A minimal Debian has no such line, and gluster talks to its own host by that name.
   grep -Eq '^127\.0\.0\.1[[:space:]].*\blocalhost\b' /etc/hosts || change "/etc/hosts lacks localhost" add_localhost
   [ -e "$drop_in_path" ] || ! was_there || mend "what glusterd was before is not noted" note_before
   want_file "$drop_in_path" "$drop_in"
   need glusterd glusterfs-server
-  if [ -n "$(damaged)" ] && find_pool; then
-    reason=$(damaged)
-    give_back
-  fi
+  reason=$(damaged)
+  [ -z "$reason" ] || find_pool || reason=''
+  give_back
   want_service glusterd.service "$drop_in_path"
   if [ -z "$reason" ] && ! at_home && find_pool; then
     reason=$(stranger)
@@ -55,7 +54,7 @@ at_home() { [ -n "$(brick_name "$(my_uuid)")" ] && [[ "$(peers | cut -d ' ' -f 2
 # which it does; false where there is none.
 find_pool() {
   for pool in "${others[@]}"; do
-    known=$(gluster_xml --remote-host="$pool" peer status | peers_in | peer_at "$address")
+    known=$(known_to "$pool")
     [ -z "$known" ] || [ -z "$(gluster_xml --remote-host="$pool" volume info "$volume" | bricks_in)" ] || return 0
   done
   return 1

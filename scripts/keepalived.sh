@@ -26,7 +26,6 @@ want() {
     fail "keepalived runs, but this Pi, which serves, does not get $floating: see journalctl -u keepalived"
 }
 
-own_addresses() { ip -4 -o address show "$@" | awk '{ split($4, own, "/"); print own[1] }'; } # WHERE
 holds() { own_addresses dev "$(interface)" | grep -xF "$floating" >/dev/null; }
 lingering() { own_addresses dev lo label lo:twopir | sort; }
 

@@ -244,6 +244,9 @@ start_service() {
   systemctl start "$1" || fail "$1 does not start: $(journalctl -q --no-pager -o cat -n 5 -u "$1" | tr '\n' ' ')"
 }
 
+# own_addresses [WHERE...]: this Pi's, or those that "ip address show" finds there.
+own_addresses() { ip -4 -o address show "$@" | awk '{ split($4, own, "/"); print own[1] }'; }
+
 # mounted: the volume is at mount_point.
 mounted() { findmnt -n -t fuse.glusterfs --mountpoint "$mount_point" >/dev/null; }
 

@@ -2,13 +2,20 @@ import { mkdirSync, rmSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { fullCopyPart } from "../../components/full-copy";
 import { canIsolate, Host } from "./host";
-import { attributeStandIns, glusterdKnows, glusterStandIn, healInfo, setAttribute, told } from "./pool";
+import {
+  address,
+  attributeStandIns,
+  BRICK,
+  glusterdKnows,
+  glusterStandIn,
+  healInfo,
+  name,
+  setAttribute,
+  told,
+  uuid,
+} from "./pool";
 
-const BRICK = "/mnt/brick/gv0";
 const NOTE = "trusted.twopir.full";
-const address = (n: number): string => `192.168.0.12${n.toString()}`;
-const uuid = (n: number): string => `${n.toString().repeat(8)}-781a-4e04-8f67-8eba9a201867`;
-const name = (n: number): string => `${address(n)}:${BRICK}`;
 
 describe.skipIf(!canIsolate)("full-copy-watch.sh", () => {
   let host: Host;

@@ -4,26 +4,26 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { State } from "../../remote/state";
 import { canIsolate, Host, type Run } from "./host";
 import {
+  address,
   attributeStandIns,
+  BRICK,
+  brick,
   glusterdKnows,
   glusterStandIn,
   healInfo,
+  ID,
+  name,
   setAttribute,
   told,
+  uuid,
   type Brick,
   type Pool,
 } from "./pool";
 
-const BRICK = "/mnt/brick/gv0";
-const ID = "0f6f0a3e-7b5a-4c39-9a51-1d2c3b4a5f60";
 const MARK = "trusted.glusterfs.volume-id";
 const NOTE = "trusted.twopir.full";
 const GATE = ["gluster.sh", "bricks.sh", "gate.sh"];
 
-const address = (n: number): string => `192.168.0.12${n.toString()}`;
-const uuid = (n: number): string => `${n.toString().repeat(8)}-781a-4e04-8f67-8eba9a201867`;
-const name = (n: number): string => `${address(n)}:${BRICK}`;
-const brick = (n: number): Brick => ({ uuid: uuid(n), name: name(n), pid: 1000 + n, port: 49150 + n });
 /** What the n-th Pi's brick notes when it is full. */
 const process = (n: number): string => `${(1000 + n).toString()} ${(49150 + n).toString()}`;
 
@@ -68,10 +68,6 @@ mount -n --bind "/mnt/bricks/$n" "$3"
       mkdirSync(host.at(`/mnt/bricks/${n.toString()}/.gfid`));
     }
     host.write(`${BRICK}/index.html`, "content");
-    host.write(
-      `/var/lib/glusterd/vols/gv0/bricks/${address(1)}:${BRICK.replaceAll("/", "-")}`,
-      "listen-port=49151\n",
-    );
     heals({});
   });
   afterEach(() => host.remove());

@@ -2,19 +2,19 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { State } from "../../remote/state";
 import { canIsolate, Host, state, type Run } from "./host";
-import { glusterdKnows, glusterStandIn, told, type Brick, type Peer, type Pool } from "./pool";
+import {
+  address,
+  BRICK,
+  brick,
+  glusterdKnows,
+  glusterStandIn,
+  ID,
+  told,
+  uuid,
+  type Peer,
+  type Pool,
+} from "./pool";
 
-const BRICK = "/mnt/brick/gv0";
-const ID = "0f6f0a3e-7b5a-4c39-9a51-1d2c3b4a5f60";
-const address = (n: number): string => `192.168.0.12${n.toString()}`;
-const uuid = (n: number): string => `${n.toString().repeat(8)}-781a-4e04-8f67-8eba9a201867`;
-const brick = (n: number, more: Partial<Brick> = {}): Brick => ({
-  uuid: uuid(n),
-  name: `${address(n)}:${BRICK}`,
-  pid: 1000 + n,
-  port: 49150 + n,
-  ...more,
-});
 const peer = (n: number, ...names: readonly string[]): Peer => ({
   uuid: uuid(n),
   names: names.length > 0 ? names : [address(n)],

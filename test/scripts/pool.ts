@@ -12,6 +12,22 @@ export interface Brick {
   readonly port?: number;
 }
 
+/** The brick's folder on each Pi of these tests, and the volume's id. */
+export const BRICK = "/mnt/brick/gv0";
+export const ID = "0f6f0a3e-7b5a-4c39-9a51-1d2c3b4a5f60";
+
+/** Of the n-th Pi: its address, glusterd's UUID, the name of its brick and the brick, which is served. */
+export const address = (n: number): string => `192.168.0.12${n.toString()}`;
+export const uuid = (n: number): string => `${n.toString().repeat(8)}-781a-4e04-8f67-8eba9a201867`;
+export const name = (n: number): string => `${address(n)}:${BRICK}`;
+export const brick = (n: number, more: Partial<Brick> = {}): Brick => ({
+  uuid: uuid(n),
+  name: name(n),
+  pid: 1000 + n,
+  port: 49150 + n,
+  ...more,
+});
+
 export interface Peer {
   readonly uuid: string;
   readonly names: readonly string[];
