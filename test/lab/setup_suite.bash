@@ -15,6 +15,7 @@ setup_suite() {
   cp -r "$root/lab" "$other/lab"
   cp "$root/toolchain/lib.sh" "$other/toolchain/"
   traces >"$BATS_SUITE_TMPDIR/before"
+  forwarding >"$BATS_SUITE_TMPDIR/forwarding"
 }
 
 teardown_suite() {
