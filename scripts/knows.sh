@@ -1,16 +1,13 @@
 # shellcheck shell=bash disable=SC2154
 # Whether this Pi can give the commands to gluster, and which peers it has, as lines of NAME=VALUE; nothing is wanted
-# and nothing is changed. A new card cannot, and neither can a Pi that has another address than its brick: it cannot
-# part itself. Asked before all else, so of files, in 0.02 s. Parameters: volume, address (of this Pi)
+# and nothing is changed. A new card cannot, nor can a Pi whose glusterd does not know whose a brick is, and is or meets
+# somebody else, nor one that has another address than its brick: it cannot part itself. Asked before all else, so of
+# files, in 0.02 s. Parameters: volume, address (of this Pi)
 
 files=/var/lib/glusterd
 
 want() {
-  local uuid host
-  uuid=$(sed -n 's/^UUID=//p' "$files/glusterd.info" 2>/dev/null) || true
-  host=$(grep -lsx "uuid=$uuid" "$files/vols/$volume/bricks"/* | xargs -r sed -n 's/^hostname=//p') || true
-  if [ -s "$files/vols/$volume/info" ] && systemctl is-active -q glusterd.service &&
-    { ! [[ $host =~ ^[0-9.]+$ ]] || [ "$host" = "$address" ]; }; then
+  if [ -s "$files/vols/$volume/info" ] && systemctl is-active -q glusterd.service && knows_whose_bricks && at_home; then
     echo knows=yes
     echo "peers=$(peer_names)"
   else
@@ -18,7 +15,23 @@ want() {
   fi
 }
 
-peer_names() { { sed -n 's/^hostname[0-9]*=//p' "$files/peers"/* 2>/dev/null || true; } | xargs; }
+# values NAME FILE...: of the lines NAME=VALUE.
+values() { sed -n "s/^$1=//p" "${@:2}" 2>/dev/null || true; }
+
+my_uuid() { values UUID "$files/glusterd.info"; }
+
+knows_whose_bricks() {
+  ! values uuid "$files/vols/$volume/bricks"/* |
+    grep -qvxF -e "$(my_uuid)" -f <(values uuid "$files/peers"/* | grep .)
+}
+
+at_home() {
+  local host
+  host=$(grep -lsx "uuid=$(my_uuid)" "$files/vols/$volume/bricks"/* | xargs -r sed -n 's/^hostname=//p')
+  ! [[ $host =~ ^[0-9.]+$ ]] || [ "$host" = "$address" ]
+}
+
+peer_names() { values 'hostname[0-9]*' "$files/peers"/* | xargs; }
 
 unwant() { :; }
 

@@ -452,21 +452,47 @@ esac`,
   });
 
   describe("whether this Pi can give the commands", () => {
-    const INFO = "/var/lib/glusterd/vols/gv0/info";
+    const FILES = "/var/lib/glusterd";
+    const knows = async (): Promise<string> => {
+      const run = await host.check(state("knows.sh", { volume: "gv0", address: address(1) }));
+      expect(run).toMatchObject({ status: 0, changes: [] });
+      return run.output;
+    };
+    beforeEach(() => {
+      host.command("systemctl", "");
+      host.write(`${FILES}/glusterd.info`, `UUID=${uuid(1)}\noperating-version=110000\n`);
+      host.write(
+        `${FILES}/peers/${uuid(2)}`,
+        `uuid=${uuid(2)}\nstate=3\nhostname1=${address(2)}\nhostname2=pi2\n`,
+      );
+      host.write(`${FILES}/vols/gv0/info`, "type=2\n");
+      for (const n of [1, 2])
+        host.write(`${FILES}/vols/gv0/bricks/${address(n)}`, `uuid=${uuid(n)}\nhostname=${address(n)}\n`);
+    });
+
+    it("it can, and names its peers", async () => {
+      expect(await knows()).toBe(`knows=yes\npeers=${address(2)} pi2\n`);
+    });
+    it("it can where its brick has a name", async () => {
+      host.write(`${FILES}/vols/gv0/bricks/${address(1)}`, `uuid=${uuid(1)}\nhostname=pi1\n`);
+      expect(await knows()).toContain("knows=yes");
+    });
     it.each([
-      ["type=2\n", "", "yes"],
-      [undefined, "", "no"],
-      ["", "", "no"], // as a power cut leaves it
-      ["type=2\n", "exit 3", "no"],
-    ])("with the volume's file %j, glusterd %j: %s", async (info, daemon, knows) => {
-      if (info !== undefined) host.write(INFO, info);
-      host.command("systemctl", daemon);
-      const run = await host.check(state("knows.sh", { volume: "gv0" }));
-      expect(run).toEqual({
-        status: 0,
-        changes: [],
-        output: knows === "yes" ? "knows=yes\npeers=\n" : "knows=no\n",
-      });
+      ["its card is new", () => rmSync(host.at(FILES), { recursive: true })],
+      ["a power cut left the volume's file empty", () => host.write(`${FILES}/vols/gv0/info`, "")],
+      ["glusterd is off", () => host.command("systemctl", "exit 3")],
+      ["a power cut left its own file empty", () => host.write(`${FILES}/glusterd.info`, "")],
+      ["glusterd is another one", () => host.write(`${FILES}/glusterd.info`, `UUID=${uuid(8)}\n`)],
+      ["its peers are gone", () => rmSync(host.at(`${FILES}/peers/${uuid(2)}`))],
+      ["a power cut left a peer's file empty", () => host.write(`${FILES}/peers/${uuid(2)}`, "")],
+      [
+        "it has another address now",
+        () =>
+          host.write(`${FILES}/vols/gv0/bricks/${address(1)}`, `uuid=${uuid(1)}\nhostname=${address(9)}\n`),
+      ],
+    ])("it cannot when %s", async (_, happen) => {
+      happen();
+      expect(await knows()).toBe("knows=no\n");
     });
   });
 
