@@ -14,8 +14,6 @@ late=5      # seconds between two such looks while there is something to heal; e
 grace=3     # looks in a row; a file that is being written waits to be healed for a moment
 absence=300 # seconds; a boot takes one minute, until the clock is right after a power cut some more
 
-alone_note=trusted.twopir.alone # when this copy was last known to be full and the only one, in seconds
-
 watch() {
   local parted=yes due=0 failed=0 state
   # shellcheck disable=SC2034 # `once` asks anew each time
@@ -30,7 +28,7 @@ watch() {
       continue
     fi
     if [ "$parted" = yes ]; then
-      forget
+      forget_full
       parted=no due=0
     fi
     [ "$SECONDS" -ge "$due" ] || continue
@@ -44,7 +42,7 @@ watch() {
         ;;
       "$waits")
         failed=$((failed + 1))
-        [ "$failed" -lt "$grace" ] || forget
+        [ "$failed" -lt "$grace" ] || forget_full
         ;;
     esac
   done
@@ -93,7 +91,7 @@ keep() {
   if [ "$(noted "$full_note")" != "$process" ]; then
     off=$((now - $(noted "$alone_note" | grep . || echo 0)))
     if [ "$off" -lt 0 ] || [ "$off" -gt "$absence" ]; then
-      forget
+      forget_full
       return 1
     fi
     note "$process"
@@ -111,10 +109,5 @@ note() { # PROCESS
 }
 
 noted() { getfattr --only-values -n "$1" "$brick" 2>/dev/null || true; }
-
-forget() {
-  local name
-  for name in "$full_note" "$alone_note"; do setfattr -x "$name" "$brick" 2>/dev/null || true; done
-}
 
 watch

@@ -1,10 +1,12 @@
 # shellcheck shell=bash disable=SC2154
 # For states that ask or tell gluster something; it goes between lib.sh and the script.
 
-# shellcheck disable=SC2034 # for the scripts behind it
-full_note=trusted.twopir.full # on a brick; see full-copy-watch.sh
-busy_wait=90                  # seconds; a create or an add-brick of another Pi takes a few
-answer_wait=10                # seconds; glusterd answers in 0.1 s, and a dead peer can make it silent for two minutes
+busy_wait=90   # seconds; a create or an add-brick of another Pi takes a few
+answer_wait=10 # seconds; glusterd answers in 0.1 s, and a dead peer can make it silent for two minutes
+
+# On a brick; see full-copy-watch.sh.
+full_note=trusted.twopir.full
+alone_note=trusted.twopir.alone # when this copy was last known to be full and the only one, in seconds
 
 # gluster_tell ARGUMENT...: a command to gluster, tried again while another one is in progress, which gluster refuses.
 # Prints gluster's answer; false where it refuses for good.
@@ -182,4 +184,10 @@ brick_process() {
   for fd in "/proc/${pid:-none}/fd"/*; do
     if [ "$fd" -ef "$brick" ]; then echo "$pid $port" && return; fi
   done
+}
+
+# forget_full: this Pi's copy is not known to be full any more.
+forget_full() {
+  local name
+  for name in "$full_note" "$alone_note"; do setfattr -x "$name" "$brick" 2>/dev/null || true; done
 }

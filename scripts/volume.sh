@@ -69,7 +69,7 @@ understood() {
       refuse "volume $volume was there before, and its brick $name is at another address than twopir:pis says. $remedy"
     [ "${name#*:}" = "$brick" ] ||
       refuse "volume $volume was there before, and its brick is $name: set twopir:volume.brick to ${name#*:}. $remedy"
-    [ "$kind" != arbiter ] || [ "$uuid" = "$(uuid_of "${arbiter:-none}")" ] ||
+    [ "$kind" != arbiter ] || { [ -n "$arbiter" ] && [ "$uuid" = "$(uuid_of "$arbiter")" ]; } ||
       refuse "volume $volume was there before, and $name is its arbiter: set arbiter: true for that Pi. $remedy"
   done < <(volume_bricks)
   [ -z "$arbiter" ] || [ -n "$(volume_arbiter)" ] ||

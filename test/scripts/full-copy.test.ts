@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { fullCopyPart } from "../../components/full-copy";
+import type { Part } from "../../components/part";
 import { canIsolate, Host } from "./host";
 import {
   address,
@@ -63,14 +64,17 @@ echo "$n" >/run/beat
   const waiting = (entries: Readonly<Record<number, readonly string[] | "-">>): string =>
     `printf '${listed(entries).replaceAll("\n", "\\n")}' >/run/heal`;
 
-  /** What was noted in so many beats: the note's text, or "gone". The service stands for the brick's process itself. */
-  async function watch(beats: number): Promise<string[]> {
-    const [state] = fullCopyPart({
+  const part = (): Part =>
+    fullCopyPart({
       pi: { name: "pi1", address: address(1), storage: true, arbiter: false, drained: false },
       volume: "gv0",
       brick: BRICK,
       mountPoint: "/mnt/gluster1",
-    }).states;
+    });
+
+  /** What was noted in so many beats: the note's text, or "gone". The service stands for the brick's process itself. */
+  async function watch(beats: number): Promise<string[]> {
+    const [state] = part().states;
     const program = String(state?.parameters.program).replaceAll(/^(again|late)=\d+/gm, "$1=0");
     host.write("/run/beats", beats.toString());
     const start = `PATH=/usr/local/sbin:$PATH; exec 7<${BRICK}; echo $$ >/run/served\n`;
@@ -149,5 +153,15 @@ echo "$n" >/run/beat
   it("forgets where something waits for longer", async () => {
     before(3, waiting({ 2: ["/www/a"] }));
     expect((await watch(5)).slice(0, 3)).toEqual(["gone", "noted", "gone"]);
+  });
+
+  it("leaves no note when it goes, which nobody would keep any more", async () => {
+    const [state] = part().states;
+    if (state === undefined) throw new Error("there is no state");
+    host.command("systemctl", "");
+    const { status, output } = await host.run("remove", state);
+    expect({ status, output }).toEqual({ status: 0, output: "" });
+    expect(told(host)).toContain(`setfattr -x ${NOTE} ${BRICK}`);
+    expect(told(host)).toContain(`setfattr -x trusted.twopir.alone ${BRICK}`);
   });
 });
