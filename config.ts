@@ -284,7 +284,7 @@ export class ConfigError extends Error {
   }
 }
 
-const expandHome = (file: string, folder: string): string =>
+const absolutePath = (file: string, folder: string): string =>
   resolve(folder, file.startsWith("~/") ? `${homedir()}/${file.slice(2)}` : file);
 
 /**
@@ -302,14 +302,14 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>, folder: stri
   const { tsigSecret, sshPassphrase, dns: zone, volume, ssh, serverNames, site, ...rest } = parsed.data;
   return {
     ...rest,
-    ...(site === undefined ? {} : { site: expandHome(site, folder) }),
+    ...(site === undefined ? {} : { site: absolutePath(site, folder) }),
     pis: rest.pis.map(pinned),
     serverNames: serverNames ?? [rest.hostname.split(".")[0] ?? rest.hostname],
     volume: { ...volume, brick: volume.brick ?? `/data/brick1/${volume.name}` },
     dns: zone.provider === "rfc2136" ? { ...zone, keySecret: tsigSecret ?? "" } : zone,
     ssh: {
-      ...(ssh.agent ? {} : { keyFile: expandHome(ssh.keyFile ?? "~/.ssh/id_ed25519", folder) }),
-      knownHosts: expandHome(ssh.knownHosts, folder),
+      ...(ssh.agent ? {} : { keyFile: absolutePath(ssh.keyFile ?? "~/.ssh/id_ed25519", folder) }),
+      knownHosts: absolutePath(ssh.knownHosts, folder),
       ...(ssh.jumpHost && { jumpHost: pinned(ssh.jumpHost) }),
       ...(sshPassphrase === undefined ? {} : { passphrase: sshPassphrase }),
     },
@@ -341,7 +341,7 @@ function mistake(raw: unknown, issue: z.core.$ZodIssue): (readonly [key: string,
   if (issue.code === "unrecognized_keys")
     return issue.keys.map((unknown) => [
       key([...issue.path, unknown]),
-      "is no setting; see the table in README.md",
+      "is not a setting; see the table in README.md",
     ]);
   const value = issue.path.reduce<unknown>(
     (at, step) => (at as Record<PropertyKey, unknown> | undefined)?.[step],
@@ -350,7 +350,7 @@ function mistake(raw: unknown, issue: z.core.$ZodIssue): (readonly [key: string,
   const shown = SECRETS.includes(String(issue.path[0])) ? "[secret]" : show(value);
   const is =
     value === undefined ? "is missing" : `is ${shown.length > 80 ? `${shown.slice(0, 80)}...` : shown}`;
-  return [[key(issue.path), `${is}; right would be: ${issue.message}`]];
+  return [[key(issue.path), `${is}; expected: ${issue.message}`]];
 }
 
 /** Lists and objects by their kind only: a secret may have strayed into one. */

@@ -4,7 +4,7 @@ import { readConfig } from "./config";
 import { Hosts } from "./remote/hosts";
 import { tellOfLeft } from "./remote/left";
 import { packSite } from "./remote/pack";
-import { requireHalf } from "./remote/records";
+import { requireHalfOfRecords } from "./remote/records";
 import { look, reach } from "./remote/look";
 
 /** Look first, then declare: what the hosts are like now decides what the engine sees as a change. */
@@ -20,7 +20,7 @@ export = async () => {
       parts.flatMap((part) => part.states),
       reached,
     ),
-    requireHalf(config.hostname, config.dns, addresses),
+    requireHalfOfRecords(config.hostname, config.dns, addresses),
     tellOfLeft(config.pis),
   ]);
   new Cluster("twopir", { parts, hosts: new Hosts(reached, seen) });

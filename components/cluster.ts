@@ -80,7 +80,7 @@ export function clusterParts(
     const before = living[living.indexOf(pi) - 1];
     return before === undefined ? {} : { turnAfter: before };
   };
-  // What has two histories cannot be written to before the user's choice is carried out; without one it stays so, and what
+  // What is in split brain cannot be written to before the user's choice is carried out; without one it stays so, and what
   // it is about is no reason to leave the rest of the site as it is.
   const settled = args.splitBrain === "report" ? [] : [names.noSplitBrain(volume.name)];
   const parts = [

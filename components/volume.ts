@@ -18,7 +18,7 @@ export interface VolumeArgs {
 }
 
 /**
- * What is done about a file with two histories, or a name that was given to two things: "report" names it, with "newest"
+ * What is done about a split brain, of a file or of a name that was given to two things: "report" names it, with "newest"
  * counts what was changed last by the Pis' own clocks, with the name of a Pi what that has.
  */
 export type SplitBrain = string;
@@ -30,7 +30,7 @@ export type SplitBrain = string;
  * 50 ms; ping-timeout alone at 10 s: 17 s, so it only catches a brick that is reached and does not answer.
  * The brick's side gives up a dead client as soon, and with it the locks that it held.
  * Of three bricks two must agree (gluster's own default, in words since it is another one for two): a Pi that sees no
- * other one could only make a second history. Of two Pis the one that is left serves alone, and so it must.
+ * other one could only make a split brain. Of two Pis the one that is left serves alone, and so it must.
  * By default anybody may mount a volume: only these may, also where the firewall is off.
  */
 const options = (failover: number, three: boolean, allowed: readonly string[]): string[] => [

@@ -58,7 +58,7 @@ export class Hosts {
     const options = {
       parent,
       dependsOn: [...after, ...this.#send(state, parent, after)],
-      ignoreChanges: drifted ? [] : ["update", ...this.#unsure(state, reached)],
+      ignoreChanges: drifted ? [] : ["update", ...this.#ignored(state, reached)],
       retainOnDelete: mayBeDead(reached),
     };
     const resource =
@@ -84,7 +84,7 @@ export class Hosts {
   }
 
   /** Inputs whose change is none of the cluster: who can be reached from here and now, and all of a drained Pi. */
-  #unsure(state: State, reached: Reached | undefined): string[] {
+  #ignored(state: State, reached: Reached | undefined): string[] {
     if (reached?.drained) return ["connection", "create", "delete", "stdin"];
     const first = [...this.reached].find(([, { drained }]) => !drained)?.[0];
     if (state.anywhere && state.on !== first) return ["connection", "create", "delete"];

@@ -197,7 +197,7 @@ export async function ask(states: readonly State[], reached: ReadonlyMap<string,
  * @param states In order: each after those that it names.
  */
 export async function look(states: readonly State[], reached: ReadonlyMap<string, Reached>): Promise<Look> {
-  const told = [...reached.values()].flatMap((r) => (r.problem ? [r.problem] : []));
+  const unreached = [...reached.values()].flatMap((r) => (r.problem ? [r.problem] : []));
   const { findings: found, problems } = await ask(states, reached);
   for (const { client, via } of reached.values()) {
     client?.end();
@@ -207,7 +207,7 @@ export async function look(states: readonly State[], reached: ReadonlyMap<string
   for (const { name, concerns } of states)
     if (concerns !== undefined && !reached.get(concerns)?.client) findings.delete(name);
   // What several say is said once: a jump host's problem, a refusal of the volume's.
-  const all = new Map([...told, ...problems].map((problem) => [problem.message, problem]));
+  const all = new Map([...unreached, ...problems].map((problem) => [problem.message, problem]));
   return { findings: propagate(states, findings), problems: [...all.values()] };
 }
 

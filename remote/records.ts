@@ -54,15 +54,19 @@ const resolved = (name: string): Promise<string[]> =>
  * Whoever has a name in a cache goes on asking for what it had, so it loses at most half of its records at a time.
  *
  * @param wanted The addresses that it is to have.
- * @example await requireHalf("twopir.example.com", config.dns, ["192.168.0.121"])
+ * @example await requireHalfOfRecords("twopir.example.com", config.dns, ["192.168.0.121"])
  * @throws pulumi.RunError where these are fewer than half of those that it has now, unless `fewRecords` is set.
  */
-export async function requireHalf(name: string, zone: Zone, wanted: readonly string[]): Promise<void> {
+export async function requireHalfOfRecords(
+  name: string,
+  zone: Zone,
+  wanted: readonly string[],
+): Promise<void> {
   if (zone.fewRecords) return;
   const present = await presentRecords(name, zone);
   if (present === undefined) {
     void pulumi.log.warn(
-      `nobody says which A records ${name} has now, so it may lose more than half of them.`,
+      `cannot find out which A records ${name} has now, so this run may remove more than half of them.`,
     );
     return;
   }

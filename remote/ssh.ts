@@ -170,7 +170,7 @@ function unreachable(login: Login, error: Error & { level?: string; code?: strin
   if (error.level === "client-authentication")
     return `refuses the key for user ${login.user}. Put the public key there with: ssh-copy-id ${destination(login)}`;
   if (/passphrase/i.test(error.message))
-    return `cannot be asked: the key file has a passphrase. Give it with: pulumi config set --secret twopir:sshPassphrase`;
+    return `the key file has a passphrase. Give it with: pulumi config set --secret twopir:sshPassphrase`;
   if (silent(error))
     return `does not answer on port ${login.port ?? SSH_PORT} within ${DIAL_SECONDS.toString()} s. Is it switched on, on the network, and at this address?`;
   if (error.code === "ECONNREFUSED")

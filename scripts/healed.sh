@@ -4,6 +4,7 @@
 # Parameters: volume, serving (array: addresses of the Pis that have or get a record)
 
 patience=3600 # seconds; a full copy of a 30 GB card at 10 MB/s
+waiting='?'   # files, when gluster was last asked
 
 want() {
   need_glusterd
@@ -22,7 +23,7 @@ healed() {
   fi
   [ -n "$now" ] || return 1 # gluster did not answer
   now=$(awk '{ sum += $1 } END { print sum + 0 }' <<<"$now")
-  [ "$now" = "${waiting:-0}" ] || say "$now files to heal"
+  [ "$now" = "$waiting" ] || [ "$now" -eq 0 ] || say "$now files to heal"
   waiting=$now
   [ "$now" -eq 0 ]
 }

@@ -19,7 +19,7 @@ want() {
   need keepalived keepalived
   want_file "$config_path" "$(whole_config)"$'\n' validate
   want_service keepalived.service "$drop_in_path"
-  sha256sum <"$config_path" | cmp -s - "$loaded" || change "keepalived runs another config than the one on disk" reload
+  sha256sum <"$config_path" | cmp -s - "$loaded" || change "keepalived does not run the config that is on disk" reload
   [ "$(lingering)" = "$(printf '%s\n' "${addresses[@]}" | sort)" ] ||
     change "the loopback interface lacks floating addresses" bash "$linger_path"
   [ "$mode" = check ] || until_true "$patience" holds ||

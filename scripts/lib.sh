@@ -13,7 +13,7 @@
 
 notes=/var/lib/twopir      # what a Pi had before us, so that remove can put it back
 lock_file=/run/lock/twopir # one applying script at a time on a Pi
-told=65                    # exit status of fail: the reason has been said
+said=65                    # exit status of fail: the reason has been said
 lock_wait=900              # seconds; the slowest state, a package installation on an old Pi, takes minutes
 
 # main check|apply|remove [PI]
@@ -64,10 +64,10 @@ fail() {
   local where="${pi:-this machine}: $state: "
   [ "$mode" != check ] || where='' # who looks knows where
   printf '%s%s\n' "$where" "$*" >&2
-  exit "$told"
+  exit "$said"
 }
 
-# refuse TEXT...: what makes every change on any Pi unsafe, told before the first one.
+# refuse TEXT...: what makes every change on any Pi unsafe, said before the first one.
 refuse() {
   [ "$mode" = check ] || fail "$@"
   printf 'refuse: %s\n' "$*"
@@ -76,7 +76,7 @@ refuse() {
 
 # unexpected STATUS COMMAND: for what no fail foresaw; a fail inside $(...) has said its own already.
 unexpected() {
-  [ "$1" -ne "$told" ] || exit "$told"
+  [ "$1" -ne "$said" ] || exit "$said"
   fail "\"$2\" failed with exit status $1"
 }
 
@@ -149,7 +149,7 @@ there() {
 # unreadable PATH ANSWER: ANSWER ends in the reason.
 unreadable() {
   fail "$1 cannot be read (${2##*: }), so nothing is put in its place. If it is on the volume: does preview name it" \
-    "with two histories (see twopir:splitBrain), and do the other Pis answer (npm run status)?"
+    "as a split brain (see twopir:splitBrain), and do the other Pis answer (npm run status)?"
 }
 
 # keep PATH: moves what was there before us aside, once, for put_back.

@@ -2,7 +2,7 @@
 # The volume is mounted, now and after every boot. Parameters: mount_point, fstab_line, failover (seconds; what the
 # volume's options say)
 
-answer=10 # seconds that a living mount needs at most to answer; one that lost its bricks hangs or says ENOTCONN
+mount_wait=10 # seconds that a living mount needs at most to answer; one that lost its bricks hangs or says ENOTCONN
 
 want() {
   [ "$(fstab_lines)" = "$fstab_line" ] || change "/etc/fstab has $(described) for $mount_point" write_fstab
@@ -11,7 +11,7 @@ want() {
   nothing_lands_beneath
   if ! mounted; then
     change "$mount_point is not mounted" mount_volume
-  elif ! timeout "$answer" stat -t "$mount_point" >/dev/null 2>&1; then
+  elif ! timeout "$mount_wait" stat -t "$mount_point" >/dev/null 2>&1; then
     change "the mount at $mount_point does not answer" remount_volume
   elif [ "$(cat "$time_out" 2>/dev/null)" != "$failover" ]; then
     change "$mount_point was mounted with another failover time" in_turn remount_volume
@@ -93,7 +93,7 @@ mount_volume() {
   systemctl start "$(unit)" ||
     fail "cannot mount $mount_point:" \
       "$(tail -n 3 "/var/log/glusterfs/$(systemd-escape -p "$mount_point").log" 2>/dev/null)"
-  until_true "$answer" mounted || fail "$mount_point is not mounted after $answer s"
+  until_true "$mount_wait" mounted || fail "$mount_point is not mounted after $mount_wait s"
   [ "$(cat "$time_out" 2>/dev/null)" = "$failover" ] || note_time_out
 }
 
@@ -104,7 +104,7 @@ note_time_out() {
 
 remount_volume() {
   umount -l "$mount_point"
-  until_true "$answer" gone || fail "systemd still counts $mount_point as mounted"
+  until_true "$mount_wait" gone || fail "systemd still counts $mount_point as mounted"
   mount_volume
 }
 

@@ -10,7 +10,7 @@ patience=10              # seconds until the page must come; the volume is mount
 want() {
   need nginx nginx
   want_service nginx.service "$drop_in_path"
-  sum | cmp -s - "$loaded" || change "nginx runs another config than the one on disk" reload
+  sum | cmp -s - "$loaded" || change "nginx does not run the config that is on disk" reload
   [ "$mode" = check ] || until_true "$patience" serves "$address" "$host" ||
     fail "nginx runs but does not serve http://$host/ at $address: see /var/log/nginx/error.log"
 }

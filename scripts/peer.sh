@@ -16,7 +16,7 @@ want() {
   elif moved "$uuid"; then
     change "$address is the peer that was at $(names_of "$uuid")" move "$uuid"
   elif ! joined "$uuid"; then
-    mend "$address is no connected peer" probe
+    mend "$address is not a connected peer" probe
   fi
 }
 

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154
-# No file of the volume has two histories: written on one Pi while it was parted from the other, and there too; and no
+# No file of the volume is in split brain: written on one Pi while it was parted from the other, and there too; and no
 # name of it was given to two things. Which one counts is for the user to say, in words.
 # Parameters: volume, brick (path), mount_point, choice (report, newest or the name of a Pi), stores (array: name and
 # address of each Pi that stores)
@@ -19,7 +19,7 @@ want() {
   need_mount
   for path in "${listed[@]}"; do
     if [ ! -d "$mount_point$path" ]; then
-      change "$path has two histories (split brain)" settle "$path"
+      change "$path is in split brain" settle "$path"
     else
       folder "$path"
     fi
@@ -41,13 +41,13 @@ listed() { gluster_tell volume heal "$volume" info split-brain | { grep -E '^(/|
 folder() {
   local name names
   [[ $(split_status "$mount_point$1") != *:yes* ]] ||
-    change "the owner or the mode of $1 has two histories (split brain)" settle "$1"
+    change "the owner or the mode of $1 is in split brain" settle "$1"
   [ -n "${shown:-}" ] || show_bricks
   [ "${#bricks_shown[@]}" -gt 1 ] ||
-    fail "the bricks do not answer, so nobody can tell which names in $1 have two histories: run pulumi up again"
+    fail "the bricks do not answer, so nobody can tell which names in $1 are in split brain: run pulumi up again"
   mapfile -d '' -t names < <(twice "${1%/}")
   for name in "${names[@]}"; do
-    change "${name//$'\n'/?} has two histories (split brain): $(described "$name")" settle_name "$name"
+    change "${name//$'\n'/?} is in split brain: $(described "$name")" settle_name "$name"
   done
 }
 
@@ -118,7 +118,7 @@ settle() { # FILE
 settle_by() { answer=$(gluster_tell volume heal "$volume" split-brain source-brick "$1" "$2"); }
 
 report() {
-  fail "$1 has two histories, and nothing is lost as long as nobody chooses: look at both ($brick$1 on each Pi)," \
+  fail "$1 is in split brain, and nothing is lost as long as nobody chooses: look at both ($brick$1 on each Pi)," \
     "then set twopir:splitBrain to the name of the Pi whose copy counts, or to newest, and run pulumi up again"
 }
 

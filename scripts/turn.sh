@@ -21,7 +21,7 @@ alone() {
     fail "this Pi must be interrupted, but after $turn_patience s the others are not ready: $unready"
   step_aside
   "$@"
-  step_back
+  resume_serving
 }
 
 # take_turn: a lock on the volume, so that no other Pi begins meanwhile, whoever told it to. gluster takes it back from
@@ -70,7 +70,7 @@ start_again() {
 
 hold_again() { [ "$held" != active ] || systemctl start keepalived.service; }
 
-step_back() {
+resume_serving() {
   systemctl start nginx.service || true
   until_true "$back_patience" serves "$address" "$host" ||
     fail "this Pi does not serve http://$host/ any more: see /var/log/nginx/error.log. The others go on"

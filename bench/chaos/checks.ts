@@ -17,7 +17,7 @@ const atMost = (what: string, limit: number, value: number): Check => ({ what, v
 /** Nothing that was acknowledged is lost. */
 export const writesKept = (run: Run): Check[] => [none("acknowledged writes lost", run.lostWrites)];
 
-/** What two histories cost is named, so that somebody can choose. */
+/** What a split brain cost is named, so that somebody can choose. */
 export const lossReported = (run: Run): Check[] => [
   none(
     "acknowledged writes lost in files that no preview names",

@@ -17,7 +17,7 @@ export interface Run {
   readonly lostWrites: number;
   readonly acknowledgedWrites: number;
   readonly worstWriteSeconds: number;
-  /** Where lines were lost: what `pulumi preview` says of files with two histories. */
+  /** Where lines were lost: what `pulumi preview` says of files in split brain. */
   readonly conflicts: readonly string[];
   /** The client by name: one that behaves like Chromium, or Chromium itself. */
   readonly byName: Figures & { readonly client: string };

@@ -84,7 +84,7 @@ export async function runScenario(scenario: Scenario, stage: Stage): Promise<Run
     worstStallSeconds: all.worstSeconds,
     recoverySeconds: recoveries.includes(null) ? null : Math.max(...recoveries.map(Number)),
     ...written,
-    conflicts: [...new Set(said.match(/\S+ has two histories/g))],
+    conflicts: [...new Set(said.match(/\S+ is in split brain/g))],
     byName: {
       client: scenario.browser ? "Chromium" : "like Chromium",
       ...combined(faults.map((fault) => fault.byName)),

@@ -28,7 +28,7 @@ const allHealed = async (): Promise<void> => {
   await connected(3);
   await healed("pi1");
 };
-/** No file has two histories, by gluster's own word and the program's. */
+/** No file is in split brain, by gluster's own word and the program's. */
 const nothingToChoose = async (): Promise<void> => {
   for (const each of PIS) await until(`${each} serves again`, 30, () => serves(each));
   const said = await inside("pi1", "gluster volume heal gv0 info split-brain");
@@ -52,7 +52,7 @@ describe("an arbiter", () => {
     expect((await cluster.preview()).changed).toEqual({});
   });
 
-  it("lets one side of a cut write, so that no file gets two histories", async () => {
+  it("lets one side of a cut write, so that no file gets into split brain", async () => {
     for (const other of ["pi2", "pi3"]) await lab("part", "pi1", other);
     await until("pi1 knows that it is alone", 60, async () => !(await serves("pi1", "/before")));
     await expect(write("pi1", "before", "pi1")).rejects.toThrow();

@@ -112,7 +112,7 @@ export const DRIFTS: readonly Drift[] = [
     broken:
       "cd /mnt/gluster1 && cp -a cluster /root/kept && echo '# older' >>cluster && systemctl reload nginx && sleep 1 && cat /root/kept >cluster && rm /root/kept",
     named: ["pi1-nginx"],
-    reason: "nginx runs another config than the one on disk",
+    reason: "nginx does not run the config that is on disk",
     touched: [onVolume("cluster")],
   },
   {

@@ -32,8 +32,8 @@ describe("before any Pi is contacted", () => {
     await cluster.configure({ "twopir:pis": [pi("pi1", { address: "192.168.77" })], "twopir:hostnme": "x" });
     const outcome = await cluster.up();
     expect(outcome.failed).toBe(true);
-    expect(outcome.said).toContain('twopir:pis[0].address is "192.168.77"; right would be: an IPv4 address');
-    expect(outcome.said).toContain("twopir:hostnme is no setting");
+    expect(outcome.said).toContain('twopir:pis[0].address is "192.168.77"; expected: an IPv4 address');
+    expect(outcome.said).toContain("twopir:hostnme is not a setting");
     expect(outcome.said).toContain("two or more Pis");
     expect(outcome.changed).toEqual({});
   });

@@ -37,7 +37,7 @@ async function triedToHeal(): Promise<void> {
   });
 }
 
-describe("two histories of a file", () => {
+describe("a file in split brain", () => {
   it("come of writing on both sides of a cut; both Pis serve on all the while", async () => {
     await inside("pi1", "echo before >/mnt/gluster1/www/old");
     await parted(async () => {
@@ -53,7 +53,7 @@ describe("two histories of a file", () => {
     let said = "";
     await until("both files are named", 60, async () => {
       said = (await cluster.preview()).said;
-      return said.includes("/www/old has two histories") && said.includes("/www/new has two histories");
+      return said.includes("/www/old is in split brain") && said.includes("/www/new is in split brain");
     });
     expect(said).not.toContain("only-pi");
     const outcome = await cluster.up();
@@ -92,7 +92,7 @@ describe("two histories of a file", () => {
     });
     await until("each is named", 60, async () => {
       const { said } = await cluster.preview();
-      return files.every(({ file }) => said.includes(`/www/${file} has two histories`));
+      return files.every(({ file }) => said.includes(`/www/${file} is in split brain`));
     });
     await triedToHeal();
     await cluster.configure({ "twopir:splitBrain": "newest" });
@@ -105,7 +105,7 @@ describe("two histories of a file", () => {
 });
 
 describe("a name that was given to two things", () => {
-  const FOUND = "has two histories (split brain): ";
+  const FOUND = "is in split brain: ";
   const ASIDE = /goes to (\/mnt\/gluster1\/aside-[0-9TZ]+)\//;
 
   /** What is in a brick but for gluster's own, with the content of files. */

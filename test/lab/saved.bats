@@ -123,6 +123,7 @@ unfit() {
 killed_at_mv() {
   local bin=$BATS_TEST_TMPDIR/bin
   mkdir "$bin"
+  # shellcheck disable=SC2016 # mv expands it
   printf '%s\n' '#!/bin/bash' '[ "$1" = -T ] || /bin/mv "$1" "${@: -1}"' 'kill -KILL 0' >"$bin/mv"
   chmod +x "$bin/mv"
   PATH=$bin:$PATH setsid --wait bash "$root/lab/lab.sh" "$@" 3>&- 4>&- 6>&-

@@ -107,11 +107,11 @@ describe.skipIf(!canIsolate)("what lies on the volume", () => {
   });
 
   it("replaces no server block whose content cannot be read", async () => {
-    host.write(CONFIG, "one of two histories\n");
+    host.write(CONFIG, "one side of a split brain\n");
     host.command("cat", 'echo "cat: $2: Input/output error" >&2; exit 1');
     for (const mode of ["check", "apply"])
       expect(await host.run(mode, config)).toMatchObject({ status: 65, changes: [] });
-    expect(host.read(CONFIG)).toBe("one of two histories\n");
+    expect(host.read(CONFIG)).toBe("one side of a split brain\n");
   });
 
   describe.each([

@@ -122,9 +122,9 @@ esac`,
     const { status, changes } = await host.run("check", state("pi1"));
     expect(status).toBe(0);
     expect(changes).toEqual([
-      "/www/a has two histories (split brain): a file on pi1, a folder on pi2, a link on pi3",
-      "/www/b c has two histories (split brain): a file on pi1, the same on pi2, another file on pi3",
-      "/www/d?e has two histories (split brain): a folder on pi1, another folder on pi2",
+      "/www/a is in split brain: a file on pi1, a folder on pi2, a link on pi3",
+      "/www/b c is in split brain: a file on pi1, the same on pi2, another file on pi3",
+      "/www/d?e is in split brain: a folder on pi1, another folder on pi2",
     ]);
     expect(host.list("mnt")).toEqual(before);
     expect(host.list("run/twopir")).toEqual([]);
@@ -187,7 +187,7 @@ esac`,
     for (const n of ["2", "3"]) host.write(`/run/silent-${n}`, "");
     const { status, output } = await host.run("check", state("report"));
     expect(status).toBe(65);
-    expect(output).toContain("nobody can tell which names in /www have two histories");
+    expect(output).toContain("nobody can tell which names in /www are in split brain");
   });
 
   it("clears away what a killed run left mounted, and empties no brick", async () => {

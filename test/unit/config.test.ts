@@ -274,7 +274,7 @@ describe("every rule names the key, the value and what would be right", () => {
 
   it.each(cases)("%j", (patch, wrongKey, value, right) => {
     const is = value === "missing" ? "is missing" : `is ${value}`;
-    expect(mistakes(patch)).toEqual([`twopir:${wrongKey} ${is}; right would be: ${right}`]);
+    expect(mistakes(patch)).toEqual([`twopir:${wrongKey} ${is}; expected: ${right}`]);
   });
 
   it.each<[Raw, string]>([
@@ -286,7 +286,7 @@ describe("every rule names the key, the value and what would be right", () => {
     [dnsWith({ keySecret: "x" }), "dns.keySecret"],
     [{ ssh: { port: 22 } }, "ssh.port"],
   ])("an unknown key is one: %j", (patch, unknown) => {
-    expect(mistakes(patch)).toEqual([`twopir:${unknown} is no setting; see the table in README.md`]);
+    expect(mistakes(patch)).toEqual([`twopir:${unknown} is not a setting; see the table in README.md`]);
   });
 });
 

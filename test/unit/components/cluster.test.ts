@@ -149,7 +149,7 @@ describe.each([2, 3, 5])("the plain states of %i Pis", (count) => {
     });
   });
 
-  it("write to the site after the user's choice between two histories, and wait for none", () => {
+  it("write to the site after the user's choice in a split brain, and wait for none", () => {
     for (const [splitBrain, waits] of [
       ["report", false],
       ["newest", true],

@@ -56,9 +56,9 @@ const run = (more: Partial<Run> = {}): Run => ({
 const failing = (checks: readonly Check[]): string[] =>
   checks.filter((check) => !passes(check)).map((check) => check.what);
 
-describe("two histories", () => {
+describe("a split brain", () => {
   it("are no fault where they are named", () => {
-    const lost = { lostWrites: 3, conflicts: ["/chaos-lines has two histories"] };
+    const lost = { lostWrites: 3, conflicts: ["/chaos-lines is in split brain"] };
     expect(failing(lossReported(run(lost)))).toEqual([]);
     expect(failing(lossReported(run({ ...lost, conflicts: [] })))).toEqual([
       "acknowledged writes lost in files that no preview names",
