@@ -61,7 +61,8 @@ func TestNothingToRun(t *testing.T) {
 
 func TestDefaultsAndSecrets(t *testing.T) {
 	e := newEngine(t, remoteCommand)
-	inputs := e.check(t, in{"connection": in{"host": "pi1", "privateKey": "k", "proxy": in{"host": "jump"}}, "create": "date"})
+	keys := in{"privateKey": "k", "privateKeyPassword": "p", "password": "w"}
+	inputs := e.check(t, in{"connection": keys.with(in{"host": "pi1", "proxy": keys.with(in{"host": "jump"})}), "create": "date"})
 	if !inputs.Get("connection").Secret() {
 		t.Error("the checked connection is not secret")
 	}
@@ -70,6 +71,11 @@ func TestDefaultsAndSecrets(t *testing.T) {
 		equal(t, endpoint.Get("user").AsString(), "root")
 		equal(t, endpoint.Get("dialErrorLimit").AsNumber(), 10)
 		equal(t, endpoint.Get("perDialTimeout").AsNumber(), 15)
+		for name := range keys {
+			if !endpoint.Get(name).Secret() {
+				t.Errorf("%s is not secret by itself", name)
+			}
+		}
 	}
 	equal(t, inputs.Get("addPreviousOutputInEnv").AsBool(), true)
 
