@@ -77,8 +77,6 @@ func TestDefaultsAndSecrets(t *testing.T) {
 			}
 		}
 	}
-	equal(t, inputs.Get("addPreviousOutputInEnv").AsBool(), true)
-
 	preview, err := e.Create(p.CreateRequest{Urn: e.urn, Properties: inputs, DryRun: true})
 	if err != nil {
 		t.Fatal(err)
@@ -88,6 +86,13 @@ func TestDefaultsAndSecrets(t *testing.T) {
 	}
 	if stdout := preview.Properties.Get("stdout"); !stdout.IsComputed() || stdout.Secret() {
 		t.Errorf("stdout in a preview is %#v", stdout)
+	}
+}
+
+// Everything that is an input shows up in a diff against a state that has it not.
+func TestNoOtherDefaults(t *testing.T) {
+	for token, values := range map[string]in{remoteCommand: {"connection": in{"host": "pi1"}, "create": "date"}, localCommand: {"create": "date"}} {
+		equal(t, newEngine(t, token).check(t, values).Len(), len(values))
 	}
 }
 

@@ -74,7 +74,6 @@ func (c *CommandArgs) Annotate(a infer.Annotator) {
 	a.Describe(&c.Logging, "What is logged; both stdout and stderr by default. Both are outputs in any case.")
 	a.Describe(&c.AddPreviousOutputInEnv,
 		"Give the last outputs to update and delete as PULUMI_COMMAND_STDOUT and PULUMI_COMMAND_STDERR; true by default.")
-	a.SetDefault(&c.AddPreviousOutputInEnv, true)
 }
 
 // Check names the inputs that only the official plugin has, and refuses an unknown value of `logging`.

@@ -66,7 +66,6 @@ func (c *CommandArgs) Annotate(a infer.Annotator) {
 	a.Describe(&c.Environment, "Variables for the command. The host's sshd must allow each by AcceptEnv.")
 	a.Describe(&c.AddPreviousOutputInEnv,
 		"Give the last outputs to update and delete as PULUMI_COMMAND_STDOUT and PULUMI_COMMAND_STDERR; true by default.")
-	a.SetDefault(&c.AddPreviousOutputInEnv, true)
 }
 
 // Check refuses an unknown value of `logging`; all else the framework checks.
