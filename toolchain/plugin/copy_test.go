@@ -57,6 +57,9 @@ func TestCopy(t *testing.T) {
 		{"a folder", folder(t, site), "new", map[string]string{"new/site/index.html": "hello", "new/site/deep/page": "page"}},
 		{"a folder into a folder", folder(t, site), "there", map[string]string{"there/site/deep/page": "page"}},
 		{"a folder's contents", folder(t, site+"/"), "www", map[string]string{"www/index.html": "hello", "www/deep/page": "page"}},
+		{"a text into folders that are not there", note, "a/b/note", map[string]string{"a/b/note": "note"}},
+		{"a file into folders that are not there", file(t, page), "c/d/page", map[string]string{"c/d/page": "hello"}},
+		{"a folder into folders that are not there", folder(t, site), "e/f", map[string]string{"e/f/site/deep/page": "page"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e.mustCreate(t, in{"connection": host.connection(t), "source": c.source, "remotePath": filepath.Join(to, c.path)})
@@ -72,8 +75,8 @@ func TestCopy(t *testing.T) {
 		says   string
 	}{
 		{"a text into a folder", note, "there", "needs the path of a file"},
-		{"a folder over a file", folder(t, site), "note", "is not a folder"},
-		{"into a folder that is not there", file(t, page), "no/where", "cannot create"},
+		{"a folder over a file", folder(t, site), "note", "not a directory"},
+		{"below a file", file(t, page), "note/page", "not a directory"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := e.create(t, in{"connection": host.connection(t), "source": c.source, "remotePath": filepath.Join(to, c.path)})

@@ -42,7 +42,7 @@ func (c *CopyArgs) Annotate(a infer.Annotator) {
 	a.Describe(&c.Connection, "How to reach the host.")
 	a.Describe(&c.Triggers, "Values whose change replaces the resource.")
 	a.Describe(&c.Source, "A FileAsset, StringAsset or FileArchive; copied as it is, archives are not unpacked.")
-	a.Describe(&c.RemotePath, "Where it goes. Only the last part of the path is made if it is not there.")
+	a.Describe(&c.RemotePath, "Where it goes; missing parent folders are made.")
 }
 
 // Check refuses a source that cannot be copied.
@@ -115,10 +115,13 @@ func (c *CopyArgs) copy(ctx context.Context) error {
 //	folder/   | its contents go into it | the same         | error
 func (c *CopyArgs) send(to upload) error {
 	info, err := to.host.Stat(c.RemotePath)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	if errors.Is(err, os.ErrNotExist) {
+		err = to.folder(path.Dir(c.RemotePath))
+	}
+	if err != nil {
 		return err
 	}
-	isFolder := err == nil && info.IsDir()
+	isFolder := info != nil && info.IsDir()
 	if asset := c.Source.Asset; asset != nil && asset.IsText() {
 		if isFolder {
 			return errors.New("is a folder; a text asset needs the path of a file")
@@ -141,9 +144,6 @@ func (c *CopyArgs) send(to upload) error {
 			target = path.Join(target, filepath.Base(source))
 		}
 		return to.file(target, source)
-	}
-	if err := to.folder(target); err != nil {
-		return err
 	}
 	if !strings.HasSuffix(source, "/") {
 		target = path.Join(target, filepath.Base(source))
@@ -175,16 +175,8 @@ func (u upload) file(target, source string) error {
 }
 
 func (u upload) folder(target string) error {
-	info, err := u.host.Stat(target)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		if err := u.host.Mkdir(target); err != nil {
-			return fmt.Errorf("cannot create the folder %s: %w", target, err)
-		}
-	case err != nil:
-		return fmt.Errorf("%s: %w", target, err)
-	case !info.IsDir():
-		return fmt.Errorf("%s is there and is not a folder", target)
+	if err := u.host.MkdirAll(target); err != nil {
+		return fmt.Errorf("cannot create the folder %s: %w", target, err)
 	}
 	return nil
 }
