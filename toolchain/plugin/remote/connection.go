@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -76,9 +77,9 @@ func (e *endpoint) annotate(a infer.Annotator) {
 	a.Describe(&e.Port, "Its port; 22 by default.")
 	a.Describe(&e.User, "The user to log in as; root by default.")
 	a.Describe(&e.Password, "That user's password.")
-	a.Describe(&e.PrivateKey, "The contents of a private key; tried before the agent and the password.")
+	a.Describe(&e.PrivateKey, "The contents of a private key; tried before the password.")
 	a.Describe(&e.PrivateKeyPassword, "The passphrase of the private key.")
-	a.Describe(&e.AgentSocketPath, "The socket of an ssh agent; $SSH_AUTH_SOCK by default.")
+	a.Describe(&e.AgentSocketPath, "The socket of an ssh agent, asked where there is no privateKey; $SSH_AUTH_SOCK by default.")
 	a.Describe(&e.HostKey, "The host's public key. Left out, any host is believed.")
 	a.Describe(&e.DialErrorLimit, "How many failed dials are tried again; 10 by default, -1 is no limit.")
 	a.Describe(&e.PerDialTimeout, "The seconds that one dial may take; 15 by default, 0 is no limit.")
@@ -139,7 +140,7 @@ func (c *Connection) dial(ctx context.Context) (*client, error) {
 
 // connect dials until it works, the limit is reached, or it is clear that the next dial must fail too.
 func (e *endpoint) connect(ctx context.Context, dial dialer) (*ssh.Client, error) {
-	config, release, err := e.clientConfig(ctx)
+	config, release, err := e.clientConfig()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", e.address(), err)
 	}
@@ -204,48 +205,37 @@ func isFinal(err error) bool {
 }
 
 // clientConfig also returns what lets go of the agent; call it when logged in.
-func (e *endpoint) clientConfig(ctx context.Context) (*ssh.ClientConfig, func(), error) {
+func (e *endpoint) clientConfig() (*ssh.ClientConfig, func(), error) {
 	config := &ssh.ClientConfig{User: orDefault(e.User, defaultUser), HostKeyCallback: ssh.InsecureIgnoreHostKey()}
 	if e.HostKey != nil {
 		if err := pinHostKey(config, *e.HostKey); err != nil {
 			return nil, nil, err
 		}
 	}
-	var key ssh.Signer
 	if e.PrivateKey != nil {
-		var err error
-		if key, err = parsePrivateKey(*e.PrivateKey, e.PrivateKeyPassword); err != nil {
+		key, err := parsePrivateKey(*e.PrivateKey, e.PrivateKeyPassword)
+		if err != nil {
 			return nil, nil, err
 		}
-	}
-	agentSigners, release, err := e.agent(ctx, key != nil || e.Password != nil)
-	if err != nil {
-		return nil, nil, err
-	}
-	if key != nil || agentSigners != nil {
-		// One method for both: the library tries each method once, so an agent in a method of its own
-		// would never be asked after a key.
-		config.Auth = append(config.Auth, ssh.PublicKeysCallback(func() (signers []ssh.Signer, err error) {
-			if agentSigners != nil {
-				signers, err = agentSigners()
-			}
-			if key != nil {
-				return append([]ssh.Signer{key}, signers...), nil
-			}
-			return signers, err
-		}))
+		config.Auth = append(config.Auth, ssh.PublicKeys(key))
 	}
 	if e.Password != nil {
 		config.Auth = append(config.Auth, ssh.Password(*e.Password), ssh.KeyboardInteractive(
 			func(_, _ string, questions []string, _ []bool) ([]string, error) {
-				answers := make([]string, len(questions))
-				for i := range answers {
-					answers[i] = *e.Password
-				}
-				return answers, nil
+				return slices.Repeat([]string{*e.Password}, len(questions)), nil
 			}))
 	}
-	return config, release, nil
+	path := orDefault(e.AgentSocketPath, os.Getenv("SSH_AUTH_SOCK"))
+	if path == "" {
+		return config, func() {}, nil
+	}
+	// It must be there even beside a private key, after which it is never asked: the library tries each method once.
+	conn, err := net.Dial("unix", path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("the ssh agent: %w", err)
+	}
+	config.Auth = append(config.Auth, ssh.PublicKeysCallback(agent.NewClient(conn).Signers))
+	return config, func() { _ = conn.Close() }, nil
 }
 
 func parsePrivateKey(key string, passphrase *string) (ssh.Signer, error) {
@@ -267,24 +257,6 @@ func parsePrivateKey(key string, passphrase *string) (ssh.Signer, error) {
 	return signer, nil
 }
 
-// agent connects to the ssh agent, if there is one. An agent that only the environment names, and that
-// is gone, is no reason to fail where there is another way to log in.
-func (e *endpoint) agent(ctx context.Context, otherWay bool) (func() ([]ssh.Signer, error), func(), error) {
-	path := orDefault(e.AgentSocketPath, os.Getenv("SSH_AUTH_SOCK"))
-	if path == "" {
-		return nil, func() {}, nil
-	}
-	conn, err := net.Dial("unix", path)
-	if err != nil {
-		if e.AgentSocketPath == nil && otherWay {
-			p.GetLogger(ctx).Debugf("the ssh agent of SSH_AUTH_SOCK is left out: %v", err)
-			return nil, func() {}, nil
-		}
-		return nil, nil, fmt.Errorf("the ssh agent: %w", err)
-	}
-	return agent.NewClient(conn).Signers, func() { _ = conn.Close() }, nil
-}
-
 // hostKeyError is a host that is not the one meant.
 type hostKeyError struct{ want, got ssh.PublicKey }
 
@@ -299,11 +271,8 @@ func pinHostKey(config *ssh.ClientConfig, text string) error {
 	if err != nil {
 		return fmt.Errorf(`hostKey must be one public key such as "ssh-ed25519 AAAA...": %w`, err)
 	}
+	// For an RSA key this means a signature by SHA-1, which servers of today do not give.
 	config.HostKeyAlgorithms = []string{want.Type()}
-	if want.Type() == ssh.KeyAlgoRSA {
-		// An RSA key signs by either of these; by SHA-1, the name of the key type itself, servers of today do not.
-		config.HostKeyAlgorithms = []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSA}
-	}
 	config.HostKeyCallback = func(_ string, _ net.Addr, got ssh.PublicKey) error {
 		if !bytes.Equal(got.Marshal(), want.Marshal()) {
 			return &hostKeyError{want: want, got: got}
