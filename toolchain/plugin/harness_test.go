@@ -26,6 +26,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
 	"github.com/pulumi/pulumi/sdk/v3/go/property"
 	"golang.org/x/crypto/ssh"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/structpb"
 )
 
 const (
@@ -72,15 +74,29 @@ func properties(values map[string]any) property.Map {
 		resource.NewPropertyMapFromMap(plain(in(values)).(map[string]any)))).AsMap()
 }
 
-// wired is what becomes of properties on their way between the engine and the plugin: assets, for one, are put together again.
+var options = plugin.MarshalOptions{KeepUnknowns: true, KeepSecrets: true, KeepOutputValues: true}
+
+// sent is what goes between the engine and the plugin.
+func sent(properties property.Map) ([]byte, error) {
+	fields, err := plugin.MarshalProperties(resource.ToResourcePropertyValue(property.New(properties)).ObjectValue(), options)
+	if err != nil {
+		return nil, err
+	}
+	return proto.Marshal(fields)
+}
+
+// wired is what becomes of properties on that way: assets, for one, are put together again.
 func wired(t *testing.T, properties property.Map) property.Map {
 	t.Helper()
-	options := plugin.MarshalOptions{KeepUnknowns: true, KeepSecrets: true, KeepOutputValues: true}
-	sent, err := plugin.MarshalProperties(resource.ToResourcePropertyValue(property.New(properties)).ObjectValue(), options)
+	message, err := sent(properties)
 	if err != nil {
 		t.Fatal(err)
 	}
-	arrived, err := plugin.UnmarshalProperties(sent, options)
+	var fields structpb.Struct
+	if err := proto.Unmarshal(message, &fields); err != nil {
+		t.Fatal(err)
+	}
+	arrived, err := plugin.UnmarshalProperties(&fields, options)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,6 @@ import (
 	"syscall"
 	"time"
 
-	p "github.com/pulumi/pulumi-go-provider"
 	"github.com/pulumi/pulumi-go-provider/infer"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
@@ -33,7 +32,7 @@ type CommandArgs struct {
 	Dir                    *string           `pulumi:"dir,optional"`
 	Environment            map[string]string `pulumi:"environment,optional"`
 	Stdin                  *string           `pulumi:"stdin,optional"`
-	Logging                *Logging          `pulumi:"logging,optional"`
+	Logging                *string           `pulumi:"logging,optional"`
 	AddPreviousOutputInEnv *bool             `pulumi:"addPreviousOutputInEnv,optional"`
 }
 
@@ -42,18 +41,6 @@ type CommandState struct {
 	CommandArgs
 	Stdout string `pulumi:"stdout"`
 	Stderr string `pulumi:"stderr"`
-}
-
-// Logging is the input `logging`.
-type Logging string
-
-// Values are what it may be.
-func (Logging) Values() []infer.EnumValue[Logging] {
-	var values []infer.EnumValue[Logging]
-	for _, mode := range output.Modes {
-		values = append(values, infer.EnumValue[Logging]{Name: mode.Name, Value: Logging(mode.Name), Description: mode.Description})
-	}
-	return values
 }
 
 // Annotate describes the resource.
@@ -71,28 +58,9 @@ func (c *CommandArgs) Annotate(a infer.Annotator) {
 	a.Describe(&c.Dir, "The folder to run in; the program's by default.")
 	a.Describe(&c.Environment, "Further variables for the command.")
 	a.Describe(&c.Stdin, "What each of the commands gets on its standard input.")
-	a.Describe(&c.Logging, "What is logged; both stdout and stderr by default. Both are outputs in any case.")
+	a.Describe(&c.Logging, "What is logged: stdout, stderr, stdoutAndStderr (the default) or none. Both are outputs in any case.")
 	a.Describe(&c.AddPreviousOutputInEnv,
 		"Give the last outputs to update and delete as PULUMI_COMMAND_STDOUT and PULUMI_COMMAND_STDERR; true by default.")
-}
-
-// Check names the inputs that only the official plugin has, and refuses an unknown value of `logging`.
-func (*Command) Check(ctx context.Context, req infer.CheckRequest) (infer.CheckResponse[CommandArgs], error) {
-	inputs := req.NewInputs
-	var refused []p.CheckFailure
-	for _, name := range []string{"assetPaths", "archivePaths"} {
-		if _, there := inputs.GetOk(name); there {
-			refused = append(refused, p.CheckFailure{Property: name, Reason: "not in twopir's own plugin `command`, only in the official one"})
-			inputs = inputs.Delete(name)
-		}
-	}
-	args, failures, err := infer.DefaultCheck[CommandArgs](ctx, inputs)
-	if args.Logging != nil {
-		if err := output.CheckMode(string(*args.Logging)); err != nil {
-			refused = append(refused, p.CheckFailure{Property: "logging", Reason: err.Error()})
-		}
-	}
-	return infer.CheckResponse[CommandArgs]{Inputs: args, Failures: append(refused, failures...)}, err
 }
 
 // Create runs `create`, if there is one.
@@ -128,20 +96,14 @@ func (s *CommandState) run(ctx context.Context, command *string) error {
 	if command == nil {
 		return nil
 	}
-	// Ended by the engine or by too much output; the cause tells.
+	// Ended by the engine or by what the command prints; the cause tells.
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	args := s.Interpreter
 	if len(args) == 0 {
 		args = []string{"/bin/sh", "-c"}
 	}
-	logging := ""
-	if s.Logging != nil {
-		logging = string(*s.Logging)
-	}
-	captured := output.New(logging, p.GetLogger(ctx).InfoStatus, end)
 	cmd := exec.CommandContext(ctx, args[0], append(args[1:len(args):len(args)], *command)...)
-	cmd.Stdout, cmd.Stderr = captured.Stdout(), captured.Stderr()
 	if s.Dir != nil {
 		// Otherwise a missing folder is reported as a missing /bin/sh.
 		if _, err := os.Stat(*s.Dir); err != nil {
@@ -157,13 +119,11 @@ func (s *CommandState) run(ctx context.Context, command *string) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = grace
-	err := cmd.Run()
-	stdout, stderr := captured.Finish()
-	if ctx.Err() != nil {
-		err = context.Cause(ctx)
-	}
+	captured := output.New(ctx, end, s.Logging)
+	cmd.Stdout, cmd.Stderr = captured.Stdout, captured.Stderr
+	stdout, stderr, err := captured.Finish(*command, cmd.Run())
 	if err != nil {
-		return fmt.Errorf("%w: running %q:\n%s", err, *command, captured.Tail())
+		return err
 	}
 	s.Stdout, s.Stderr = stdout, stderr
 	return nil

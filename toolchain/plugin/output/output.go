@@ -1,184 +1,84 @@
-// Package output takes what a command prints: kept for the resource's stdout and stderr, and logged
-// line by line while the command runs.
+// Package output takes what a command prints.
 package output
 
 import (
+	"bufio"
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 	"sync"
-	"unicode"
+
+	p "github.com/pulumi/pulumi-go-provider"
 )
 
-const (
-	// Limit is the most that a command may print. All of it is held in memory and then in the state
-	// file, which every later operation reads: endless output must end in an error, not in swap.
-	Limit = 16 << 20
-	// maxLogLine is where a longer line is cut into several log lines. The official plugin stops
-	// reading at 64 KiB, and the command then hangs.
-	maxLogLine = 16 << 10
-	// maxLogLines is after how many lines logging ends: each is a message to the engine, which takes some
-	// 2,000 a second, and a command that prints faster would wait for its own log.
-	maxLogLines = 10_000
-	// maxTail is how much of the output an error message repeats: its end, where the reason is.
-	maxTail = 64 << 10
-)
-
-// Capture holds the output of one command.
+// Capture takes what a command prints: as it is, for the outputs and for an error, and line by line into the log
+// while the command runs.
 type Capture struct {
-	mu             sync.Mutex
-	stdout, stderr stream
-	tail           []byte
-	size, logged   int
-	log            func(line string)
-	abort          func(error)
+	Stdout, Stderr io.Writer
+
+	ctx            context.Context
+	stdout, stderr bytes.Buffer
+	both           shared
+	log            *io.PipeWriter
+	logged         chan struct{}
 }
 
-type stream struct {
-	capture *Capture
-	logged  bool
-	kept    bytes.Buffer
-	line    []byte
+// shared is written to by both streams at once.
+type shared struct {
+	sync.Mutex
+	bytes.Buffer
 }
 
-// Modes are the values of the input `logging`: what is logged; stdout and stderr are kept in any case.
-var Modes = []struct{ Name, Description string }{
-	{"stdout", "Log stdout, not stderr"},
-	{"stderr", "Log stderr, not stdout"},
-	{"stdoutAndStderr", "Log stdout and stderr"},
-	{"none", "Log nothing"},
+func (s *shared) Write(p []byte) (int, error) {
+	s.Lock()
+	defer s.Unlock()
+	return s.Buffer.Write(p)
 }
 
-// CheckMode says what is wrong with a value of `logging`, if anything. The official plugin takes any, and then logs nothing.
-func CheckMode(mode string) error {
-	var names []string
-	for _, known := range Modes {
-		if mode == known.Name {
-			return nil
+// New logs what `logging` names. What it cannot bear ends the command by `abort`, which must end ctx.
+func New(ctx context.Context, abort func(error), logging *string) *Capture {
+	lines, log := io.Pipe()
+	c := &Capture{ctx: ctx, log: log, logged: make(chan struct{})}
+	stream := func(kept io.Writer, name string) io.Writer {
+		if logging == nil || *logging == "stdoutAndStderr" || *logging == name {
+			return io.MultiWriter(kept, &c.both, log)
 		}
-		names = append(names, known.Name)
+		return io.MultiWriter(kept, &c.both)
 	}
-	return fmt.Errorf("is %q, must be one of %s", mode, strings.Join(names, ", "))
-}
-
-// New makes a Capture that logs by `log` what `mode` names (left out: both) and calls `abort`, which
-// must end the command, when that prints more than Limit.
-func New(mode string, log func(line string), abort func(error)) *Capture {
-	c := &Capture{log: log, abort: abort}
-	both := mode == "" || mode == "stdoutAndStderr"
-	c.stdout = stream{capture: c, logged: both || mode == "stdout"}
-	c.stderr = stream{capture: c, logged: both || mode == "stderr"}
+	c.Stdout, c.Stderr = stream(&c.stdout, "stdout"), stream(&c.stderr, "stderr")
+	go func() {
+		defer close(c.logged)
+		// With the scanner's own limit, because the official plugin has it.
+		scanner := bufio.NewScanner(lines)
+		for scanner.Scan() {
+			p.GetLogger(ctx).InfoStatus(scanner.Text())
+		}
+		if scanner.Err() != nil {
+			err := errors.New("the official plugin hangs here: a line of more than 64 KiB")
+			abort(err)
+			_ = lines.CloseWithError(err)
+		}
+	}()
 	return c
 }
 
-// Stdout is where the command's standard output goes.
-func (c *Capture) Stdout() io.Writer { return &c.stdout }
-
-// Stderr is where the command's standard error goes.
-func (c *Capture) Stderr() io.Writer { return &c.stderr }
-
-// Finish logs what came without a final newline and returns stdout and stderr, each without its last one.
-func (c *Capture) Finish() (stdout, stderr string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, s := range []*stream{&c.stdout, &c.stderr} {
-		if len(s.line) > 0 {
-			s.emit()
-		}
+// Finish keeps what the command printed, or says with what error it ended.
+func (c *Capture) Finish(command string, err error) (stdout, stderr string, _ error) {
+	_ = c.log.Close()
+	<-c.logged
+	if err := Cause(c.ctx, err); err != nil {
+		return "", "", fmt.Errorf("%w: running %q:\n%s", err, command, c.both.String())
 	}
-	return c.stdout.text(), c.stderr.text()
+	return strings.TrimSuffix(c.stdout.String(), "\n"), strings.TrimSuffix(c.stderr.String(), "\n"), nil
 }
 
-// Tail is the end of stdout and stderr as they came, fit to be printed in an error message.
-func (c *Capture) Tail() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	tail, note := c.tail, ""
-	if len(tail) > maxTail {
-		tail = tail[len(tail)-maxTail:]
+// Cause is why ctx ended, or else the error: what fails because ctx ended does not know why.
+func Cause(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
-	if cut := c.size - len(tail); cut > 0 {
-		note = fmt.Sprintf("[%d bytes before this left out]\n", cut)
-	}
-	return note + Printable(string(tail))
-}
-
-func (s *stream) Write(p []byte) (int, error) {
-	c := s.capture
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.size += len(p); c.size > Limit {
-		err := fmt.Errorf("it printed more than %d MiB: send what is that long to a file", Limit>>20)
-		c.abort(err)
-		return 0, err
-	}
-	s.kept.Write(p)
-	// Twice the size, so that it is cut only once in so many bytes.
-	if c.tail = append(c.tail, p...); len(c.tail) > 2*maxTail {
-		c.tail = append([]byte(nil), c.tail[len(c.tail)-maxTail:]...)
-	}
-	if s.logged {
-		s.logLines(p)
-	}
-	return len(p), nil
-}
-
-func (s *stream) logLines(p []byte) {
-	for len(p) > 0 {
-		end := bytes.IndexByte(p, '\n')
-		room := maxLogLine - len(s.line)
-		switch {
-		case end >= 0 && end <= room:
-			s.line = append(s.line, p[:end]...)
-			p = p[end+1:]
-			s.emit()
-		case len(p) > room:
-			s.line = append(s.line, p[:room]...)
-			p = p[room:]
-			s.emit()
-		default:
-			s.line = append(s.line, p...)
-			return
-		}
-	}
-}
-
-func (s *stream) emit() {
-	c := s.capture
-	switch c.logged++; {
-	case c.logged <= maxLogLines:
-		c.log(Printable(string(s.line)))
-	case c.logged == maxLogLines+1:
-		c.log(fmt.Sprintf("[more than %d lines: the rest is not logged]", maxLogLines))
-	}
-	s.line = s.line[:0]
-}
-
-// text is valid UTF-8, as everything must be that goes into the state.
-func (s *stream) text() string {
-	return strings.ToValidUTF8(strings.TrimSuffix(s.kept.String(), "\n"), string(unicode.ReplacementChar))
-}
-
-// A control sequence as ECMA-48 writes it: colours, cursor moves, and titles ended by BEL or ESC \.
-var escapes = regexp.MustCompile(`\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[ -/]*[0-~])`)
-
-// Printable takes out of a text what would move the cursor, recolour or retitle the reader's terminal:
-// what comes from a remote host must not be able to rewrite what Pulumi says about it.
-func Printable(text string) string {
-	text = strings.ToValidUTF8(text, string(unicode.ReplacementChar))
-	text = escapes.ReplaceAllString(text, "")
-	text = strings.ReplaceAll(text, "\r\n", "\n")
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
-			return r
-		case r == '\r':
-			return ' '
-		case unicode.IsControl(r):
-			return -1
-		}
-		return r
-	}, strings.TrimSuffix(text, "\r"))
+	return err
 }

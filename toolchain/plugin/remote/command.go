@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"strings"
 
 	p "github.com/pulumi/pulumi-go-provider"
 	"github.com/pulumi/pulumi-go-provider/infer"
@@ -25,7 +25,7 @@ type CommandArgs struct {
 	Delete                 *string           `pulumi:"delete,optional"`
 	Triggers               *[]any            `pulumi:"triggers,optional" provider:"replaceOnChanges"`
 	Stdin                  *string           `pulumi:"stdin,optional"`
-	Logging                *Logging          `pulumi:"logging,optional"`
+	Logging                *string           `pulumi:"logging,optional"`
 	Environment            map[string]string `pulumi:"environment,optional"`
 	AddPreviousOutputInEnv *bool             `pulumi:"addPreviousOutputInEnv,optional"`
 }
@@ -35,18 +35,6 @@ type CommandState struct {
 	CommandArgs
 	Stdout string `pulumi:"stdout"`
 	Stderr string `pulumi:"stderr"`
-}
-
-// Logging is the input `logging`.
-type Logging string
-
-// Values are what it may be.
-func (Logging) Values() []infer.EnumValue[Logging] {
-	var values []infer.EnumValue[Logging]
-	for _, mode := range output.Modes {
-		values = append(values, infer.EnumValue[Logging]{Name: mode.Name, Value: Logging(mode.Name), Description: mode.Description})
-	}
-	return values
 }
 
 // Annotate describes the resource.
@@ -62,21 +50,10 @@ func (c *CommandArgs) Annotate(a infer.Annotator) {
 	a.Describe(&c.Delete, "The command to run on delete.")
 	a.Describe(&c.Triggers, "Values whose change replaces the resource.")
 	a.Describe(&c.Stdin, "What each of the commands gets on its standard input.")
-	a.Describe(&c.Logging, "What is logged; both stdout and stderr by default. Both are outputs in any case.")
+	a.Describe(&c.Logging, "What is logged: stdout, stderr, stdoutAndStderr (the default) or none. Both are outputs in any case.")
 	a.Describe(&c.Environment, "Variables for the command. The host's sshd must allow each by AcceptEnv.")
 	a.Describe(&c.AddPreviousOutputInEnv,
 		"Give the last outputs to update and delete as PULUMI_COMMAND_STDOUT and PULUMI_COMMAND_STDERR; true by default.")
-}
-
-// Check refuses an unknown value of `logging`; all else the framework checks.
-func (*Command) Check(ctx context.Context, req infer.CheckRequest) (infer.CheckResponse[CommandArgs], error) {
-	args, failures, err := infer.DefaultCheck[CommandArgs](ctx, req.NewInputs)
-	if args.Logging != nil {
-		if err := output.CheckMode(string(*args.Logging)); err != nil {
-			failures = append(failures, p.CheckFailure{Property: "logging", Reason: err.Error()})
-		}
-	}
-	return infer.CheckResponse[CommandArgs]{Inputs: args, Failures: failures}, err
 }
 
 // Create runs `create`, if there is one.
@@ -113,7 +90,7 @@ func (s *CommandState) run(ctx context.Context, command *string) error {
 	if command == nil {
 		return nil
 	}
-	// Ended by the engine, by the watch over the connection, or by too much output; the cause tells.
+	// Ended by the engine, by the watch over the connection, or by what the command prints; the cause tells.
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	client, err := s.Connection.dial(ctx)
@@ -133,31 +110,17 @@ func (s *CommandState) run(ctx context.Context, command *string) error {
 	if err := s.setEnvironment(ctx, client.address, session); err != nil {
 		return err
 	}
-	// Not session.Stdin: with that, a command that exits without having read all of its input would be an error.
-	stdin, err := session.StdinPipe()
-	if err != nil {
-		return fmt.Errorf("%s: %w", client.address, err)
-	}
-	captured := output.New(string(orDefault(s.Logging, "")), p.GetLogger(ctx).InfoStatus, end)
-	session.Stdout, session.Stderr = captured.Stdout(), captured.Stderr()
-	if err := session.Start(*command); err != nil {
-		return fmt.Errorf("%s: %w: running %q", client.address, err, *command)
-	}
-	go func() {
-		_, _ = io.WriteString(stdin, orDefault(s.Stdin, ""))
-		_ = stdin.Close()
-	}()
-	err = session.Wait()
-	stdout, stderr := captured.Finish()
+	session.Stdin = strings.NewReader(orDefault(s.Stdin, ""))
+	captured := output.New(ctx, end, s.Logging)
+	session.Stdout, session.Stderr = captured.Stdout, captured.Stderr
+	err = session.Run(*command)
 	var noStatus *ssh.ExitMissingError
-	switch {
-	case ctx.Err() != nil:
-		err = context.Cause(ctx)
-	case errors.As(err, &noStatus):
+	if errors.As(err, &noStatus) {
 		err = errors.New("the connection was lost while the command ran")
 	}
+	stdout, stderr, err := captured.Finish(*command, err)
 	if err != nil {
-		return fmt.Errorf("%w: on %s: running %q:\n%s", err, client.address, *command, captured.Tail())
+		return fmt.Errorf("%s: %w", client.address, err)
 	}
 	s.Stdout, s.Stderr = stdout, stderr
 	return nil
