@@ -13,7 +13,7 @@ import (
 	"github.com/pulumi/pulumi-go-provider/infer"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
-	"twopir/toolchain/plugin/output"
+	"twopir/toolchain/plugin/common"
 )
 
 // A cancelled command may tidy up for so long; then it is killed.
@@ -24,23 +24,15 @@ type Command struct{}
 
 // CommandArgs are its inputs: those of pulumi-command 1.2.1 but assetPaths and archivePaths.
 type CommandArgs struct {
-	Create                 *string           `pulumi:"create,optional"`
-	Update                 *string           `pulumi:"update,optional"`
-	Delete                 *string           `pulumi:"delete,optional"`
-	Triggers               *[]any            `pulumi:"triggers,optional" provider:"replaceOnChanges"`
-	Interpreter            []string          `pulumi:"interpreter,optional"`
-	Dir                    *string           `pulumi:"dir,optional"`
-	Environment            map[string]string `pulumi:"environment,optional"`
-	Stdin                  *string           `pulumi:"stdin,optional"`
-	Logging                *string           `pulumi:"logging,optional"`
-	AddPreviousOutputInEnv *bool             `pulumi:"addPreviousOutputInEnv,optional"`
+	common.Args
+	Interpreter []string `pulumi:"interpreter,optional"`
+	Dir         *string  `pulumi:"dir,optional"`
 }
 
-// CommandState is what the state file holds: the inputs, and what the last command printed.
+// CommandState is what the state file holds.
 type CommandState struct {
 	CommandArgs
-	Stdout string `pulumi:"stdout"`
-	Stderr string `pulumi:"stderr"`
+	common.Outputs
 }
 
 // Annotate describes the resource.
@@ -48,19 +40,10 @@ func (c *Command) Annotate(a infer.Annotator) {
 	a.Describe(&c, "A command that runs on this machine.")
 }
 
-// Annotate describes the inputs and sets their defaults.
+// Annotate describes the inputs that only this command has.
 func (c *CommandArgs) Annotate(a infer.Annotator) {
-	a.Describe(&c.Create, "The command to run on create.")
-	a.Describe(&c.Update, "The command to run on update; create by default.")
-	a.Describe(&c.Delete, "The command to run on delete.")
-	a.Describe(&c.Triggers, "Values whose change replaces the resource.")
 	a.Describe(&c.Interpreter, "The program and arguments that get the command as last argument; /bin/sh -c by default.")
 	a.Describe(&c.Dir, "The folder to run in; the program's by default.")
-	a.Describe(&c.Environment, "Further variables for the command.")
-	a.Describe(&c.Stdin, "What each of the commands gets on its standard input.")
-	a.Describe(&c.Logging, "What is logged: stdout, stderr, stdoutAndStderr (the default) or none. Both are outputs in any case.")
-	a.Describe(&c.AddPreviousOutputInEnv,
-		"Give the last outputs to update and delete as PULUMI_COMMAND_STDOUT and PULUMI_COMMAND_STDERR; true by default.")
 }
 
 // Create runs `create`, if there is one.
@@ -75,14 +58,10 @@ func (*Command) Create(ctx context.Context, req infer.CreateRequest[CommandArgs]
 
 // Update runs `update`, or `create` where there is none.
 func (*Command) Update(ctx context.Context, req infer.UpdateRequest[CommandArgs, CommandState]) (infer.UpdateResponse[CommandState], error) {
-	state := CommandState{CommandArgs: req.Inputs, Stdout: req.State.Stdout, Stderr: req.State.Stderr}
-	command := req.Inputs.Update
-	if command == nil {
-		command = req.Inputs.Create
-	}
+	state := CommandState{req.Inputs, req.State.Outputs}
 	var err error
 	if !req.DryRun {
-		err = state.run(ctx, command)
+		err = state.run(ctx, req.Inputs.OnUpdate())
 	}
 	return infer.UpdateResponse[CommandState]{Output: state}, err
 }
@@ -111,7 +90,12 @@ func (s *CommandState) run(ctx context.Context, command *string) error {
 		}
 		cmd.Dir = *s.Dir
 	}
-	cmd.Env = s.environment()
+	cmd.Env = os.Environ()
+	for _, variables := range []map[string]string{s.Environment, s.Previous(s.AddPreviousOutputInEnv)} {
+		for name, value := range variables {
+			cmd.Env = append(cmd.Env, name+"="+value)
+		}
+	}
 	if s.Stdin != nil {
 		cmd.Stdin = strings.NewReader(*s.Stdin)
 	}
@@ -119,28 +103,7 @@ func (s *CommandState) run(ctx context.Context, command *string) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = grace
-	captured := output.New(ctx, end, s.Logging)
-	cmd.Stdout, cmd.Stderr = captured.Stdout, captured.Stderr
-	stdout, stderr, err := captured.Finish(*command, cmd.Run())
-	if err != nil {
-		return err
-	}
-	s.Stdout, s.Stderr = stdout, stderr
-	return nil
-}
-
-func (s *CommandState) environment() []string {
-	env := os.Environ()
-	for name, value := range s.Environment {
-		env = append(env, name+"="+value)
-	}
-	if s.AddPreviousOutputInEnv == nil || *s.AddPreviousOutputInEnv {
-		if s.Stdout != "" {
-			env = append(env, "PULUMI_COMMAND_STDOUT="+s.Stdout)
-		}
-		if s.Stderr != "" {
-			env = append(env, "PULUMI_COMMAND_STDERR="+s.Stderr)
-		}
-	}
-	return env
+	printed := common.NewCapture(ctx, end, s.Logging)
+	cmd.Stdout, cmd.Stderr = printed.Stdout, printed.Stderr
+	return printed.Finish(&s.Outputs, *command, cmd.Run())
 }

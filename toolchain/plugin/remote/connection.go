@@ -108,11 +108,22 @@ type client struct {
 	proxy   *ssh.Client
 }
 
-func (c *client) Close() {
+func (c *client) close() {
 	_ = c.Client.Close()
 	if c.proxy != nil {
 		_ = c.proxy.Close()
 	}
+}
+
+// open is a connection for as long as ctx lasts; a host that does not answer any more is told by `lost`. Without its
+// connection a command gets no more input, and its next output kills it.
+func (c *Connection) open(ctx context.Context, lost func(error)) (*client, error) {
+	host, err := c.dial(ctx)
+	if err == nil {
+		context.AfterFunc(ctx, host.close)
+		go watch(ctx, host.ask, keepaliveInterval, lost)
+	}
+	return host, err
 }
 
 type dialer func(ctx context.Context, network, address string) (net.Conn, error)

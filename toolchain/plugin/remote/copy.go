@@ -16,6 +16,8 @@ import (
 	"github.com/pulumi/pulumi-go-provider/infer"
 	"github.com/pulumi/pulumi-go-provider/infer/types"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+
+	"twopir/toolchain/plugin/common"
 )
 
 // CopyToRemote is the resource command:remote:CopyToRemote.
@@ -84,24 +86,17 @@ func (c *CopyArgs) hash() string {
 func (c *CopyArgs) copy(ctx context.Context) error {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	client, err := c.Connection.dial(ctx)
+	host, err := c.Connection.open(ctx, end)
 	if err != nil {
 		return err
 	}
-	defer client.Close()
-	defer context.AfterFunc(ctx, client.Close)()
-	go watch(ctx, client.ask, keepaliveInterval, end)
-
-	host, err := sftp.NewClient(client.Client, sftp.UseConcurrentWrites(true))
+	files, err := sftp.NewClient(host.Client, sftp.UseConcurrentWrites(true))
 	if err == nil {
-		err = c.send(upload{host})
-		_ = host.Close()
+		err = c.send(upload{files})
+		_ = files.Close()
 	}
-	if ctx.Err() != nil {
-		err = context.Cause(ctx)
-	}
-	if err != nil {
-		return fmt.Errorf("copying to %s:%s: %w", client.address, c.RemotePath, err)
+	if err := common.Cause(ctx, err); err != nil {
+		return fmt.Errorf("copying to %s:%s: %w", host.address, c.RemotePath, err)
 	}
 	return nil
 }
