@@ -516,22 +516,35 @@ func TestLocalCommand(t *testing.T) {
 	fails(t, err, "/nowhere")
 }
 
+func TestLocalCommandEndsWithWhatItHasStarted(t *testing.T) {
+	e := newEngine(t, localCommand)
+	equal(t, text(t, e.mustCreate(t, in{"create": "(sleep 6; echo late) & echo early"}), "stdout"), "early\nlate")
+}
+
 func TestCancelEndsALocalCommandAndItsChildren(t *testing.T) {
-	e, file := newEngine(t, localCommand), filepath.Join(t.TempDir(), "pid")
-	inputs := e.check(t, in{"create": fmt.Sprintf("sleep 60 & echo $! >%s; echo started; wait", file)})
-	failed := make(chan error)
-	go func() {
-		_, err := e.Create(p.CreateRequest{Urn: e.urn, Properties: inputs})
-		failed <- err
-	}()
-	eventually(t, "the command runs", func() bool { return e.log.has("started") })
-	if err := e.Cancel(); err != nil {
-		t.Fatal(err)
+	for name, command := range map[string]string{
+		"the shell waits":           "sleep 60 & echo $! >%s; echo started; wait",
+		"the shell has ended":       "sleep 60 & echo $! >%s; echo started",
+		"the child does not listen": "trap '' TERM; sleep 60 & echo $! >%s; echo started",
+	} {
+		t.Run(name, func(t *testing.T) {
+			e, file := newEngine(t, localCommand), filepath.Join(t.TempDir(), "pid")
+			inputs := e.check(t, in{"create": fmt.Sprintf(command, file)})
+			failed := make(chan error)
+			go func() {
+				_, err := e.Create(p.CreateRequest{Urn: e.urn, Properties: inputs})
+				failed <- err
+			}()
+			eventually(t, "the command runs", func() bool { return e.log.has("started") })
+			if err := e.Cancel(); err != nil {
+				t.Fatal(err)
+			}
+			within(t, 8*time.Second, func() { fails(t, <-failed, "canceled") })
+			child := "/proc/" + strings.TrimSpace(read(t, file)) + "/cmdline"
+			eventually(t, "the child is gone", func() bool {
+				line, err := os.ReadFile(child)
+				return err != nil || len(line) == 0
+			})
+		})
 	}
-	within(t, 3*time.Second, func() { fails(t, <-failed, "canceled") })
-	child := "/proc/" + strings.TrimSpace(read(t, file)) + "/cmdline"
-	eventually(t, "the child is gone", func() bool {
-		line, err := os.ReadFile(child)
-		return err != nil || len(line) == 0
-	})
 }

@@ -82,7 +82,7 @@ func (s *CommandState) run(ctx context.Context, command *string) error {
 	if len(args) == 0 {
 		args = []string{"/bin/sh", "-c"}
 	}
-	cmd := exec.CommandContext(ctx, args[0], append(args[1:len(args):len(args)], *command)...)
+	cmd := exec.Command(args[0], append(args[1:len(args):len(args)], *command)...)
 	if s.Dir != nil {
 		// Otherwise a missing folder is reported as a missing /bin/sh.
 		if _, err := os.Stat(*s.Dir); err != nil {
@@ -99,11 +99,24 @@ func (s *CommandState) run(ctx context.Context, command *string) error {
 	if s.Stdin != nil {
 		cmd.Stdin = strings.NewReader(*s.Stdin)
 	}
-	// A group of its own, so that a cancel reaches what the shell has started and not the shell alone.
+	// A group of its own, so that a cancel reaches what the shell has started, even when the shell itself has ended.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
-	cmd.WaitDelay = grace
 	printed := common.NewCapture(ctx, end, s.Logging)
 	cmd.Stdout, cmd.Stderr = printed.Stdout, printed.Stderr
-	return printed.Finish(&s.Outputs, *command, cmd.Run())
+	err := cmd.Start()
+	if err == nil {
+		ended := make(chan struct{})
+		stop := context.AfterFunc(ctx, func() {
+			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
+			select {
+			case <-ended:
+			case <-time.After(grace):
+				_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+			}
+		})
+		err = cmd.Wait()
+		stop()
+		close(ended)
+	}
+	return printed.Finish(&s.Outputs, *command, err)
 }
