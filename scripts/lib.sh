@@ -19,11 +19,25 @@ lock_wait=900              # seconds; the slowest state, a package installation 
 # main check|apply|remove [PI]
 main() {
   set -Eeuo pipefail
-  trap 'unexpected $? "$BASH_COMMAND"' ERR
   export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
   umask 022
   mode=${1:?check, apply or remove}
   pi=${2:-}
+  # What the look prints it bounds itself.
+  if [ "$mode" = check ]; then work; else bounded; fi
+}
+
+# bounded: both streams go through printable, and nothing that work starts holds them open by another number.
+bounded() {
+  {
+    { work 2>&3 3>&- 4>&- | printable >&4 3>&- 4>&-; } 3>&1 | printable >&2 4>&-
+  } 4>&1
+}
+
+work() {
+  main=$BASHPID
+  trap 'unexpected $? "$BASH_COMMAND"' ERR
+  trap 'exit "$said"' USR1
   case $mode in
     check) want ;;
     apply)
@@ -37,6 +51,26 @@ main() {
       ;;
     *) fail "no mode called $mode" ;;
   esac
+}
+
+# printable: of stdin what Pulumi's command plugin and a terminal bear. A line of more than 64 KiB makes the plugin hang
+# for ever, with the stack locked, and a byte that is not UTF-8 fails what was done.
+printable() {
+  perl -e '
+    my ($line_limit, $limit) = (2000, 262144); # bytes
+    $| = 1;
+    while (<STDIN>) {
+      if (length > $line_limit) {
+        $_ = substr($_, 0, $line_limit);
+        s/[\xc0-\xff][\x80-\xbf]{0,2}$//;
+        $_ .= " ...\n";
+      }
+      s/[\x80-\xff]/?/g unless utf8::decode(my $copy = $_);
+      s/[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]/?/g;
+      next if $limit < 0;
+      $limit -= length;
+      print $limit < 0 ? "... and more\n" : $_;
+    }'
 }
 
 # change REASON FUNCTION [ARGUMENT...]: the only way to alter a host. Prints the reason in both modes and calls
@@ -58,13 +92,18 @@ mend() {
 # say TEXT: a line of progress, or of what was left alone.
 say() { printf '%s\n' "$*"; }
 
-# fail TEXT...: what is wrong and what to do, and the end.
+# fail TEXT...: what is wrong and what to do, and the end of the script, also inside $(...): of what "for x in $(...)"
+# or "[ -z "$(...)" ]" get from a failed command bash asks no status. Not inside <(...), which nobody waits for.
 fail() {
+  complain "$@"
+  [ "$BASHPID" = "$main" ] || kill -USR1 "$main"
+  exit "$said"
+}
+complain() {
   trap - ERR
   local where="${pi:-this machine}: $state: "
   [ "$mode" != check ] || where='' # who looks knows where
   printf '%s%s\n' "$where" "$*" >&2
-  exit "$said"
 }
 
 # refuse TEXT...: what makes every change on any Pi unsafe, said before the first one.
@@ -76,8 +115,8 @@ refuse() {
 
 # unexpected STATUS COMMAND: for what no fail foresaw; a fail inside $(...) has said its own already.
 unexpected() {
-  [ "$1" -ne "$said" ] || exit "$said"
-  fail "\"$2\" failed with exit status $1"
+  [ "$1" -eq "$said" ] || complain "\"$2\" failed with exit status $1"
+  exit "$said"
 }
 
 # need COMMAND PACKAGE: a state whose tool is not there yet is not an error when looking: it is not there yet.
@@ -98,7 +137,7 @@ lock() {
     flock -w "$lock_wait" 9 ||
       fail "still locked after $lock_wait s by $(holder): wait for it, or end that process on $pi"
   fi
-  printf '%s, process %s of %s, since %s\n' "$state" $$ "${SUDO_USER:-root}" "$(date -u +%FT%TZ)" >"$lock_file"
+  printf '%s, process %s of %s, since %s\n' "$state" $BASHPID "${SUDO_USER:-root}" "$(date -u +%FT%TZ)" >"$lock_file"
 }
 
 # holder: who has the lock; between taking it and saying so there is a moment.

@@ -54,6 +54,51 @@ describe.skipIf(!canIsolate)("lib.sh", () => {
     });
   });
 
+  describe("what apply and remove print", () => {
+    const prints = async (text: string): Promise<string> => {
+      const { status, output } = await host.run("apply", host.script(`want() { ${text}; }`));
+      expect(status).toBe(0);
+      return output;
+    };
+    it.each([
+      ["plain text", "printf 'a  b\\t\\nc\\n'", "a  b\t\nc\n"],
+      ["a name in another script", "printf '\\303\\274 \\346\\227\\245\\n'", "ü 日\n"],
+      ["what is not UTF-8", "printf 'a\\377\\303b\\n'", "a??b\n"],
+      ["what moves a cursor", "printf 'a\\033[2Jb\\rc\\302\\233d\\000\\n'", "a?[2Jb?c?d?\n"],
+      ["an error", "printf 'a\\377\\n' >&2", "a?\n"],
+    ])("bears %s", async (_, text, printed) => {
+      expect(await prints(text)).toBe(printed);
+    });
+    it("has lines of at most 2 kB, which end with a whole letter", async () => {
+      const [line, ...rest] = (await prints("printf 'ü%.0s' {1..40000}; echo")).split("\n");
+      expect(line).toBe(`${"ü".repeat(999)} ...`);
+      expect(rest).toEqual([""]);
+    });
+    it("has an end", async () => {
+      const text = await prints("seq 100000; touch /etc/ran");
+      expect(text.length).toBeLessThan(300_000);
+      expect(text).toMatch(/\d\n\.\.\. and more\n$/);
+      expect(existsSync(host.at("/etc/ran"))).toBe(true); // nobody is killed for it
+    });
+    it("ends though a daemon that was started goes on", async () => {
+      const begun = Date.now();
+      expect(await prints("sleep 60 >/dev/null 2>&1 9>&- & disown; say done")).toBe("done\n");
+      expect(Date.now() - begun).toBeLessThan(30_000);
+    });
+    it("comes at once, not when all is done", async () => {
+      const run = host.start(
+        "apply",
+        host.script("want() { echo first; until [ -e /etc/go ]; do sleep 0.1; done; echo second; }"),
+      );
+      let printed = "";
+      run.stdout?.on("data", (text: Buffer) => (printed += text.toString()));
+      await until(() => printed === "first\n");
+      host.write("/etc/go", "");
+      await finished(run);
+      expect(printed).toBe("first\nsecond\n");
+    });
+  });
+
   describe("fail and unexpected", () => {
     it("say what is wrong, where, and stop", async () => {
       const one = host.script('want() { fail "the disk is full: free some"; touch /etc/ran; }');
@@ -73,6 +118,25 @@ want() { local b; b=$(inner); touch "/etc/$b"; }`);
         status: 65,
         changes: [],
         output: "pi1: pi1-x: said once\n",
+      });
+      expect(host.list("etc")).toEqual([]);
+    });
+
+    it.each([
+      ["the words of a loop", 'for word in $(all); do touch "/etc/$word"; done'],
+      ["a comparison", 'if [ -z "$(all)" ]; then touch /etc/empty; else touch /etc/full; fi'],
+      ["a pipe in a comparison", "[[ $(all | cat) == *zzz* ]] || touch /etc/other"],
+      ["what may fail", "local got; got=$(all) || true; touch /etc/done"],
+      [
+        "a condition that is asked again",
+        'asked() { [ -n "$(all)" ]; }; until_true 9 asked; touch /etc/done',
+      ],
+    ])("stop inside $(...) as well, in %s", async (_, text) => {
+      const one = host.script(`all() { echo one; fail "nobody answers"; }\nwant() { ${text}; }`);
+      expect(await host.run("apply", one)).toEqual({
+        status: 65,
+        changes: [],
+        output: "pi1: pi1-x: nobody answers\n",
       });
       expect(host.list("etc")).toEqual([]);
     });
@@ -201,7 +265,7 @@ want() { until_true 5 third; echo "$tried"; }`);
     });
 
     it("is gone with a script that was killed", async () => {
-      const killed = host.start("apply", host.script("want() { kill -KILL $$; }"));
+      const killed = host.start("apply", host.script("want() { kill -KILL $BASHPID; }"));
       await finished(killed);
       expect(await host.run("apply", host.script("want() { :; }"))).toMatchObject({ status: 0, output: "" });
     });
@@ -301,7 +365,9 @@ want() { want_file ${PATH} "$content" ${validator && "validate"}; }`,
 
     it("leaves the old file when it is killed half-way, and nothing after the next run", async () => {
       host.write(PATH, "old\n");
-      expect(await host.run("apply", file("kill -KILL $$"))).toMatchObject({ changes: [`${PATH} differs`] });
+      expect(await host.run("apply", file("kill -KILL $BASHPID"))).toMatchObject({
+        changes: [`${PATH} differs`],
+      });
       expect(host.read(PATH)).toBe("old\n");
       await host.run("apply", file());
       expect(host.read(PATH)).toBe(CONTENT);
