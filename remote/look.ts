@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { createConnection } from "node:net";
 import type { Client } from "ssh2";
 import { connect, destination, HostProblem, knownHostKey, run, type Login } from "./ssh";
 import { checkAll, command, OPERATOR, parseFindings, propagate, type Finding, type State } from "./state";
@@ -71,6 +72,11 @@ export async function reach(pis: readonly PiAddress[], ssh: Ssh): Promise<Map<st
   const jump = jumpHost && (await login(jumpHost, JUMP));
   const hosts = await Promise.all(pis.map(async (pi) => ({ pi, to: await login(pi, pi.name, jump) })));
   const asked = pis.some((pi) => !pi.drained);
+  const stale = asked ? await staleAgent() : undefined;
+  if (stale !== undefined)
+    return new Map(
+      hosts.map(({ pi, to: login }) => [pi.name, { login, problem: new HostProblem(stale, "refused") }]),
+    );
   const via = jump && asked ? await dial(jump, ssh) : undefined;
   const reached = await Promise.all(
     hosts.map(async ({ pi, to }): Promise<Reached> => {
@@ -86,6 +92,25 @@ export async function reach(pis: readonly PiAddress[], ssh: Ssh): Promise<Map<st
       rest.login.name,
       { ...rest, ...(problem && { problem: wrong ? new HostProblem(problem.message, "refused") : problem }) },
     ]),
+  );
+}
+
+/** What is wrong where the ssh agent does not answer, without which the command plugin fails, also beside a key file. */
+async function staleAgent(): Promise<string | undefined> {
+  const path = process.env.SSH_AUTH_SOCK;
+  if (!path) return undefined;
+  const answers = await new Promise<boolean>((resolve) => {
+    const socket = createConnection(path);
+    socket.once("error", () => resolve(false));
+    socket.once("connect", () => {
+      socket.end();
+      resolve(true);
+    });
+  });
+  if (answers) return undefined;
+  return (
+    `SSH_AUTH_SOCK names ${path}, where no ssh agent answers. Take it away (unset SSH_AUTH_SOCK), or start an agent: ` +
+    `eval "$(ssh-agent)" && ssh-add`
   );
 }
 
@@ -111,6 +136,12 @@ async function dial(login: Login, ssh: Ssh, via?: Client): Promise<Reached> {
     return refused(
       `${name} (${address}): its host key is not in ${ssh.knownHosts}. Log in once and compare the fingerprint ` +
         `(ssh ${destination(login)}), or pin it as hostKey of ${name} in ${name === JUMP ? "twopir:ssh.jumpHost" : "twopir:pis"}.`,
+    );
+  if (hostKey.startsWith("ssh-rsa "))
+    return refused(
+      `${name} (${address}): the only host key that is known of it is an ssh-rsa one, which Pulumi's command plugin cannot ` +
+        `check. Add its ed25519 one (ssh-keyscan -t ed25519 ${address} >>${ssh.knownHosts}), and compare the fingerprint ` +
+        `with what the Pi says (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub).`,
     );
   try {
     return { login, client: await connect(login, via) };

@@ -135,12 +135,30 @@ describe("an ssh agent", () => {
     expect(reached.get("pi1")?.login).not.toHaveProperty("privateKey");
   });
 
+  it("must answer where SSH_AUTH_SOCK names it, also beside a key file", async () => {
+    vi.stubEnv("SSH_AUTH_SOCK", text("gone"));
+    const reached = await reach([pi("pi1"), pi("pi2")], ssh());
+    for (const { client, problem } of reached.values()) {
+      expect(client).toBeUndefined();
+      expect(problem?.kind).toBe("refused");
+      expect(problem?.message).toContain(`SSH_AUTH_SOCK names ${text("gone")}, where no ssh agent answers`);
+    }
+    expect((await look([], reached)).problems).toHaveLength(1);
+  });
+
   it("must be there", async () => {
     vi.stubEnv("SSH_AUTH_SOCK", undefined);
     const { problem } = (await reach([pi("pi1")], keyless())).get("pi1") ?? {};
     expect(problem?.kind).toBe("refused");
     expect(problem?.message).toMatch(/^pi1: twopir:ssh.agent is true, and no ssh agent runs here/);
   });
+});
+
+it("refuses a Pi of which only an ssh-rsa host key is known", async () => {
+  const { problem } =
+    (await reach([pi("pi1", { hostKey: publicKey(sshd.hostKeys.rsa) })], ssh())).get("pi1") ?? {};
+  expect(problem?.kind).toBe("refused");
+  expect(problem?.message).toContain("ssh-keyscan -t ed25519 127.0.0.1");
 });
 
 describe("a jump host", () => {
