@@ -47,18 +47,30 @@ note_before() {
 
 add_localhost() { sed -i '1i 127.0.0.1 localhost' /etc/hosts; }
 
-# at_home: by its own word, which costs less than another Pi's, it is the one that the volume counts on.
-at_home() { [ -n "$(brick_name "$(my_uuid)")" ] && [[ "$(peers | cut -d ' ' -f 2 | sort -u)" == 3 ]]; }
+# at_home: by its own word, which costs less than another Pi's, it is the one that the volume counts on. One that has
+# another UUID takes its address for its own all the same, and its brick for its own; but nobody talks to it, and whom
+# it was it may have as a peer.
+at_home() {
+  local known
+  known=$(peers)
+  [ -n "$(brick_name "$(my_uuid)")" ] && [ "$(cut -d ' ' -f 2 <<<"$known" | sort -u)" = 3 ] &&
+    grep -q '^[^ ]* 3 1 ' <<<"$known" && [ -z "$(peer_at "$address" <<<"$known")" ]
+}
 
 # find_pool sets pool, the address of a Pi that has the volume and knows this one as a peer, and known, the UUID by
 # which it does; false where there is none.
 find_pool() {
   for pool in "${others[@]}"; do
+    listens "$pool" || continue
     known=$(known_to "$pool")
     [ -z "$known" ] || [ -z "$(gluster_xml --remote-host="$pool" volume info "$volume" | bricks_in)" ] || return 0
   done
   return 1
 }
+
+# listens ADDRESS: a Pi that is off would cost ten seconds.
+# shellcheck disable=SC2016 # the inner shell expands it
+listens() { timeout 1 bash -c '</dev/tcp/"$0"/24007' "$1" 2>/dev/null; }
 
 # damaged: which of glusterd's files is gone, or empty, as a power cut leaves it; or that it does not start with them.
 # It may run on as if nothing were, and would not start again, or as another one.

@@ -25,8 +25,10 @@ knows_whose_bricks() {
     grep -qvxF -e "$(my_uuid)" -f <(values uuid "$files/peers"/* | grep .)
 }
 
+# One that has another UUID takes the brick at its address for its own, and itself, as the others know it, for a peer.
 at_home() {
   local host
+  if values 'hostname[0-9]*' "$files/peers"/* | grep -qxF "$address"; then return 1; fi
   host=$(grep -lsx "uuid=$(my_uuid)" "$files/vols/$volume/bricks"/* | xargs -r sed -n 's/^hostname=//p')
   ! [[ $host =~ ^[0-9.]+$ ]] || [ "$host" = "$address" ]
 }
