@@ -82,6 +82,15 @@ function volumeStates(args: VolumeArgs): State[] {
       // A new glusterd means a new card, or files that a power cut has taken.
       disturbedBy: [...(pi.arbiter ? pis.map(peer) : [peer(pi)]), names.glusterd(pi)],
     })),
+    // Before the volume's states and for none of them: another Pi's copy may be made anew from this one.
+    ...stores.map((pi) => ({
+      name: `${pi.name}-brick-process`,
+      on: pi.name,
+      scripts: [...gate, "brick-process.sh"],
+      parameters: gated,
+      after: [names.brick(pi)],
+      disturbedBy: [names.brick(pi), names.glusterd(pi)],
+    })),
     {
       ...anywhere,
       name: created,
@@ -123,14 +132,6 @@ function volumeStates(args: VolumeArgs): State[] {
       },
       after: [started],
     },
-    ...stores.map((pi) => ({
-      name: `${pi.name}-brick-process`,
-      on: pi.name,
-      scripts: [...gate, "brick-process.sh"],
-      parameters: gated,
-      after: [started],
-      disturbedBy: [started, names.brick(pi), names.glusterd(pi)],
-    })),
   ];
 }
 

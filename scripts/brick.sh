@@ -3,7 +3,7 @@
 # (of this Pi), others (array: addresses of the other Pis)
 
 want() {
-  local lost former counted
+  local lost former counted noted
   on_its_file_system
   if [ -n "$(volume_xml)" ] && [ -n "$(brick_name "$(my_uuid)")" ]; then
     lost=$(lost)
@@ -24,8 +24,17 @@ want() {
       refuse "$brick on $pi is a copy of a volume that no Pi knows ($(mark)): look at what is in it; if it is what" \
         "the new volume is to begin with, then on $pi: sudo setfattr -x trusted.glusterfs.volume-id $brick"
     change "$brick is an old copy: the volume goes on without it" set_aside "$former"
+  elif [ -n "$(ls -A "$brick")" ] && volume_elsewhere; then
+    # gluster would delete there what its other copies do not have.
+    change "$brick is not empty, and is to become a copy of volume $volume" clear
   fi
-  [ "$(cat "$note" 2>/dev/null)" = "$(file_system)" ] || mend "the file system of $brick is not noted" note_file_system
+  noted=$(cat "$note" 2>/dev/null) || true
+  if [ -z "$noted" ]; then
+    mend "the file system of $brick is not noted" note_file_system
+  elif [ "$noted" != "$(file_system)" ]; then
+    # "volume start force" makes a brick of any empty folder, and then nobody knows that it lacks all.
+    mend "$brick lies on another file system than before ($noted), so it is compared with the other copies" compare_all
+  fi
 }
 
 note=$notes/file-system-$state
@@ -52,6 +61,11 @@ note_file_system() {
   file_system >"$note"
 }
 
+compare_all() {
+  if [ -n "$(volume_xml)" ] && [ -n "$(brick_name "$(my_uuid)")" ]; then heal_begins; fi
+  note_file_system
+}
+
 # lost: why the volume cannot use this Pi's folder, where it counts on it.
 lost() {
   local mark
@@ -69,8 +83,9 @@ lost() {
 
 # refill: the heal goes on by itself, also after this script.
 refill() {
+  start_volume
   refill_brick
-  until_true "$heal_wait" heal_all || fail "the heal of volume $volume does not start: $answer"
+  heal_begins
 }
 
 # goes_on_at: the address of a Pi that has the volume of which this Pi's folder is a copy; nothing where there is none.
@@ -82,6 +97,21 @@ goes_on_at() {
       echo "$other" && return
     fi
   done
+}
+
+# volume_elsewhere: another Pi has the volume, and this one has no part in it yet.
+volume_elsewhere() {
+  local other
+  for other in localhost "${others[@]}"; do
+    if [ -n "$(gluster_xml --remote-host="$other" volume info "$volume" | bricks_in)" ]; then return; fi
+  done
+  return 1
+}
+
+# clear: what lies there is kept.
+clear() {
+  move_aside
+  mkdir -p "$brick"
 }
 
 # counted_on: by which UUID another Pi's volume has a brick on this one; nothing where none has.

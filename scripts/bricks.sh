@@ -5,24 +5,27 @@
 brick_wait=5 # seconds until a brick answers; a living one does in 0.5 s, and a look has 20 for all
 
 # show_bricks: mounts each brick that answers at $shown/0, $shown/1 and so on, until the script ends. Sets bricks_shown,
-# their names (address:path). In a look nothing can be written there.
+# their names (address:path). In a look nothing can be written there. A brick is connected to by its address, so the
+# glusterd there must be the one that the brick belongs to.
 show_bricks() {
-  local name at kind=(--aux-gfid-mount)
+  local uuid name at bricks kind=(--aux-gfid-mount)
   [ "$mode" != check ] || kind+=(--read-only)
+  bricks=$(volume_bricks)
   hide_dead
   shown=/run/twopir/bricks-$BASHPID
   trap 'hide "$shown"' EXIT
   mkdir -p "$(dirname "$shown")"
   mkdir -m 700 "$shown" # a client's section has gluster's own password
   bricks_shown=()
-  for name in $(volume_bricks | cut -d ' ' -f 2); do
+  while read -r uuid name _; do
+    if ! present "$uuid" || [ "$(uuid_there "${name%%:*}")" != "$uuid" ]; then continue; fi
     at=$shown/${#bricks_shown[@]}
     mkdir -p "$at"
     client_section "$name" >"$at.vol"
     # The process may outlive a killed script, so it gets none of its locks.
     timeout "$brick_wait" glusterfs "${kind[@]}" -l /dev/null -f "$at.vol" "$at" >/dev/null 2>&1 8>&- 9>&- || continue
     if until_true "$brick_wait" brick_answers "$at"; then bricks_shown+=("$name"); else umount -l "$at"; fi
-  done
+  done <<<"$bricks"
 }
 
 brick_answers() { timeout 2 stat "$1/." >/dev/null 2>&1; }

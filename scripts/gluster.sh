@@ -4,9 +4,10 @@
 busy_wait=90   # seconds; a create or an add-brick of another Pi takes a few
 answer_wait=10 # seconds; glusterd answers in 0.1 s, and a dead peer can make it silent for two minutes
 
-# On a brick; see full-copy-watch.sh.
-full_note=trusted.twopir.full
-alone_note=trusted.twopir.alone # when this copy was last known to be full and the only one, in seconds
+# On a brick; see full-copy-watch.sh. Every other attribute of a brick's root is healed, so that a note would come to
+# the other Pis' bricks.
+full_note=trusted.afr.twopir-full
+alone_note=trusted.afr.twopir-alone # when this copy was last known to be full and the only one, in seconds
 
 # gluster_tell ARGUMENT...: a command to gluster, tried again while another one is in progress, which gluster refuses.
 # Prints gluster's answer; false where it refuses for good.
@@ -25,21 +26,40 @@ gluster_tell() {
 # need_glusterd: nothing can be said of peers and volumes while this Pi's glusterd is not there or does not run.
 need_glusterd() {
   need gluster glusterfs-server
-  ! once systemctl is-active glusterd.service >/dev/null || return 0
-  [ "$mode" != apply ] || fail "glusterd does not run"
-  [ "$mode" = remove ] || printf 'mend: not yet: glusterd does not run\n'
-  exit 0
+  if ! once systemctl is-active glusterd.service >/dev/null; then
+    [ "$mode" != apply ] || fail "glusterd does not run"
+    [ "$mode" = remove ] || printf 'mend: not yet: glusterd does not run\n'
+    exit 0
+  fi
+  if [ "$mode" = check ] && ! { answered peer status && answered volume info "$volume"; }; then
+    printf 'mend: not yet: glusterd does not answer\n'
+    exit 0
+  fi
 }
 
 # gluster_says QUESTION...: what this Pi's glusterd answers; nothing where it does not.
 gluster_says() { once timeout "$answer_wait" gluster "$@" 2>/dev/null || true; }
 
-# gluster_xml QUESTION...: the same as XML in one line. Peers and bricks are told apart by the UUIDs in it, since a peer
-# has as many names as there are Pis that probed it.
+# gluster_xml [--remote-host=ADDRESS] QUESTION...: the same as XML in one line. Peers and bricks are told apart by the
+# UUIDs in it, since a peer has as many names as there are Pis that probed it. Where something is to be changed, this
+# Pi's glusterd is asked until it answers: that it says nothing would look like "there is none".
 gluster_xml() { once flat_xml "$@"; }
 flat_xml() {
-  { timeout "$answer_wait" gluster "$@" --xml 2>/dev/null || true; } | { tr -d '\n' && echo; } | sed -E 's/> +</></g'
+  local answer end=$((SECONDS + busy_wait))
+  while true; do
+    answer=$({ timeout "$answer_wait" gluster "$@" --xml 2>/dev/null || true; } | tr -d '\n' | sed -E 's/> +</></g')
+    [[ $mode == @(apply|remove) && $1 != --remote-host=* ]] || break
+    [[ $answer != *"</cliOutput>"* || $answer =~ "Another transaction"|"Locking failed" ]] || break
+    if [ $SECONDS -ge $end ] || ! systemctl is-active -q glusterd.service; then
+      fail "glusterd does not answer, so nothing is known of peers and volumes: see \"systemctl status glusterd\" on" \
+        "${pi:-it}, then run it again"
+    fi
+    sleep 1
+  done
+  printf '%s\n' "$answer"
 }
+
+answered() { [[ $(gluster_xml "$@") == *"</cliOutput>"* ]]; }
 
 # volume_xml: what this Pi's glusterd knows of the volume; nothing where it knows none.
 volume_xml() { gluster_xml volume info "$volume" | { grep -F '<bricks>' || true; }; }
@@ -95,6 +115,9 @@ peers_in() {
 
 peers() { once own_peers; }
 own_peers() { gluster_xml peer status | peers_in; }
+
+# present UUID: that Pi's glusterd is this one, or a peer that is connected.
+present() { [ "$1" = "$(my_uuid)" ] || [[ $(peers) =~ "$1 "[0-9]+" 1 " ]]; }
 
 # my_uuid: nothing where this Pi's glusterd has none yet; it would make one if it were asked, and a look changes
 # nothing.
@@ -166,25 +189,37 @@ left_on() {
 # heal_counts: a line for each brick, the number of files that wait to be healed; "-" where it is off.
 heal_counts() { gluster_tell volume heal "$volume" info | sed -n 's/^Number of entries: //p'; }
 
-# heal_all: everything is compared and copied. Refused until a new brick and its self-heal daemon are connected, a
-# second or two, and where the volume does not serve. Sets its caller's answer.
-heal_all() { [ "$(volume_status)" != Started ] || answer=$(gluster_tell volume heal "$volume" full); }
-
-# shellcheck disable=SC2034 # for the scripts behind it
+# heal_begins: everything is compared and copied, also after this script. gluster refuses until a new brick and its
+# self-heal daemon are connected, a second or two.
+heal_begins() {
+  [ "$(volume_status)" = Started ] || return 0
+  until_true "$heal_wait" heal_all >/dev/null || fail "the heal of volume $volume does not start: $(heal_all)"
+}
+heal_all() { gluster_tell volume heal "$volume" full; }
 heal_wait=60 # seconds
+
+# start_volume: where it is not.
+start_volume() {
+  local answer
+  if [ "$(volume_status)" = Started ]; then return; fi
+  answer=$(gluster_tell volume start "$volume") || fail "cannot start volume $volume: $answer"
+}
 
 # brick_process: pid and port of what serves this Pi's brick: the process at the port that glusterd tells the clients,
 # on the folder of today. An old process may go on with a folder that was moved away, or where nobody looks for it;
 # glusterd counts both as online.
 brick_process() {
   local port pid fd
-  # Asked as a client does, by TCP: by its socket glusterd does not answer that.
-  port=$(gluster_says --remote-host=localhost system:: portmap brick2port "$brick")
+  port=$(brick_port "localhost:$brick")
   pid=$(ss -Hltnp "sport = :${port:-0}" | sed -nE 's/.*"glusterfsd",pid=([0-9]+).*/\1/p')
   for fd in "/proc/${pid:-none}/fd"/*; do
     if [ "$fd" -ef "$brick" ]; then echo "$pid $port" && return; fi
   done
 }
+
+# brick_port NAME: where clients reach the brick; nothing where they do not. It is asked as they do, by TCP: by its
+# socket glusterd does not answer that.
+brick_port() { gluster_says --remote-host="${1%%:*}" system:: portmap brick2port "${1#*:}"; }
 
 # forget_full: this Pi's copy is not known to be full any more.
 forget_full() {

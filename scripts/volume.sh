@@ -6,6 +6,8 @@
 want() {
   local address uuid missing=() is
   need_glusterd
+  [ "$(cat "$accept_note" 2>/dev/null)" = "$accept" ] ||
+    mend "${accept:-no copy} is to count as full where nobody can tell (twopir:volume.acceptCopy)" note_accepted
   if [ -z "$(volume_xml)" ]; then
     change "volume $volume is missing" create
     return
@@ -32,6 +34,11 @@ want() {
   fi
 }
 
+note_accepted() {
+  mkdir -p "$notes"
+  echo "$accept" >"$accept_note"
+}
+
 cannot_become() { # ADDRESS WHAT
   fail "the brick of $1 cannot become $2 where it is: take its Pi out of twopir:pis and run pulumi up, then list it" \
     "again"
@@ -51,7 +58,7 @@ first_met() {
 # understood: it has its copies on the Pis that the config lists, and nowhere else; anything else is refused while
 # nothing has been changed.
 understood() {
-  local type uuid name kind address listed=' ' remedy
+  local type uuid name kind address bricks listed=' ' remedy
   remedy="Nothing was changed. Make the config and the volume alike, or choose another twopir:volume.name"
   type=$(volume_xml | field typeStr)
   [ "$type" = Replicate ] || refuse "volume $volume was there before, and its type is $type, not Replicate. $remedy"
@@ -62,6 +69,7 @@ understood() {
         "that it is on as twopir:pis first, and add others afterwards. $remedy"
     listed+="$uuid "
   done
+  bricks=$(volume_bricks)
   while read -r uuid name kind; do
     [[ $listed == *" $uuid "* ]] ||
       refuse "volume $volume was there before, and its brick $name is on a host that twopir:pis does not list. $remedy"
@@ -71,7 +79,7 @@ understood() {
       refuse "volume $volume was there before, and its brick is $name: set twopir:volume.brick to ${name#*:}. $remedy"
     [ "$kind" != arbiter ] || { [ -n "$arbiter" ] && [ "$uuid" = "$(uuid_of "$arbiter")" ]; } ||
       refuse "volume $volume was there before, and $name is its arbiter: set arbiter: true for that Pi. $remedy"
-  done < <(volume_bricks)
+  done <<<"$bricks"
   [ -z "$arbiter" ] || [ -n "$(volume_arbiter)" ] ||
     refuse "volume $volume was there before, and has no arbiter, but a full copy on $arbiter. $remedy"
 }
@@ -95,6 +103,9 @@ create() {
 # gluster adds no copy to a volume that has an arbiter.
 add_copies() { # ADDRESS...
   local is
+  need_peers "$@"
+  start_volume
+  need_no_stale_copy "volume $volume gets no copy on $*"
   is=$(volume_arbiter)
   [ -z "$is" ] || take_brick "$is"
   add_bricks "$(($(volume_bricks | wc -l) + $#))" "${@/%/:$brick}"
@@ -102,6 +113,7 @@ add_copies() { # ADDRESS...
 
 # An arbiter is for two copies: where there are more, one of them is about to leave.
 add_arbiter() {
+  need_peers "$arbiter"
   if [ "$(volume_bricks | wc -l)" -eq "${#copies[@]}" ]; then
     add_bricks "$((${#copies[@]} + 1))" arbiter 1 "$arbiter:$brick"
   else
@@ -109,16 +121,25 @@ add_arbiter() {
   fi
 }
 
+# need_peers ADDRESS...: that nobody is known there may be for want of an answer.
+need_peers() {
+  local address
+  for address; do
+    [ -n "$(uuid_of "$address")" ] || fail "no peer is known at $address: run pulumi up again"
+  done
+}
+
 # The new ones are filled from the others; the heal goes on by itself, also after this script.
 add_bricks() { # BRICKS-THEN [arbiter 1] BRICK...
   local answer
   answer=$(gluster_tell volume add-brick "$volume" replica "$@" force) ||
     fail "cannot add ${*:2} to volume $volume: $answer"
-  until_true "$heal_wait" heal_all || fail "the heal of volume $volume does not start: $answer"
+  heal_begins
 }
 
 # What was there before us is left as it was.
 unwant() {
+  rm -f "$accept_note"
   command -v gluster >/dev/null && [ -n "$(volume_xml)" ] || return 0
   case $(origin) in
     made) delete_volume ;;

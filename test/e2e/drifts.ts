@@ -167,7 +167,7 @@ export const DRIFTS: readonly Drift[] = [
     broken: "kill -KILL $(pgrep -x glusterfsd)",
     named: ["pi2-brick-process"],
     reason: "no process serves the brick /data/brick1/gv0",
-    touched: [gluster, /^bricks/],
+    touched: [gluster, /^bricks/, /^service-glusterd$/], // it is what starts the process
   },
   {
     what: "mount lost",

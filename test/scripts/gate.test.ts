@@ -13,7 +13,9 @@ import {
   healInfo,
   ID,
   name,
+  questions,
   setAttribute,
+  silence,
   told,
   uuid,
   type Brick,
@@ -21,7 +23,7 @@ import {
 } from "./pool";
 
 const MARK = "trusted.glusterfs.volume-id";
-const NOTE = "trusted.twopir.full";
+const NOTE = "trusted.afr.twopir-full";
 const GATE = ["gluster.sh", "bricks.sh", "gate.sh"];
 
 /** What the n-th Pi's brick notes when it is full. */
@@ -92,7 +94,7 @@ mount -n --bind "/mnt/bricks/$n" "$3"
   }
 
   /** In front of what a script does: it is itself the process that serves the first Pi's brick. */
-  const SERVED = `exec 7<"$brick"; echo $$ >/run/served; `;
+  const SERVED = `exec 7<"$brick"; echo $BASHPID >/run/served; `;
 
   /** Something that goes through the gate, on the first Pi. */
   const through = (text: string, parameters: State["parameters"] = {}): State => {
@@ -113,7 +115,7 @@ mount -n --bind "/mnt/bricks/$n" "$3"
   const KEPT = "no other copy is known to be full";
   const ask = (n: number, accept?: number): Promise<Run> =>
     apply(
-      `need_full_copy ${uuid(n)} "it stays"; say open`,
+      `busy_wait=1 full_wait=1 brick_wait=1; need_full_copy ${uuid(n)} "it stays"; say open`,
       accept === undefined ? {} : { accept: address(accept) },
     );
   const opens = async (n: number, accept?: number): Promise<string> => {
@@ -144,6 +146,15 @@ mount -n --bind "/mnt/bricks/$n" "$3"
       heals({ 2: ["/www/a b"] }, 2);
       await staysShut(2, HAS_MORE);
       await opens(1); // it is the other one's that is full
+      await staysShut(2, HAS_MORE, 1); // no word stands against what is seen
+    });
+
+    it("takes the user's word against an arbiter, which has nothing of what is lacked", async () => {
+      glusterdKnows(host, pool(WITH_ARBITER, [2]));
+      silent(2);
+      accuses(3, "/www/a", 1);
+      heals({ 2: "-", 3: ["/www/a"] });
+      expect(await opens(2, 1)).toContain(`${name(3)} has what ${name(1)} lacks`);
     });
 
     it.each(["/www/a - Possibly undergoing heal", "/www/a - Is in split-brain", "/www/a "])(
@@ -237,10 +248,39 @@ mount -n --bind "/mnt/bricks/$n" "$3"
 
     it("stays shut where glusterd says nothing, whose silence is no proof", async () => {
       rmSync(host.at("/run/pool/here"), { recursive: true });
-      await staysShut(2, KEPT);
-      await staysShut(1, KEPT);
+      for (const n of [1, 2]) {
+        const { status, output } = await ask(n);
+        expect(output).toContain("glusterd does not answer, so nothing is known");
+        expect({ status, open: output.includes("open") }).toEqual({ status: 65, open: false });
+      }
+    });
+
+    it("stays shut where the Pi at a brick's address is another one", async () => {
+      host.write(`/run/pool/${address(2)}/uuid`, `UUID: ${uuid(8)}\n`);
+      await staysShut(1, `${name(2)} does not answer`);
     });
   });
+
+  it.each([
+    { silent: "for a moment", missed: 1, step: 1 },
+    { silent: "from then on", missed: 1000, step: 3 },
+  ])(
+    "is opened by no question that glusterd does not answer, the first of which may be any: $silent",
+    async ({ missed, step }) => {
+      glusterdKnows(host, pool(TWO, [2]));
+      heals({ 2: "-" }, 2);
+      silent(2);
+      silence(host, 0, 0);
+      host.command("sleep", "/bin/sleep 0.1");
+      await staysShut(2, "may have what");
+      for (let first = questions(host); first > 0; first -= step) {
+        silence(host, first, first + missed - 1);
+        const { status, output } = await ask(2);
+        expect({ first, status, open: output.includes("open") }).toEqual({ first, status: 65, open: false });
+      }
+    },
+    120_000,
+  );
 
   describe("need_full_copy, where the other brick is away", () => {
     beforeEach(() => {
@@ -248,6 +288,8 @@ mount -n --bind "/mnt/bricks/$n" "$3"
       heals({ 2: "-" }, 2);
       silent(2);
     });
+    /** As for a volume that is not started. */
+    const NOBODY = "<cliOutput><opRet>-1</opRet><opErrstr>Volume gv0 is not started</opErrstr></cliOutput>";
     const MAY = `${name(2)} does not answer, and may have what ${name(1)} lacks`;
 
     it("opens by the note of the process that serves the copy", async () => {
@@ -267,7 +309,7 @@ mount -n --bind "/mnt/bricks/$n" "$3"
 
     it("stays shut without a note, also where nobody says which process serves", async () => {
       await staysShut(2, MAY);
-      host.write("/run/pool/here/status", "Another transaction is in progress for gv0.");
+      host.write("/run/pool/here/status", NOBODY);
       await staysShut(2, MAY);
     });
 
@@ -288,6 +330,54 @@ mount -n --bind "/mnt/bricks/$n" "$3"
       await staysShut(1, `${name(2)} does not answer`, 2);
       silent(1);
       await staysShut(2, `${name(1)} does not answer`, 1);
+    });
+  });
+
+  it("takes the word of today, where what was made with another one is removed", async () => {
+    glusterdKnows(host, pool(TWO, [2]));
+    heals({ 2: "-" }, 2);
+    silent(2);
+    const remove = async (accept: string): Promise<string> => {
+      const text = `want() { :; }; unwant() { full_wait=1; need_full_copy ${uuid(2)} "it stays"; say open; }`;
+      const one = host.script(text, { volume: "gv0", brick: BRICK, accept });
+      return (await host.run("remove", { ...one, scripts: [...GATE, ...one.scripts] })).output;
+    };
+    expect(await remove(address(1))).toContain("and run pulumi up before pulumi destroy");
+    host.write("/var/lib/twopir/accept-copy", `${address(1)}\n`);
+    expect(await remove("")).toContain("open\n");
+  });
+
+  describe("need_no_stale_copy", () => {
+    const ask = async (accept = ""): Promise<string> =>
+      (await apply('need_no_stale_copy "none is added"; say open', { accept })).output;
+
+    it("lets a copy be made from full ones", async () => {
+      glusterdKnows(host, pool(TWO));
+      expect(await ask()).toBe("open\n");
+    });
+    it("does not while one lacks something", async () => {
+      glusterdKnows(host, pool(TWO));
+      accuses(2, "/www/a", 1);
+      heals({ 2: ["/www/a"] }, 2);
+      expect(await ask()).toContain(
+        "none is added, since it would be made from one that is not known to be full",
+      );
+      expect(await ask(address(1))).not.toContain("open");
+    });
+    it("does not where one may have missed what the one that is away has, unless by the user's word", async () => {
+      glusterdKnows(host, pool(TWO, [2]));
+      heals({ 2: "-" }, 2);
+      silent(2);
+      expect(await ask()).toContain("may have what");
+      expect(await ask(address(1))).toBe("open\n");
+      note(1, process(1));
+      expect(await ask()).toBe("open\n");
+    });
+    it("does not where no brick answers", async () => {
+      glusterdKnows(host, pool(TWO));
+      silent(1);
+      silent(2);
+      expect(await ask()).toContain("no brick of volume gv0 answers");
     });
   });
 
@@ -341,6 +431,15 @@ mount -n --bind "/mnt/bricks/$n" "$3"
     expect(told(host)).toEqual([part, part, "peer detach pi2.lan force"]);
   });
 
+  it("take_peer calls it by a name that no other peer has", async () => {
+    glusterdKnows(host, {
+      ...pool(TWO),
+      peers: [2, 3].map((n) => ({ uuid: uuid(n), names: ["raspberrypi", address(n)] })),
+    });
+    expect((await apply(`take_peer ${uuid(3)}`)).status).toBe(0);
+    expect(told(host)).toEqual([`peer detach ${address(3)} force`]);
+  });
+
   it("take_peer parts no brick of a peer that has none", async () => {
     glusterdKnows(host, { ...pool(TWO), peers: [2, 3].map((n) => ({ uuid: uuid(n), names: [address(n)] })) });
     expect((await apply(`take_peer ${uuid(3)}`)).status).toBe(0);
@@ -387,6 +486,15 @@ mount -n --bind "/mnt/bricks/$n" "$3"
       const { status, output } = await apply(`${SERVED}refill_brick`);
       expect(status, output).toBe(0);
       expect(host.list(BRICK)).toEqual([]);
+    });
+
+    it("asks again when its own process has ended, since the other Pi may be at it too", async () => {
+      host.write("/run/then-told", "touch /run/silent-2");
+      const { status, output } = await apply("full_wait=1; refill_brick");
+      expect(output).toContain(KEPT);
+      expect(status).toBe(65);
+      expect(told(host)).toEqual(ANEW.slice(0, 1));
+      expect(inTheFolder()).toEqual(["gv0", "gv0/index.html"]);
     });
 
     it("moves no empty folder aside, and makes a missing one", async () => {

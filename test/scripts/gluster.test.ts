@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { State } from "../../remote/state";
+import { stdin, type State } from "../../remote/state";
 import { canIsolate, Host, state, type Run } from "./host";
 import {
   address,
@@ -24,6 +24,9 @@ const volume = (more: object): Pool => ({
   ...TWO,
   volume: { id: ID, bricks: [brick(1), brick(2)], ...more },
 });
+
+/** A state's text, with which it waits for nothing. */
+const hurried = (one: State): string => stdin(one).replaceAll(/^(\w*(?:patience|wait))=\d+/gm, "$1=1");
 
 describe.skipIf(!canIsolate)("what is asked of gluster", () => {
   let host: Host;
@@ -106,12 +109,12 @@ esac`,
     });
 
     it("is served by those bricks that run, whatever else stands in the list", async () => {
-      const bricks = [brick(1), brick(2, { pid: undefined, port: undefined }), brick(3)];
+      const bricks = [brick(1), brick(2, { pid: undefined, port: undefined }), brick(3, { port: undefined })];
       const served = "gluster_xml volume status gv0 | serving_in";
       glusterdKnows(host, { ...volume({ bricks }), peers: [peer(2), peer(3)] });
-      expect(await says(served)).toBe(`${uuid(1)} 1001 49151\n${uuid(3)} 1003 49153\n`);
+      expect(await says(served)).toBe(`${uuid(1)} 1001\n${uuid(3)} 1003\n`);
       glusterdKnows(host, { ...volume({ bricks }), peers: [peer(2), { ...peer(3), connected: false }] });
-      expect(await says(served)).toBe(`${uuid(1)} 1001 49151\n`);
+      expect(await says(served)).toBe(`${uuid(1)} 1001\n`);
     });
 
     it("has the id that is on the folder, in the same letters", async () => {
@@ -217,6 +220,20 @@ esac`,
       expect(told(host)).toEqual(["volume set gv0 user.twopir made"]);
       glusterdKnows(host, volume({ type: "Distribute", options: { "user.twopir": "made" } }));
       expect(await host.check(made())).toEqual({ status: 0, changes: [], output: "" });
+    });
+
+    it("notes whose copy counts by the user's word, for what is removed later", async () => {
+      glusterdKnows(host, volume({ options: { "user.twopir": "made" } }));
+      const word = made({ accept: address(2) });
+      expect((await host.check(word)).changes).toEqual([
+        `${address(2)} is to count as full where nobody can tell (twopir:volume.acceptCopy)`,
+      ]);
+      await host.run("apply", word);
+      expect(host.read("/var/lib/twopir/accept-copy")).toBe(`${address(2)}\n`);
+      expect((await host.check(word)).changes).toEqual([]);
+      expect((await host.check(made())).changes).toHaveLength(1);
+      await host.run("apply", made());
+      expect((await host.check(made())).changes).toEqual([]);
     });
 
     it("is refused where it is of another type", async () => {
@@ -414,7 +431,8 @@ esac`,
         changes: ["not yet: glusterd does not tell of volume gv0", NOTE],
       });
       expect((await check()).output).not.toContain("refuse");
-      expect((await host.run("apply", folder())).output).toContain("glusterd does not tell of volume gv0");
+      host.command("systemctl", "exit 3");
+      expect((await host.run("apply", folder())).output).toContain("glusterd does not answer");
     });
 
     it("waits for glusterd where the other Pis' volume counts on this one", async () => {
@@ -440,6 +458,35 @@ esac`,
       ]);
     });
 
+    it("is set aside where it has something, and the volume is filled from other Pis", async () => {
+      glusterdKnows(host, { uuid: uuid(1), peers: [peer(2)] });
+      host.write(`${BRICK}/mine`, "kept");
+      host.command("getfattr", "exit 1");
+      expect((await check()).changes).toEqual([NOTE]); // as long as there is no volume
+      glusterdKnows(host, volume({ bricks: [brick(2), brick(3)] }), address(2));
+      const why = `${BRICK} is not empty, and is to become a copy of volume gv0`;
+      expect((await check()).changes).toEqual([why, NOTE]);
+      const { status, output } = await host.run("apply", folder());
+      expect(status, output).toBe(0);
+      expect(host.list(BRICK)).toEqual([]);
+      const aside = /the old copy lies in (\S+) on pi1/.exec(output)?.[1] ?? "";
+      expect(host.read(`${aside}/mine`)).toBe("kept");
+    });
+
+    it("is compared with the other copies where it lies on another disk than before", async () => {
+      marked(ID);
+      host.command("findmnt", "echo /mnt/brick 1234-ABCD /dev/sda1");
+      await host.run("apply", folder());
+      expect(told(host)).toEqual([]);
+      host.command("findmnt", "echo /mnt/brick 9999-EEEE /dev/sdb1");
+      expect((await check()).changes).toEqual([
+        `${BRICK} lies on another file system than before (1234-ABCD), so it is compared with the other copies`,
+      ]);
+      await host.run("apply", folder());
+      expect(told(host)).toEqual(["volume heal gv0 full"]);
+      expect((await check()).changes).toEqual([]);
+    });
+
     it("is not made on the card while its disk is missing", async () => {
       host.write("/var/lib/twopir/file-system-pi1-x", "1234-ABCD\n");
       expect(await check()).toMatchObject({ status: 65, changes: [] });
@@ -448,6 +495,86 @@ esac`,
       );
       host.command("findmnt", "echo /mnt/brick 1234-ABCD /dev/sda1");
       expect((await check()).status).toBe(0);
+    });
+  });
+
+  describe("a peer", () => {
+    const at = (n: number): State => ({
+      ...state("peer.sh", { address: address(n), drained: "no", volume: "gv0", brick: BRICK, accept: "" }),
+      scripts: ["gluster.sh", "bricks.sh", "gate.sh", "peer.sh"],
+    });
+    beforeEach(() => glusterdKnows(host, { ...TWO, uuid: uuid(2), peers: [peer(1)] }, address(2)));
+    /** The second Pi, whose address was another one, is still known by its UUID. */
+    const moved = (names: readonly string[], more: object = {}): Pool => ({
+      ...volume({ options: { "user.twopir": "made" } }),
+      peers: [{ uuid: uuid(2), names, ...more }],
+    });
+
+    it("is a connected one", async () => {
+      expect(await host.check(at(2))).toEqual({ status: 0, changes: [], output: "" });
+      expect((await host.check(at(3))).changes).toEqual([`${address(3)} is not a peer`]);
+    });
+
+    it("is neither moved nor probed because glusterd is silent", async () => {
+      rmSync(host.at("/run/pool/here"), { recursive: true });
+      expect((await host.check(at(2))).changes).toEqual(["not yet: glusterd does not answer"]);
+      const run = await host.run("apply", hurried(at(2)));
+      expect(run.status).toBe(65);
+      expect(told(host)).toEqual([]);
+    });
+
+    it("is not parted where it was away for a moment, under a name that nobody here resolves", async () => {
+      glusterdKnows(host, moved(["elsewhere.lan"], { connected: false }));
+      expect((await host.check(at(2))).changes).toEqual([
+        `${address(2)} is the peer that was at elsewhere.lan`,
+      ]);
+      glusterdKnows(host, moved(["elsewhere.lan"]), "../after");
+      host.command("sleep", "cp -r /run/after/. /run/pool/here");
+      const { status, output } = await host.run("apply", at(2));
+      expect(status, output).toBe(0);
+      expect(told(host)).toEqual([]);
+    });
+
+    it("is not parted where another volume has a brick on it", async () => {
+      glusterdKnows(host, moved(["192.168.0.200"]));
+      const both = host.read("/run/pool/here/info");
+      host.write("/run/pool/here/all", both.replaceAll("gv0", "gv1").replace("made", "left"));
+      const { status, output } = await host.run("apply", at(2));
+      expect(output).toContain(
+        `${address(2)} was at 192.168.0.200, and gluster lets no peer go that has a brick`,
+      );
+      expect(output).toContain("gv1");
+      expect(status).toBe(65);
+      expect(told(host)).toEqual([]);
+    });
+  });
+
+  describe("the brick's process", () => {
+    const served = (): State => ({
+      ...state("brick-process.sh", { volume: "gv0", brick: BRICK, accept: "" }),
+      scripts: ["gluster.sh", "bricks.sh", "gate.sh", "brick-process.sh"],
+    });
+
+    it("is started by glusterd itself, and by no command for all Pis", async () => {
+      mkdirSync(host.at(BRICK), { recursive: true });
+      host.command("pgrep", "exit 1");
+      host.command("ss", "[ ! -e /run/started ] || cat /run/started");
+      host.command("systemctl", "[ $1 != restart ] || cat /run/line >/run/started");
+      host.command("sleep", "/bin/sleep 0.1");
+      expect((await host.check(served())).changes).toEqual([`no process serves the brick ${BRICK}`]);
+      host.write("/run/line", "nobody");
+      const { status, output } = await host.run("apply", hurried(served()));
+      expect(output).toContain(`no process serves the brick ${BRICK}:`);
+      expect(status).toBe(65);
+      expect(told(host)).toEqual([]);
+    });
+
+    it("is nobody's business while the volume is stopped, or has no brick here", async () => {
+      host.command("ss", "");
+      glusterdKnows(host, volume({ status: "Stopped" }));
+      expect((await host.check(served())).changes).toEqual([]);
+      glusterdKnows(host, volume({ bricks: [brick(2), brick(3)] }));
+      expect((await host.check(served())).changes).toEqual([]);
     });
   });
 
@@ -485,6 +612,14 @@ esac`,
       ["glusterd is another one", () => host.write(`${FILES}/glusterd.info`, `UUID=${uuid(8)}\n`)],
       ["its peers are gone", () => rmSync(host.at(`${FILES}/peers/${uuid(2)}`))],
       ["a power cut left a peer's file empty", () => host.write(`${FILES}/peers/${uuid(2)}`, "")],
+      [
+        "it is another one, and whom it was is its peer",
+        () => {
+          host.write(`${FILES}/glusterd.info`, `UUID=${uuid(8)}\n`);
+          host.write(`${FILES}/vols/gv0/bricks/${address(1)}`, `uuid=${uuid(8)}\nhostname=${address(1)}\n`);
+          host.write(`${FILES}/peers/${uuid(1)}`, `uuid=${uuid(1)}\nstate=3\nhostname1=${address(1)}\n`);
+        },
+      ],
       [
         "it has another address now",
         () =>
@@ -543,6 +678,18 @@ esac`,
       ["glusterd is a new one", { uuid: uuid(8) }],
       ["glusterd has lost the volume gv0", { uuid: uuid(1), peers: [peer(2)] }],
       ["glusterd has lost its peers", { ...TWO, peers: [] }],
+      [
+        "glusterd is a new one",
+        {
+          ...TWO,
+          uuid: uuid(8),
+          peers: [
+            { ...peer(2), connected: false },
+            { ...peer(1), connected: false },
+          ],
+          volume: { id: ID, bricks: [{ ...brick(1), uuid: uuid(8) }, brick(2)] },
+        },
+      ],
     ])("is given back its identity: %s", async (why, knows) => {
       glusterdKnows(host, knows);
       expect(await check()).toEqual([`${why}, ${BACK}`]);
@@ -571,7 +718,7 @@ esac`,
       host.write(`${FILES}/glusterd.info`, `UUID=${uuid(8)}\n`);
       host.write(`${FILES}/glustershd/log`, "stays");
       glusterdKnows(host, TWO, "../after");
-      const { status, output } = await host.run("apply", daemon());
+      const { status, output } = await host.run("apply", hurried(daemon()));
       expect(status, output).toBe(0);
       expect(host.read(`${FILES}/glusterd.info`)).toBe(`UUID=${uuid(1)}\noperating-version=110000\n`);
       expect(host.read(`${FILES}/peers/${uuid(2)}`)).toBe(
@@ -586,7 +733,10 @@ esac`,
     it.each(["check", "apply"])("is left alone where it has volumes of another pool (%s)", async (mode) => {
       glusterdKnows(host, { uuid: uuid(8) });
       host.write(`${FILES}/vols/photos/info`, `volume-id=${uuid(7)}\n`);
-      const { status, changes, output } = await host.run(mode, daemon());
+      const { status, changes, output } = await host.run(
+        mode,
+        mode === "check" ? daemon() : hurried(daemon()),
+      );
       expect(output).toContain(
         "glusterd has volumes of its own (photos), and is not the peer that the other Pis know here",
       );

@@ -223,6 +223,8 @@ const TOLD = "/run/told";
  * it says afterwards.
  */
 export function glusterStandIn(host: Host): void {
+  // Whether a Pi listens at all.
+  host.command("timeout", '[ "$2" != bash ] || exec test -d "/run/pool/$5"; exec /usr/bin/timeout "$@"');
   host.command(
     "gluster",
     `at=/run/pool/here words=()
@@ -233,9 +235,16 @@ for word; do
     *) words+=("$word") ;;
   esac
 done
+if [ -e /run/questions ]; then
+  n=$(($(cat /run/questions) + 1))
+  echo "$n" >/run/questions
+  read -r from to </run/silence
+  [ "$n" -lt "$from" ] || [ "$n" -gt "$to" ] || exit 124
+fi
 [ -d "$at" ] || { echo "Connection failed. Please check if gluster daemon is operational." >&2; exit 1; }
 case \${words[*]} in
   "volume info gv0") cat "$at/info" ;;
+  "volume info") cat "$at/all" 2>/dev/null || cat "$at/info" ;;
   "volume info "*) ;;
   "volume status gv0") cat "$at/status" ;;
   "peer status") cat "$at/peers" ;;
@@ -254,6 +263,15 @@ case \${words[*]} in
 esac`,
   );
 }
+
+/** Of the questions that gluster is asked from now on, the first being 1, it answers none of these. */
+export function silence(host: Host, from: number, to: number): void {
+  host.write("/run/questions", "0");
+  host.write("/run/silence", `${from} ${to}\n`);
+}
+
+/** How many questions gluster was asked since. */
+export const questions = (host: Host): number => Number(host.read("/run/questions"));
 
 /** Stand-ins for getfattr and setfattr, which keep the attributes of a file or folder as files beside or in it. */
 export function attributeStandIns(host: Host): void {
@@ -310,6 +328,11 @@ export function glusterdKnows(host: Host, pool: Pool, at = "here"): void {
   host.write(`${folder}/uuid`, `UUID: ${pool.uuid}\n`);
   if (at === "here") host.write("/var/lib/glusterd/glusterd.info", `UUID=${pool.uuid}\n`);
   host.write(`${folder}/spec`, spec(pool));
+  for (const { uuid, name, pid, port } of pool.volume?.bricks ?? []) {
+    const there = `/run/pool/${name.split(":")[0] ?? ""}`;
+    host.write(`${there}/uuid`, `UUID: ${uuid}\n`);
+    if (pid !== undefined && port !== undefined) host.write(`${there}/port`, port.toString());
+  }
   const port = pool.volume?.bricks.find(({ uuid }) => uuid === pool.uuid)?.port;
   if (port !== undefined) host.write(`${folder}/port`, `${port}\n`);
 }
