@@ -15,7 +15,7 @@ const watchState = ({ pi, volume, brick, mountPoint }: FullCopyArgs): State => (
   name: `${pi.name}-full-copy-watch`,
   on: pi.name,
   scripts: ["gluster.sh", "full-copy-watch.sh"],
-  parameters: { volume, brick, mount_point: mountPoint },
+  parameters: { volume, brick, mount_point: mountPoint, address: pi.address },
   after: [],
 });
 

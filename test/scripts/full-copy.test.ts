@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { fullCopyPart } from "../../components/full-copy";
 import type { Part } from "../../components/part";
@@ -16,7 +16,7 @@ import {
   uuid,
 } from "./pool";
 
-const NOTE = "trusted.twopir.full";
+const NOTE = "trusted.afr.twopir-full";
 
 describe.skipIf(!canIsolate)("full-copy-watch.sh", () => {
   let host: Host;
@@ -34,6 +34,18 @@ echo "$n" >/run/beat
 [ "$n" -le "$(cat /run/beats)" ]`,
     );
     host.write("/run/beat", "0");
+    host.write("/run/link", "2: eth0@if7: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500");
+    host.write("/run/route", "");
+    host.write("/run/neighbour", "");
+    host.command(
+      "ip",
+      `case $* in
+  "-4 -o address") echo '2: eth0    inet ${address(1)}/24 brd 192.168.0.255 scope global eth0' ;;
+  "link show dev eth0") cat /run/link ;;
+  "-4 route show default") cat /run/route ;;
+  "-4 neighbour show 192.168.0.1") cat /run/neighbour ;;
+esac`,
+    );
     host.command(
       "ss",
       `printf 'LISTEN 0 1024 0.0.0.0:1 0.0.0.0:* users:(("glusterfsd",pid=%s,fd=11))\\n' "$(cat /run/served)"`,
@@ -82,7 +94,7 @@ echo "$n" >/run/beat
     expect(output).toBe("");
     const self = host.read("/run/served").trim();
     return told(host)
-      .filter((line) => !line.includes("trusted.twopir.alone")) // what a boot is judged by goes with the note
+      .filter((line) => !line.includes("trusted.afr.twopir-alone")) // what a boot is judged by goes with the note
       .map((line) =>
         line
           .replace(`setfattr -x ${NOTE} ${BRICK}`, "gone")
@@ -138,6 +150,24 @@ echo "$n" >/run/beat
     expect(await watch(7)).toEqual(["gone", "noted", "gone", "noted"]);
   });
 
+  it.each([
+    ["has no link", "echo '2: eth0@if7: <NO-CARRIER,BROADCAST,MULTICAST,UP> mtu 1500' >/run/link"],
+    [
+      "does not find its router",
+      `echo 'default via 192.168.0.1 dev eth0' >/run/route; echo '192.168.0.1 dev eth0 FAILED' >/run/neighbour`,
+    ],
+  ])("forgets when this Pi %s, since the other one may be written to then", async (_, cut) => {
+    before(3, `${away}; ${cut}`);
+    expect((await watch(7)).slice(0, 3)).toEqual(["gone", "noted", "gone"]);
+  });
+
+  it("keeps the note while the other one is away and the router is there", async () => {
+    host.write("/run/route", "default via 192.168.0.1 dev eth0");
+    host.write("/run/neighbour", "192.168.0.1 dev eth0 lladdr 02:00:00:00:00:01 STALE");
+    before(3, away);
+    expect(await watch(7)).toEqual(["gone", "noted"]);
+  });
+
   it("forgets at once when they meet again, even if all seems healed", async () => {
     before(3, away);
     before(5, back);
@@ -155,6 +185,46 @@ echo "$n" >/run/beat
     expect((await watch(5)).slice(0, 3)).toEqual(["gone", "noted", "gone"]);
   });
 
+  it("has no note of three copies", async () => {
+    host.write("/run/heal", healInfo(Object.fromEntries([1, 2, 3].map((n) => [name(n), []]))));
+    setAttribute(host, BRICK, NOTE, "1 49151");
+    expect([...new Set(await watch(5))]).toEqual(["gone"]);
+  });
+
+  describe("a time of change", () => {
+    const TIMES = "trusted.glusterfs.mdata";
+    /** Version, flags, then seconds and nanoseconds of ctime, mtime and atime. */
+    const times = (seconds: string): string =>
+      `0x010000000000000000${seconds}00000000${"0000000065a1b2c312345678".repeat(2)}`;
+    const given = async (): Promise<string[]> => {
+      host.command("chmod", 'echo "chmod $*" >>/run/chmod');
+      await watch(2);
+      return existsSync(host.at("/run/chmod")) ? host.read("/run/chmod").trimEnd().split("\n") : [];
+    };
+    beforeEach(() => {
+      for (const at of [BRICK, "/mnt/gluster1"])
+        mkdirSync(host.at(`${at}/www`), { recursive: true, mode: 0o755 });
+    });
+
+    it("is given to what has none, the root or what lies in it", async () => {
+      setAttribute(host, BRICK, TIMES, times("0000000000000000"));
+      setAttribute(host, `${BRICK}/www`, TIMES, times("0000000000000000"));
+      expect([...new Set(await given())].sort()).toEqual([
+        "chmod 755 /mnt/gluster1",
+        "chmod 755 /mnt/gluster1/www",
+      ]);
+    });
+    it("is left as it is where there is one", async () => {
+      setAttribute(host, BRICK, TIMES, times("0000000065a1b2c3"));
+      expect(await given()).toEqual([]);
+    });
+    it("is not given while the bricks are parted, which would make a split brain of it", async () => {
+      setAttribute(host, BRICK, TIMES, times("0000000000000000"));
+      host.write(client(2), "connected = 0\n");
+      expect(await given()).toEqual([]);
+    });
+  });
+
   it("leaves no note when it goes, which nobody would keep any more", async () => {
     const [state] = part().states;
     if (state === undefined) throw new Error("there is no state");
@@ -162,6 +232,6 @@ echo "$n" >/run/beat
     const { status, output } = await host.run("remove", state);
     expect({ status, output }).toEqual({ status: 0, output: "" });
     expect(told(host)).toContain(`setfattr -x ${NOTE} ${BRICK}`);
-    expect(told(host)).toContain(`setfattr -x trusted.twopir.alone ${BRICK}`);
+    expect(told(host)).toContain(`setfattr -x trusted.afr.twopir-alone ${BRICK}`);
   });
 });
