@@ -47,7 +47,9 @@ boot() {
   # file. The kernel refuses to mount such a one again unless it is told that this is meant.
   rm -rf "$card/work/work/incompat"
   mkdir -p "$card"/{upper,work,root}
-  mount -t overlay overlay -o "lowerdir=$(cat "$card/base"),upperdir=$card/upper,workdir=$card/work,volatile" "$rootfs"
+  # redirect_dir: a folder of a lower layer can be renamed, as on a card; glusterd does so with a volume it forgets.
+  mount -t overlay overlay "$rootfs" \
+    -o "lowerdir=$(cat "$card/base"),upperdir=$card/upper,workdir=$card/work,volatile,redirect_dir=on"
   # systemd-nspawn notes its containers in there, and leaves the notes when it is killed.
   mkdir -p /run/systemd/nspawn
   mount -t tmpfs -o mode=755 tmpfs /run/systemd/nspawn

@@ -26,6 +26,7 @@ add_record() {
 makes_a_brick="mkdir -p $brick/.glusterfs && echo one >$brick/page && ln $brick/page $brick/.glusterfs/id"
 
 @test "what was saved has files, bricks, records, a cut cable, parted Pis and a Pi that is off" {
+  lab exec pi1 mkdir -p /root/folder/inner
   lab exec pi1 bash -c "$makes_a_brick && mkdir /root/flagged && chattr +i /root/flagged"
   lab exec pi2 rm /etc/nanorc
   add_record "$pi1"
@@ -63,6 +64,14 @@ makes_a_brick="mkdir -p $brick/.glusterfs && echo one >$brick/page && ln $brick/
 }
 @test "both names of a brick's file are one file, also after it was written to" {
   lab exec pi1 bash -c "echo two >>$brick/page && cmp $brick/page $brick/.glusterfs/id"
+}
+@test "a folder can be renamed, as a program does that does not copy it, and keeps its name when it is saved" {
+  lab exec pi1 perl -e 'rename("/root/folder", "/root/renamed") or die $!'
+  lab save renamed
+  lab load renamed
+  lab exec pi1 test -d /root/renamed/inner
+  run ! lab exec pi1 test -e /root/folder
+  lab forget renamed
 }
 @test "what is written then does not reach the saved state" {
   lab load first --key abc
