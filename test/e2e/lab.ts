@@ -144,11 +144,14 @@ export async function until(what: string, seconds: number, ask: () => Promise<bo
 export const servesAgain = (pi: string): Promise<void> =>
   until(`${pi} serves the page`, 60, async () => (await get(address(pi))).status === 200);
 
-/** pi1 sees so many bricks. */
-export const connected = (bricks: number): Promise<void> =>
-  until(`${bricks} bricks are connected`, 90, async () => {
-    const status = await inside("pi1", "gluster volume heal gv0 info | grep -c '^Status: Connected'");
-    return status === bricks.toString();
+/** Each of so many Pis has its mount connected to the bricks of all of them, and pi1 is told of as many. */
+export const connected = (pis: number): Promise<void> =>
+  until(`${pis} bricks are connected`, 90, async () => {
+    const told = await inside("pi1", "gluster volume heal gv0 info | grep -c '^Status: Connected' || true");
+    const mounted =
+      "cat /mnt/gluster1/.meta/graphs/active/gv0-client-*/private | grep -c '^connected = 1' || true";
+    const seen = await Promise.all(Array.from({ length: pis }, (_, i) => inside(`pi${i + 1}`, mounted)));
+    return [told, ...seen].every((count) => count === pis.toString());
   });
 
 /** Nothing left to copy from one brick to the other; gluster tries by itself once a minute, and here at once. */

@@ -105,7 +105,7 @@ const LOSSES: readonly Loss[] = [
       `systemctl stop glusterd && sed -i s/^network.ping-timeout=.*/network.ping-timeout=77/ ${FILES}/vols/gv0/info && systemctl start glusterd`,
     ),
     reason: "do not agree about the volume",
-    aside: "grep ping-timeout=77 /var/lib/twopir/glusterd-*/vols/gv0/info",
+    aside: "grep network.ping-timeout= /var/lib/twopir/glusterd-*/vols/gv0/info",
   },
   {
     what: "folder of the brick, moved aside and still served by the process of a former glusterd",
@@ -160,7 +160,7 @@ async function wholeCluster(kind: Kind): Promise<Cluster> {
 /** Of two copies each has noted by now that it is full, as it has in a cluster that is some minutes old. */
 async function noted(kind: Kind): Promise<void> {
   if (kind !== "converged") return;
-  const isOfThisProcess = `read -r pid port < <(getfattr --only-values -n trusted.twopir.full ${BRICK}; echo) &&
+  const isOfThisProcess = `read -r pid port < <(getfattr --only-values -n trusted.afr.twopir-full ${BRICK}; echo) &&
     ss -Hltnp "sport = :$port" | grep -F "pid=$pid,"`;
   for (const each of ["pi1", "pi2"])
     await until(`${each} notes that its copy is full`, 60, () => endsWell(each, isOfThisProcess));
@@ -203,14 +203,12 @@ async function unnoticed(cluster: Cluster): Promise<string> {
 const reasonsIn = (preview: Outcome): string[] =>
   preview.said.split("\n").filter((line) => /^[a-z0-9-]+: /.test(line));
 
-/** Each Pi loses each thing, which takes an hour: only where it is asked for. */
-const ALL = process.env.TWOPIR_REPAIRS === "all";
 const CASES = CLUSTERS.flatMap(({ kind, is, pis, lose, losses }) =>
   losses.flatMap((loss) => lose.map((name) => ({ kind, is, pis, name, ...loss }))),
 );
 const seen: { name: string; is: string; what: string; reasons: string[] }[] = [];
 
-describe.runIf(ALL)("one pulumi up brings back all copies", () => {
+describe("one pulumi up brings back all copies", () => {
   it.each(CASES)("$is, $name loses: $what", async ({ kind, is, pis, name, what, lose, reason, aside }) => {
     const cluster = await wholeCluster(kind);
     const other = pis.find((each) => each !== name) ?? name;
@@ -262,7 +260,7 @@ const copyOf = (name: string): Promise<string> =>
     `cd ${BRICK} && find . -path ./.glusterfs -prune -o -printf '%p %y %m %s %T@ %i\\n' | sort && getfattr -R -h -d -m trusted.gfid -e hex www 2>/dev/null`,
   );
 
-describe.runIf(ALL)("a disk of the brick that is not mounted", () => {
+describe("a disk of the brick that is not mounted", () => {
   it("is named, and nothing is made on the card in its place", async () => {
     const cluster = await begin("converged");
     const moved = `systemctl stop glusterd && kill -KILL $(pgrep -x glusterfsd); mount -t tmpfs tmpfs /mnt &&
@@ -282,7 +280,28 @@ describe.runIf(ALL)("a disk of the brick that is not mounted", () => {
   });
 });
 
-describe.runIf(ALL)("where the Pi that is left", () => {
+describe("a root without a time of change, which gluster's own heal may leave", () => {
+  const times = `getfattr -e hex -n trusted.glusterfs.mdata ${BRICK} 2>/dev/null | sed -n 's/^trusted.glusterfs.mdata=//p'`;
+  const timeless = `times=$(${times}); [ "\${times:20:16}" = 0000000000000000 ]`;
+
+  it("is given one by its Pi, so that visitors are let in again", async () => {
+    const cluster = await begin("converged");
+    for (const each of ["pi1", "pi2"]) {
+      await inside(
+        each,
+        `times=$(${times}); setfattr -n trusted.glusterfs.mdata -v "\${times:0:20}0000000000000000\${times:36}" ${BRICK} && ${timeless} &&
+         kill -KILL $(pgrep -x glusterfsd) && systemctl restart glusterd`,
+      );
+      await until(`the brick of ${each} is served`, 30, () => endsWell(each, "pgrep -x glusterfsd"));
+    }
+    for (const each of ["pi1", "pi2"])
+      await until(`${each} has one again`, 60, async () => !(await endsWell(each, timeless)));
+    for (const each of ["pi1", "pi2"]) await servesAgain(each);
+    await full(cluster, "converged");
+  });
+});
+
+describe("where the Pi that is left", () => {
   const accepted = { "twopir:volume": { acceptCopy: "pi2" } };
   /** Nobody can say that pi2's copy is full: it is left as it is until the user says that it counts. */
   const stopsUntilAccepted = async (cluster: Cluster): Promise<void> => {
@@ -297,7 +316,8 @@ describe.runIf(ALL)("where the Pi that is left", () => {
     await full(cluster, "converged");
     await cluster.configure({});
   };
-  const note = "getfattr --only-values -n trusted.twopir.alone /data/brick1/gv0";
+  const fullNote = "getfattr --only-values -n trusted.afr.twopir-full /data/brick1/gv0";
+  const aloneNote = "getfattr --only-values -n trusted.afr.twopir-alone /data/brick1/gv0";
 
   it("was off while the other one was written to, it is not taken for a full copy", async () => {
     const cluster = await begin("converged");
@@ -306,6 +326,19 @@ describe.runIf(ALL)("where the Pi that is left", () => {
     await write("pi1", "newer");
     await lab("off", "pi1");
     await lab("on", "pi2");
+    await servesAgain("pi2");
+    await lab("blank", "pi1", "--trust");
+    await stopsUntilAccepted(cluster);
+  });
+
+  it("was cut off while the other one was written to, it is not taken for a full copy", async () => {
+    const cluster = await begin("converged");
+    await noted("converged");
+    await lab("cut", "pi2");
+    await write("pi1", "newer");
+    await until("pi2 sees that it is cut off", 60, async () => !(await endsWell("pi2", fullNote)));
+    await lab("off", "pi1");
+    await lab("restore", "pi2");
     await servesAgain("pi2");
     await lab("blank", "pi1", "--trust");
     await stopsUntilAccepted(cluster);
@@ -334,12 +367,12 @@ describe.runIf(ALL)("where the Pi that is left", () => {
     // The lab's Pis have this machine's clock, which needs no time server.
     const right = "mkdir -p /run/systemd/timesync && touch /run/systemd/timesync/synchronized";
     await inside("pi2", right);
-    await until("pi2 notes that it is alone", 60, async () => (await inside("pi2", note)) !== "");
+    await until("pi2 notes that it is alone", 60, async () => (await inside("pi2", aloneNote)) !== "");
     await lab("off", "pi2");
     await lab("on", "pi2");
     await inside(
       "pi2",
-      `setfattr -n trusted.twopir.alone -v $(($(${note}) - ${shift.toString()})) ${BRICK}; ${right}`,
+      `setfattr -n trusted.afr.twopir-alone -v $(($(${aloneNote}) - ${shift.toString()})) ${BRICK}; ${right}`,
     );
     await servesAgain("pi2");
     await write("pi2", "meanwhile");
