@@ -76,8 +76,15 @@ lost() {
     echo "$brick has not the mark of a volume"
   elif [ "$mark" != "$(volume_xml | volume_id_in)" ]; then
     fail "$brick is a copy of another volume ($mark): look at what is in it, and move it away"
-  elif [ ! -d "$brick/.glusterfs/indices" ]; then
+  elif [ "$(volume_status)" != Created ] && ! has_indices; then
     echo "$brick has no .glusterfs/indices"
+  fi
+}
+
+# has_indices: the process makes them when it is started for the first time, which may have been just now.
+has_indices() {
+  if [ "$mode" = check ]; then [ -d "$brick/.glusterfs/indices" ]; else
+    until_true 5 test -d "$brick/.glusterfs/indices"
   fi
 }
 

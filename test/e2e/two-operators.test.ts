@@ -1,7 +1,7 @@
 import { beforeAll, expect, it } from "vitest";
 import { address, get, inside, LAB } from "./lab";
 import { Cluster } from "./stack";
-import { loaded } from "./states";
+import { loaded, succeeded } from "./states";
 
 // Two machines with a state each, that know nothing of each other, and the same bare Pis.
 let one: Cluster;
@@ -24,7 +24,8 @@ const ownApt = (): Promise<string> =>
 it("two at once, beside somebody's apt, wait for each other and say for whom", async () => {
   await ownApt();
   const [first, second] = await Promise.all([one.up(), other.up()]);
-  expect([first.failed, second.failed]).toEqual([false, false]);
+  succeeded(first);
+  succeeded(second);
   const said = first.said + second.said;
   expect(said).toMatch(/waiting for apt-get, process \d+ of root, since .* \d\d:\d\d:\d\d/);
   expect(said).toMatch(/waiting for pi[12]-[a-z-]+, process \d+ of pi, since \d{4}-\d\d-\d\dT/);

@@ -406,6 +406,13 @@ esac`,
       expect((await check()).changes).toEqual([`this Pi's copy of volume gv0 is lost: ${why}`, NOTE]);
     });
 
+    it("needs nothing of gluster's own as long as its volume was never started", async () => {
+      marked(ID);
+      rmSync(host.at(`${BRICK}/.glusterfs`), { recursive: true });
+      glusterdKnows(host, volume({ status: "Created" }));
+      expect((await check()).changes).toEqual([NOTE]);
+    });
+
     it("is let alone where it is a copy of another volume", async () => {
       marked(uuid(9));
       expect(await check()).toMatchObject({ status: 65, changes: [] });
