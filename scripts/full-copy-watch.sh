@@ -53,10 +53,7 @@ watch() {
         failed=$((failed + 1))
         [ "$failed" -lt "$grace" ] || forget_full
         ;;
-      "$most_know")
-        forget_full
-        due=$((SECONDS + again))
-        ;;
+      "$most_know") forget_full ;;
     esac
   done
 }
@@ -115,15 +112,16 @@ alone() {
 # healed: there are two bricks, and nothing waits on the other one; otherwise its status says that something does, or
 # another one that a busy gluster does not tell, which says nothing against a note.
 healed() {
-  local name answer
+  local name answer clients=("$mount_point"/.meta/graphs/active/"$volume"-client-*/)
+  [ "${#clients[@]}" -le 2 ] || return "$most_know" # it costs nothing to see that
   name=$(brick_name "$(my_uuid)")
   [ -n "$name" ] || return "$untold"
   answer=$(gluster_tell volume heal "$volume" info) || return "$untold"
-  awk -v mine="Brick $name" -v waits="$waits" -v untold="$untold" -v most_know="$most_know" '
+  awk -v mine="Brick $name" -v waits="$waits" -v untold="$untold" '
     /^Brick / { here = $0 == mine; bricks++ }
     /^[\/<]/ && !here { waiting = 1 }
     /^Status: / && !/Connected/ { silent = 1 }
-    END { exit bricks > 2 ? most_know : silent || bricks < 2 ? untold : waiting ? waits : 0 }' <<<"$answer"
+    END { exit silent || bricks != 2 ? untold : waiting ? waits : 0 }' <<<"$answer"
 }
 waits=1
 untold=2

@@ -12,6 +12,7 @@ import {
   LAB,
   labFile,
   NAME,
+  notesFull,
   root,
   servesAgain,
   SUBNET,
@@ -192,6 +193,7 @@ describe("a Pi that is dead for good", () => {
   };
 
   it("is left out by destroy, which takes back the rest and says what stays", async () => {
+    await notesFull("pi1");
     await lab("off", "pi2");
     const outcome = await cluster.destroy();
     expect(outcome.failed).toBe(false);
@@ -206,6 +208,7 @@ describe("a Pi that is dead for good", () => {
   });
 
   it("first of the list, drained: destroy takes back the rest and says what stays", async () => {
+    await notesFull("pi2");
     await lab("off", "pi1");
     await cluster.configure({ "twopir:pis": [pi("pi1", { drained: true }), pi("pi2")] });
     succeeded(await cluster.up());

@@ -154,6 +154,16 @@ export const connected = (pis: number): Promise<void> =>
     return [told, ...seen].every((count) => count === pis.toString());
   });
 
+/** A Pi has noted that its copy is full, as it has in a cluster of two copies that is a minute old. */
+export const notesFull = (pi: string): Promise<void> =>
+  until(`${pi} notes that its copy is full`, 90, () =>
+    endsWell(
+      pi,
+      `read -r pid port < <(getfattr --only-values -n trusted.afr.twopir-full /data/brick1/gv0; echo) &&
+       ss -Hltnp "sport = :$port" | grep -F "pid=$pid,"`,
+    ),
+  );
+
 /** Nothing left to copy from one brick to the other; gluster tries by itself once a minute, and here at once. */
 export async function healed(pi: string): Promise<void> {
   await inside(pi, "gluster volume heal gv0 || true");

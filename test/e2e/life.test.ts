@@ -8,6 +8,7 @@ import {
   healed,
   inside,
   lab,
+  notesFull,
   servesAgain,
   until,
   whileFetching,
@@ -93,9 +94,8 @@ it("serves while one Pi has no power, and after it is back", async () => {
 
 it("fills a new card from the other Pi, which serves", async () => {
   // It has been off just now, and pi1 must have noted since that all is healed.
-  const note = "getfattr --only-values -n trusted.afr.twopir-full /data/brick1/gv0";
   await healed("pi1");
-  await until("pi1 knows that its copy is full", 90, async () => (await inside("pi1", note)) !== "");
+  await notesFull("pi1");
   await lab("blank", "pi2", "--trust");
   await upUnnoticed();
   await servesAgain("pi2");

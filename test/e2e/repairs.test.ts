@@ -8,6 +8,7 @@ import {
   inside,
   lab,
   labFile,
+  notesFull,
   root,
   run,
   servesAgain,
@@ -160,10 +161,7 @@ async function wholeCluster(kind: Kind): Promise<Cluster> {
 /** Of two copies each has noted by now that it is full, as it has in a cluster that is some minutes old. */
 async function noted(kind: Kind): Promise<void> {
   if (kind !== "converged") return;
-  const isOfThisProcess = `read -r pid port < <(getfattr --only-values -n trusted.afr.twopir-full ${BRICK}; echo) &&
-    ss -Hltnp "sport = :$port" | grep -F "pid=$pid,"`;
-  for (const each of ["pi1", "pi2"])
-    await until(`${each} notes that its copy is full`, 60, () => endsWell(each, isOfThisProcess));
+  for (const each of ["pi1", "pi2"]) await notesFull(each);
 }
 
 /** All files of a brick: path and checksum. An arbiter's have no content. */

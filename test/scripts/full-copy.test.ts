@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { fullCopyPart } from "../../components/full-copy";
 import type { Part } from "../../components/part";
@@ -33,7 +34,6 @@ echo "$n" >/run/beat
 [ ! -e "/run/before-$n" ] || . "/run/before-$n"
 [ "$n" -le "$(cat /run/beats)" ]`,
     );
-    host.write("/run/beat", "0");
     host.write("/run/link", "2: eth0@if7: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500");
     host.write("/run/route", "");
     host.write("/run/neighbour", "");
@@ -88,6 +88,7 @@ esac`,
   async function watch(beats: number): Promise<string[]> {
     const [state] = part().states;
     const program = String(state?.parameters.program).replaceAll(/^(again|late)=\d+/gm, "$1=0");
+    host.write("/run/beat", "0");
     host.write("/run/beats", beats.toString());
     const start = `PATH=/usr/local/sbin:$PATH; exec 7<${BRICK}; echo $$ >/run/served\n`;
     const { output } = await host.run("apply", `${start}${program}`);
@@ -186,9 +187,11 @@ esac`,
   });
 
   it("has no note of three copies", async () => {
-    host.write("/run/heal", healInfo(Object.fromEntries([1, 2, 3].map((n) => [name(n), []]))));
+    host.write(client(3), "connected = 1\n");
     setAttribute(host, BRICK, NOTE, "1 49151");
     expect([...new Set(await watch(5))]).toEqual(["gone"]);
+    rmSync(dirname(host.at(client(3))), { recursive: true });
+    expect((await watch(5)).at(-1)).toBe("noted");
   });
 
   describe("a time of change", () => {
