@@ -42,8 +42,8 @@ const fullCopyStates = (args: FullCopyArgs): State[] => [
   {
     name: `${args.pi.name}-full-copy`,
     on: args.pi.name,
-    scripts: ["gluster.sh", "full-copy.sh"],
-    parameters: { program: stdin(watchState(args)), unit: UNIT, brick: args.brick },
+    scripts: ["full-copy.sh"],
+    parameters: { program: stdin(watchState(args)), unit: UNIT },
     after: [names.mount(args.pi)],
   },
 ];

@@ -142,6 +142,7 @@ set_aside() { # ADDRESS
 unwant() {
   rm -f "$note"
   [ -d "$brick" ] || return 0
+  forget_full # nobody keeps the note any more
   # Of files: a glusterd that does not run knows no volume.
   [ -e "/var/lib/glusterd/vols/$volume/info" ] || unmark
   say "the data stay on $pi in $brick; delete that folder yourself if you do not want them any more"

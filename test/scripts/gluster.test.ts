@@ -406,6 +406,14 @@ esac`,
       expect((await check()).changes).toEqual([`this Pi's copy of volume gv0 is lost: ${why}`, NOTE]);
     });
 
+    it("leaves no note when it is taken back, which nobody would keep any more", async () => {
+      marked(ID);
+      host.command("setfattr", 'echo "setfattr $*" >>/run/told');
+      expect((await host.run("remove", folder())).status).toBe(0);
+      for (const note of ["full", "alone"])
+        expect(told(host)).toContain(`setfattr -x trusted.afr.twopir-${note} ${BRICK}`);
+    });
+
     it("needs nothing of gluster's own as long as its volume was never started", async () => {
       marked(ID);
       rmSync(host.at(`${BRICK}/.glusterfs`), { recursive: true });
