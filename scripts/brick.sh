@@ -4,8 +4,9 @@
 
 want() {
   local lost former counted noted
-  on_its_file_system
-  if [ -n "$(volume_xml)" ] && [ -n "$(brick_name "$(my_uuid)")" ]; then
+  noted=$(cat "$note" 2>/dev/null) || true
+  on_its_file_system "$noted"
+  if [ -n "$(brick_name "$(my_uuid)")" ]; then
     lost=$(lost)
     [ -z "$lost" ] || change "this Pi's copy of volume $volume is lost: $lost" refill
   elif counted=$(counted_on) && [ -n "$counted" ]; then
@@ -28,7 +29,6 @@ want() {
     # gluster would delete there what its other copies do not have.
     change "$brick is not empty, and is to become a copy of volume $volume" clear
   fi
-  noted=$(cat "$note" 2>/dev/null) || true
   if [ -z "$noted" ]; then
     mend "the file system of $brick is not noted" note_file_system
   elif [ "$noted" != "$(file_system)" ]; then
@@ -38,13 +38,12 @@ want() {
 }
 
 note=$notes/file-system-$state
+indices_wait=5 # seconds; a brick's process makes them when it is started for the first time
 
 # on_its_file_system: where the disk of a brick is not mounted, its folder on the card is not the brick.
-on_its_file_system() {
-  local noted
-  noted=$(cat "$note" 2>/dev/null) || true
-  [ -z "$noted" ] || [ "$noted" = "$card" ] || [ "$(file_system)" != "$card" ] ||
-    fail "$brick belongs on the file system $noted, which is not mounted: is its disk plugged in, and is it in" \
+on_its_file_system() { # NOTED
+  [ -z "$1" ] || [ "$1" = "$card" ] || [ "$(file_system)" != "$card" ] ||
+    fail "$brick belongs on the file system $1, which is not mounted: is its disk plugged in, and is it in" \
       "/etc/fstab? Nothing is made in its place on the card"
 }
 
@@ -62,7 +61,7 @@ note_file_system() {
 }
 
 compare_all() {
-  if [ -n "$(volume_xml)" ] && [ -n "$(brick_name "$(my_uuid)")" ]; then heal_begins; fi
+  [ -z "$(brick_name "$(my_uuid)")" ] || heal_begins
   note_file_system
 }
 
@@ -76,15 +75,8 @@ lost() {
     echo "$brick has not the mark of a volume"
   elif [ "$mark" != "$(volume_xml | volume_id_in)" ]; then
     fail "$brick is a copy of another volume ($mark): look at what is in it, and move it away"
-  elif [ "$(volume_status)" != Created ] && ! has_indices; then
+  elif [ "$(volume_status)" != Created ] && ! in_time "$indices_wait" test -d "$brick/.glusterfs/indices"; then
     echo "$brick has no .glusterfs/indices"
-  fi
-}
-
-# has_indices: the process makes them when it is started for the first time, which may have been just now.
-has_indices() {
-  if [ "$mode" = check ]; then [ -d "$brick/.glusterfs/indices" ]; else
-    until_true 5 test -d "$brick/.glusterfs/indices"
   fi
 }
 
@@ -100,7 +92,7 @@ refill() {
 goes_on_at() {
   local other
   for other in localhost "${others[@]}"; do
-    if [ "$(gluster_xml --remote-host="$other" volume info "$volume" | volume_id_in)" = "$(mark)" ]; then
+    if [ "$(volume_id_at "$other")" = "$(mark)" ]; then
       echo "$other" && return
     fi
   done
@@ -110,7 +102,7 @@ goes_on_at() {
 volume_elsewhere() {
   local other
   for other in localhost "${others[@]}"; do
-    if [ -n "$(gluster_xml --remote-host="$other" volume info "$volume" | bricks_in)" ]; then return; fi
+    if [ -n "$(bricks_at "$other")" ]; then return; fi
   done
   return 1
 }
@@ -126,7 +118,7 @@ counted_on() {
   local other uuid
   for other in "${others[@]}"; do
     uuid=$(known_to "$other")
-    if [ -n "$uuid" ] && gluster_xml --remote-host="$other" volume info "$volume" | bricks_in | grep -q "^$uuid "; then
+    if [ -n "$uuid" ] && bricks_at "$other" | grep -q "^$uuid "; then
       echo "$uuid" && return
     fi
   done

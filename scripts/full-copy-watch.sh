@@ -89,7 +89,7 @@ timeless() {
 # say where it is to whoever has something for it.
 cut_off() {
   local link gateway state
-  link=$(ip -4 -o address | awk -v address="$address" '{ split($4, at, "/") } at[1] == address { print $2 }')
+  link=$(interface)
   [ -n "$link" ] && [[ $(ip link show dev "$link") == *LOWER_UP* ]] || return 0
   gateway=$(ip -4 route show default | awk '{ print $3; exit }')
   [ -n "$gateway" ] || return 1

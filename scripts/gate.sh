@@ -62,7 +62,7 @@ refill_brick() {
 drop_old_copy() {
   local mark
   mark=$(mark)
-  [ "$(gluster_xml --remote-host="$1" volume info "$volume" | volume_id_in)" = "${mark:-none}" ] ||
+  [ "$(volume_id_at "$1")" = "${mark:-none}" ] ||
     fail "$brick has not the mark of the volume that $1 serves"
   [ -n "$(gluster_xml --remote-host="$1" volume status "$volume" | serving_in)" ] ||
     fail "no copy of volume $volume is served, so $brick stays where it is"
@@ -158,8 +158,7 @@ need_no_stale_copy() {
   for uuid in $copies; do
     [ -n "$(shown_as "$uuid")" ] || continue
     answers=yes
-    reason=$(not_full "$uuid")
-    [ -z "$reason" ] ||
+    reason=$(counts "$uuid") ||
       fail "$1, since it would be made from one that is not known to be full: $reason. $(remedy)"
   done
   hide "$shown"
@@ -174,9 +173,7 @@ full_copy_besides() {
   show_bricks
   for uuid in $copies; do
     [ "$uuid" != "$1" ] || continue
-    reason=$(not_full "$uuid")
-    if [ -z "$reason" ]; then
-      reason=$(incomplete "$uuid")
+    if reason=$(counts "$uuid"); then
       [ -z "$reason" ] || echo "the copy in $(brick_name "$uuid") counts as full, by twopir:volume.acceptCopy: $reason"
       return 0
     fi
@@ -190,22 +187,18 @@ full_copy_besides() {
 }
 not_yet=2
 
-# not_full UUID: why that Pi's copy counts as none; nothing where it is full, by what is known or by the user's word. No
-# word stands against a copy that answers and has more.
-not_full() {
+# counts UUID: that Pi's copy counts as full, by what is known or by the user's word; and why it is not known to be, if
+# it is not. No word stands against a copy that answers and has more.
+counts() {
   local other copies reason
-  reason=$(incomplete "$1")
+  reason=$(incomplete "$1") || return 1
   [ -n "$reason" ] || return 0
-  copies=$(volume_copies)
-  if [ -n "$(accepted)" ] && [ "$1" = "$(uuid_of "$(accepted)")" ] && [ -n "$(shown_as "$1")" ]; then
-    for other in $copies; do
-      if [ "$other" != "$1" ] && [ -n "$(shown_as "$other")" ] && ! accuses_not "$other" "$1"; then
-        echo "$reason" && return
-      fi
-    done
-    return 0
-  fi
   echo "$reason"
+  [ -n "$(accepted)" ] && [ "$1" = "$(uuid_of "$(accepted)")" ] && [ -n "$(shown_as "$1")" ] || return 1
+  copies=$(volume_copies)
+  for other in $copies; do
+    if [ "$other" != "$1" ] && [ -n "$(shown_as "$other")" ] && ! accuses_not "$other" "$1"; then return 1; fi
+  done
 }
 
 # accepted: what is taken out of the stack is removed with the parameters that it was made with, so the user's word of

@@ -75,6 +75,10 @@ bricks_in() {
     sed -e 's/ 0$/ data/' -e 's/ 1$/ arbiter/'
 }
 
+# bricks_at, volume_id_at ADDRESS: by the word of the Pi there.
+bricks_at() { gluster_xml --remote-host="$1" volume info "$volume" | bricks_in; }
+volume_id_at() { gluster_xml --remote-host="$1" volume info "$volume" | volume_id_in; }
+
 # volume_id_in: the volume's id, of what "volume info" says on stdin.
 volume_id_in() { field id; }
 

@@ -63,7 +63,7 @@ find_pool() {
   for pool in "${others[@]}"; do
     listens "$pool" || continue
     known=$(known_to "$pool")
-    [ -z "$known" ] || [ -z "$(gluster_xml --remote-host="$pool" volume info "$volume" | bricks_in)" ] || return 0
+    [ -z "$known" ] || [ -z "$(bricks_at "$pool")" ] || return 0
   done
   return 1
 }
@@ -93,12 +93,10 @@ damaged() {
 # has died, is nobody to be replaced.
 stranger() {
   systemctl is-active -q glusterd.service || return 0 # said already
-  in_time glusterd_answers || fail "glusterd does not answer: wait two minutes, then run pulumi up again"
-  in_time joined || not_joined
+  in_time "$join_patience" glusterd_answers ||
+    fail "glusterd does not answer: wait two minutes, then run pulumi up again"
+  in_time "$join_patience" joined || not_joined
 }
-
-# in_time QUESTION: when applying, glusterd may have been started just now.
-in_time() { if [ "$mode" = check ]; then "$1"; else until_true "$join_patience" "$1"; fi; }
 
 joined() { [ -z "$(not_joined)" ]; }
 

@@ -32,8 +32,6 @@ lingering() { own_addresses dev lo label lo:twopir | sort; }
 # The interface has another name on each kind of Pi; $INTERFACE is a variable of keepalived's own.
 # shellcheck disable=SC2016
 whole_config() { printf '$INTERFACE=%s\n%s' "$(interface)" "$config"; }
-interface() { ip -o -4 address | awk -v a="$address" '{ split($4, own, "/") } own[1] == a { print $2; exit }'; }
-
 validate() {
   local answer status=0
   answer=$(keepalived --config-test --use-file "$1" 2>&1) || status=$?

@@ -49,8 +49,6 @@ describe.skipIf(!canIsolate)("the gate", () => {
   beforeEach(() => {
     host = new Host();
     glusterStandIn(host);
-    host.command("systemctl", "");
-    host.command("ip", `echo '2: eth0    inet ${address(1)}/24 brd 192.168.0.255 scope global eth0'`);
     host.command(
       "ss",
       `[ ! -e /run/served ] || printf 'LISTEN 0 1024 0.0.0.0:1 0.0.0.0:* users:(("glusterfsd",pid=%s,fd=11))\\n' "$(cat /run/served)"`,

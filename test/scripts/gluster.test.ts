@@ -34,8 +34,6 @@ describe.skipIf(!canIsolate)("what is asked of gluster", () => {
   beforeEach(() => {
     host = new Host();
     glusterStandIn(host);
-    host.command("systemctl", "");
-    host.command("ip", `echo '2: eth0    inet ${address(1)}/24 brd 192.168.0.255 scope global eth0'`);
     // As getent says it, of a name that Debian's installer gave the Pi itself, too.
     host.command(
       "getent",

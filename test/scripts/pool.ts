@@ -223,6 +223,8 @@ const TOLD = "/run/told";
  * it says afterwards.
  */
 export function glusterStandIn(host: Host): void {
+  host.command("systemctl", "");
+  host.command("ip", `echo '2: eth0    inet ${address(1)}/24 brd 192.168.0.255 scope global eth0'`);
   // Whether a Pi listens at all.
   host.command("timeout", '[ "$2" != bash ] || exec test -d "/run/pool/$5"; exec /usr/bin/timeout "$@"');
   host.command(
