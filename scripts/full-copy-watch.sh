@@ -89,7 +89,7 @@ timeless() {
 # say where it is to whoever has something for it.
 cut_off() {
   local link gateway state
-  link=$(interface)
+  link=$(interface "$address")
   [ -n "$link" ] && [[ $(ip link show dev "$link") == *LOWER_UP* ]] || return 0
   gateway=$(ip -4 route show default | awk '{ print $3; exit }')
   [ -n "$gateway" ] || return 1

@@ -26,12 +26,12 @@ want() {
     fail "keepalived runs, but this Pi, which serves, does not get $floating: see journalctl -u keepalived"
 }
 
-holds() { own_addresses dev "$(interface)" | grep -xF "$floating" >/dev/null; }
+holds() { own_addresses dev "$(interface "$address")" | grep -xF "$floating" >/dev/null; }
 lingering() { own_addresses dev lo label lo:twopir | sort; }
 
 # The interface has another name on each kind of Pi; $INTERFACE is a variable of keepalived's own.
 # shellcheck disable=SC2016
-whole_config() { printf '$INTERFACE=%s\n%s' "$(interface)" "$config"; }
+whole_config() { printf '$INTERFACE=%s\n%s' "$(interface "$address")" "$config"; }
 validate() {
   local answer status=0
   answer=$(keepalived --config-test --use-file "$1" 2>&1) || status=$?

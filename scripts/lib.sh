@@ -286,8 +286,8 @@ start_service() {
 # own_addresses [WHERE...]: this Pi's, or those that "ip address show" finds there.
 own_addresses() { ip -4 -o address show "$@" | awk '{ split($4, own, "/"); print own[1] }'; }
 
-# interface: the one that has this Pi's address.
-interface() { ip -4 -o address | awk -v a="$address" '{ split($4, own, "/") } own[1] == a { print $2; exit }'; }
+# interface ADDRESS: the one that has this address of the Pi's.
+interface() { ip -4 -o address | awk -v a="$1" '{ split($4, own, "/") } own[1] == a { print $2; exit }'; }
 
 # in_time SECONDS QUESTION [ARGUMENT...]: a check asks once; when applying, what it is about may have begun just now.
 in_time() { if [ "$mode" = check ]; then "${@:2}"; else until_true "$@"; fi; }
