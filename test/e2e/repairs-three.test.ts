@@ -1,0 +1,3 @@
+import { bringsBack } from "./losses";
+
+bringsBack(["three", "arbiter"], "repairs-three");
