@@ -66,7 +66,7 @@ export function aRecordStates(args: ARecordsArgs): State[] {
     name: healed(volume),
     on: leader.name,
     anywhere: true,
-    scripts: ["gluster.sh", "healed.sh"],
+    script: "healed",
     parameters: { volume, serving: addresses },
     after: living.map(names.nginx),
   };
@@ -77,7 +77,7 @@ export function aRecordStates(args: ARecordsArgs): State[] {
   const records = targets.map(({ pi, address }) => ({
     ...common,
     name: recordName(pi),
-    scripts: ["dns.sh", "a-record.sh"],
+    script: "a-record",
     parameters: { ...parameters, address, ttl: dns.ttl },
     identity: [server, zone, hostname, address],
     after: [...served(args, pi), gate.name],
@@ -88,7 +88,7 @@ export function aRecordStates(args: ARecordsArgs): State[] {
     {
       ...common,
       name: "no-other-a-records",
-      scripts: ["dns.sh", "a-records-only.sh"],
+      script: "a-records-only",
       parameters: { ...parameters, addresses },
       after: records.map((record) => record.name),
     },

@@ -10,6 +10,7 @@ import type { Release } from "../remote/pack";
 import { mountPart } from "./mount";
 import { names, type Part, type Pi } from "./part";
 import { piPart } from "./pi";
+import { programPart } from "./program";
 import { sitePart } from "./site";
 import { updatesPart, type Updates } from "./updates";
 import { volumePart, type SplitBrain } from "./volume";
@@ -84,6 +85,7 @@ export function clusterParts(
   // it is about is no reason to leave the rest of the site as it is.
   const settled = args.splitBrain === "report" ? [] : [names.noSplitBrain(volume.name)];
   const parts = [
+    ...pis.map((pi) => programPart({ pi, hostname, volume: volume.name, brick, mountPoint })),
     ...pis.map((pi) => firewallPart({ pi, pis, clients, disconnect })),
     ...pis.map((pi) => piPart({ pi, pis, reachable: reachable.has(pi.name), volume: volume.name })),
     volumePart({

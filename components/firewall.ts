@@ -1,4 +1,4 @@
-import { file, type State } from "../remote/state";
+import type { State } from "../remote/state";
 import { names, packageState, statesPart, type Part, type Pi } from "./part";
 
 export interface FirewallArgs {
@@ -59,16 +59,13 @@ export function firewallStates(args: FirewallArgs): State[] {
   const packageName = `${on}-firewall-package`;
   const loaded = `${on}-firewall`;
   return [
-    packageState(packageName, args.pi, ["nftables"], []),
+    packageState(packageName, args.pi, ["nftables"], [names.program(args.pi)]),
     {
       name: loaded,
       on,
-      scripts: ["firewall-rules.sh", "firewall.sh"],
+      script: "firewall",
       parameters: {
         rules: firewallRules(args),
-        loader: file("/usr/local/lib/twopir/firewall"),
-        unit: file("/etc/systemd/system/twopir-firewall.service"),
-        drop_in: file("/etc/systemd/system/nftables.service.d/twopir.conf"),
         patience: PATIENCE,
         address: args.pi.address,
         other: args.pis.find((other) => other !== args.pi)?.address ?? args.pi.address,
@@ -81,7 +78,7 @@ export function firewallStates(args: FirewallArgs): State[] {
     {
       name: names.firewall(args.pi),
       on,
-      scripts: ["firewall-rules.sh", "firewall-kept.sh"],
+      script: "firewall-kept",
       parameters: {},
       after: [loaded],
       disturbedBy: [loaded],

@@ -1,4 +1,4 @@
-import { file, type State } from "../remote/state";
+import type { State } from "../remote/state";
 import { names, packageState, statesPart, type Part, type Pi } from "./part";
 
 export interface FloatingAddressArgs {
@@ -89,15 +89,12 @@ function floatingAddressStates(args: FloatingAddressArgs): State[] {
     {
       name: names.keepalived(pi),
       on: pi.name,
-      scripts: ["keepalived.sh"],
+      script: "keepalived",
       parameters: {
         address: pi.address,
         floating: floatingAddresses[pis.indexOf(pi)] ?? "",
         addresses: floatingAddresses,
         config: keepalivedConfig(args),
-        tracker: file("/usr/local/lib/twopir/serves"),
-        linger: file("/usr/local/lib/twopir/linger"),
-        drop_in: file("/etc/systemd/system/keepalived.service.d/twopir.conf"),
       },
       after: [packageName, names.nginx(pi), ...(turnAfter ? [names.keepalived(turnAfter)] : [])],
       disturbedBy: [packageName],

@@ -1,4 +1,4 @@
-import { stdin, type State } from "../remote/state";
+import type { State } from "../remote/state";
 import { names, statesPart, type Part, type Pi } from "./part";
 
 export interface FullCopyArgs {
@@ -10,41 +10,18 @@ export interface FullCopyArgs {
   readonly mountPoint: string;
 }
 
-/** What the service runs on the Pi. */
-const watchState = ({ pi, volume, brick, mountPoint }: FullCopyArgs): State => ({
-  name: `${pi.name}-full-copy-watch`,
-  on: pi.name,
-  scripts: ["gluster.sh", "full-copy-watch.sh"],
-  parameters: { volume, brick, mount_point: mountPoint, address: pi.address },
-  after: [],
-});
-
-const UNIT = `[Unit]
-Description=Notes that this Pi's copy of the volume is full (twopir)
-After=glusterd.service
-
-[Service]
-ExecStart=/bin/bash /usr/local/lib/twopir/full-copy
-Restart=always
-RestartSec=5
-Nice=10
-
-[Install]
-WantedBy=multi-user.target
-`;
-
 /**
  * The Pi notes on its brick that its copy is full, which has to be known when the others are gone.
  *
  * @example fullCopyStates({ pi: pi1, volume: "gv0", brick: "/data/brick1/gv0", mountPoint: "/mnt/gluster1" })
  */
-const fullCopyStates = (args: FullCopyArgs): State[] => [
+const fullCopyStates = ({ pi, volume, brick, mountPoint }: FullCopyArgs): State[] => [
   {
-    name: `${args.pi.name}-full-copy`,
-    on: args.pi.name,
-    scripts: ["full-copy.sh"],
-    parameters: { program: stdin(watchState(args)), unit: UNIT },
-    after: [names.mount(args.pi)],
+    name: `${pi.name}-full-copy`,
+    on: pi.name,
+    script: "full-copy",
+    parameters: { volume, brick, mount_point: mountPoint, address: pi.address },
+    after: [names.mount(pi)],
   },
 ];
 

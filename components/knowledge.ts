@@ -13,11 +13,11 @@ export interface Knowledge {
 }
 
 /** States that want nothing: their checks print facts. */
-const knowledgeStates = (pis: readonly Pi[], volume: string): State[] =>
+export const knowledgeStates = (pis: readonly Pi[], volume: string): State[] =>
   pis.map((pi) => ({
     name: stateName(pi),
     on: pi.name,
-    scripts: ["knows.sh"],
+    script: "knows",
     parameters: { volume, address: pi.address },
     after: [],
   }));

@@ -42,7 +42,7 @@ function mountStates(args: MountArgs): State[] {
     {
       name: names.mount(pi),
       on: pi.name,
-      scripts: ["gluster.sh", "turn.sh", "mount.sh"],
+      script: "mount",
       parameters: {
         ...turnParameters(args),
         fstab_line: fstabLine(args),

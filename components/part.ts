@@ -18,6 +18,7 @@ export interface Pi {
 
 /** The names of the resources that other components come after. */
 export const names = {
+  program: (pi: Pi) => `${pi.name}-twopir`,
   firewall: (pi: Pi) => `${pi.name}-firewall-kept`,
   glusterPackage: (pi: Pi) => `${pi.name}-gluster-package`,
   nginxUnit: (pi: Pi) => `${pi.name}-nginx-unit`,
@@ -41,7 +42,7 @@ export const names = {
 export const packageState = (name: string, pi: Pi, packages: readonly string[], after: string[]): State => ({
   name,
   on: pi.name,
-  scripts: ["package.sh"],
+  script: "package",
   parameters: { packages },
   after,
 });

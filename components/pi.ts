@@ -1,4 +1,4 @@
-import { file, type State } from "../remote/state";
+import type { State } from "../remote/state";
 import { names, packageState, statesPart, type Part, type Pi } from "./part";
 
 export interface PiArgs {
@@ -24,17 +24,16 @@ function hostStates({ pi, pis, reachable, volume }: PiArgs): State[] {
     {
       name: names.nginxUnit(pi),
       on: pi.name,
-      scripts: ["nginx-unit.sh"],
-      parameters: { drop_in: file("/etc/systemd/system/nginx.service.d/twopir.conf") },
+      script: "nginx-unit",
+      parameters: {},
       after,
     },
     packageState(names.nginxPackage(pi), pi, ["nginx"], [names.nginxUnit(pi)]),
     {
       name: names.glusterd(pi),
       on: pi.name,
-      scripts: ["gluster.sh", "glusterd.sh"],
+      script: "glusterd",
       parameters: {
-        drop_in: file("/etc/systemd/system/glusterd.service.d/twopir.conf"),
         volume,
         address: pi.address,
         others: addresses.filter((address) => address !== pi.address),

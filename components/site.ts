@@ -56,7 +56,7 @@ export function siteStates({ mountPoint, serverNames, leader, release, ...args }
   const config = (content: string): State => ({
     ...common,
     name: names.siteConfig,
-    scripts: ["on-volume.sh", "site-config.sh"],
+    script: "site-config",
     parameters: { mount_point: mountPoint, config_path: configPath(mountPoint), content },
   });
   if (release === undefined)
@@ -65,7 +65,7 @@ export function siteStates({ mountPoint, serverNames, leader, release, ...args }
       {
         ...common,
         name: names.siteContent,
-        scripts: ["on-volume.sh", "site-content.sh"],
+        script: "site-content",
         parameters: { mount_point: mountPoint, web_root: webRoot(mountPoint) },
       },
     ];
@@ -75,7 +75,7 @@ export function siteStates({ mountPoint, serverNames, leader, release, ...args }
     {
       ...common,
       name: names.siteContent,
-      scripts: ["on-volume.sh", "releases.sh", "site-release.sh"],
+      script: "site-release",
       parameters: { ...parameters, archive: ARCHIVE },
       upload: { from: release.archive, as: ARCHIVE },
     },
@@ -86,7 +86,7 @@ export function siteStates({ mountPoint, serverNames, leader, release, ...args }
     {
       ...common,
       name: "site-history",
-      scripts: ["on-volume.sh", "releases.sh", "site-history.sh"],
+      script: "site-history",
       parameters,
       after: [...after, names.siteConfig],
     },

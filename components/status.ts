@@ -2,6 +2,7 @@ import type { Look, Reached } from "../remote/look";
 import type { State } from "../remote/state";
 import { recordAddress, type ClusterArgs } from "./cluster";
 import type { Pi } from "./part";
+import { statusParameters } from "./program";
 
 /** What is known of one Pi; undefined where nobody could be asked. */
 export interface PiStatus {
@@ -41,14 +42,14 @@ export const statusStates = ({ pis, volume, hostname }: ClusterArgs): State[] =>
   pis.map((pi) => ({
     name: stateName(pi),
     on: pi.name,
-    scripts: ["gluster.sh", "status.sh"],
-    parameters: {
+    script: "status",
+    parameters: statusParameters({
+      pi,
+      hostname,
       volume: volume.name,
-      brick: pi.storage ? volume.brick : "",
-      mount_point: volume.mount,
-      address: pi.address,
-      host: hostname,
-    },
+      brick: volume.brick,
+      mountPoint: volume.mount,
+    }),
     after: [],
   }));
 

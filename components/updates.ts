@@ -1,4 +1,4 @@
-import { file, stdin, type State } from "../remote/state";
+import type { State } from "../remote/state";
 import { names, packageState, statesPart, turnParameters, type Part, type Pi } from "./part";
 
 /**
@@ -42,32 +42,8 @@ ${[...SECURITY, ...(updates === "all" ? REST : [])].map((pattern) => `  "${patte
 };
 `;
 
-const service = (pi: Pi): string => `[Unit]
-Description=What interrupts this Pi, while the others serve (twopir)
-
-[Service]
-Type=oneshot
-ExecStart=/bin/bash /usr/local/lib/twopir/upgrade apply ${pi.name}
-`;
-
-const timer = (hour: number): string => `[Unit]
-Description=This Pi's window for what interrupts it (twopir)
-
-[Timer]
-OnCalendar=*-*-* ${String(hour % 24).padStart(2, "0")}:00
-
-[Install]
-WantedBy=timers.target
-`;
-
-/** What the timer runs on the Pi: a script like those of the desired states, which the Pi applies by itself. */
-export const upgradeState = (args: UpdatesArgs): State => ({
-  name: `${args.pi.name}-upgrade`,
-  on: args.pi.name,
-  scripts: ["gluster.sh", "turn.sh", "upgrade.sh"],
-  parameters: turnParameters(args),
-  after: [],
-});
+/** When its window begins. */
+const windowOf = (hour: number): string => `${String(hour % 24).padStart(2, "0")}:00`;
 
 /**
  * One Pi gets its updates by itself, in its own window where they interrupt it.
@@ -83,14 +59,11 @@ function updatesStates(args: UpdatesArgs): State[] {
     {
       name: `${on}-updates`,
       on,
-      scripts: ["updates.sh"],
+      script: "updates",
       parameters: {
+        ...turnParameters(args),
         apt: aptSettings(updates),
-        held: file("/etc/apt/apt.conf.d/53twopir-held"),
-        ungated: file("/etc/twopir/apt-ungated.conf"),
-        program: stdin(upgradeState(args)),
-        service: service(pi),
-        timer: timer(FIRST_WINDOW + pis.indexOf(pi)),
+        window: windowOf(FIRST_WINDOW + pis.indexOf(pi)),
       },
       after: [packageName],
       disturbedBy: [packageName],

@@ -55,7 +55,6 @@ function volumeStates(args: VolumeArgs): State[] {
   const stores = pis.filter((pi) => pi.storage);
   const allowed = [...pis.map((pi) => pi.address), ...clients];
   const accept = pis.find((pi) => pi.name === args.acceptCopy)?.address ?? "";
-  const gate = ["gluster.sh", "bricks.sh", "gate.sh"];
   const gated = { volume, brick, accept };
   const addressesBut = (pi: Pi): string[] =>
     pis.filter((other) => other !== pi).map((other) => other.address);
@@ -68,14 +67,14 @@ function volumeStates(args: VolumeArgs): State[] {
       ...anywhere,
       name: peer(pi),
       concerns: pi.name,
-      scripts: [...gate, "peer.sh"],
+      script: "peer",
       parameters: { ...gated, address: pi.address, drained: pi.drained ? "yes" : "no" },
       after: pis.map(names.glusterd),
     })),
     ...stores.map((pi) => ({
       name: names.brick(pi),
       on: pi.name,
-      scripts: [...gate, "brick.sh"],
+      script: "brick",
       parameters: { ...gated, address: pi.address, others: addressesBut(pi) },
       // gluster takes a copy out of a volume only after its arbiter, which then begins anew.
       after: pi.arbiter ? pis.map(peer) : [peer(pi)],
@@ -86,7 +85,7 @@ function volumeStates(args: VolumeArgs): State[] {
     ...stores.map((pi) => ({
       name: `${pi.name}-brick-process`,
       on: pi.name,
-      scripts: [...gate, "brick-process.sh"],
+      script: "brick-process",
       parameters: gated,
       after: [names.brick(pi)],
       disturbedBy: [names.brick(pi), names.glusterd(pi)],
@@ -94,7 +93,7 @@ function volumeStates(args: VolumeArgs): State[] {
     {
       ...anywhere,
       name: created,
-      scripts: [...gate, "volume.sh"],
+      script: "volume",
       parameters: {
         ...gated,
         copies: stores.filter((pi) => !pi.arbiter).map((pi) => pi.address),
@@ -106,7 +105,7 @@ function volumeStates(args: VolumeArgs): State[] {
     {
       ...anywhere,
       name: optionsName,
-      scripts: ["gluster.sh", "volume-options.sh"],
+      script: "volume-options",
       parameters: { volume, options: options(failover, stores.length > 2, allowed) },
       after: [created],
       disturbedBy: [created],
@@ -114,7 +113,7 @@ function volumeStates(args: VolumeArgs): State[] {
     {
       ...anywhere,
       name: started,
-      scripts: [...gate, "volume-started.sh"],
+      script: "volume-started",
       parameters: gated,
       after: [optionsName],
       disturbedBy: [created],
@@ -122,7 +121,7 @@ function volumeStates(args: VolumeArgs): State[] {
     {
       ...anywhere,
       name: names.noSplitBrain(volume),
-      scripts: ["gluster.sh", "on-volume.sh", "bricks.sh", "split-brain.sh"],
+      script: "split-brain",
       parameters: {
         volume,
         brick,

@@ -56,7 +56,7 @@ function webServerStates(args: WebServerArgs): State[] {
   const link = (name: string, path: string, target: string): State => ({
     ...common,
     name,
-    scripts: ["link.sh"],
+    script: "link",
     parameters: { link: path, target },
   });
   const files: State[] = [
@@ -65,14 +65,14 @@ function webServerStates(args: WebServerArgs): State[] {
     {
       ...common,
       name: `${pi.name}-default-site-gone`,
-      scripts: ["absent.sh"],
+      script: "absent",
       parameters: { path: "/etc/nginx/sites-enabled/default" },
     },
   ];
   const settings: State = {
     ...common,
     name: `${pi.name}-nginx-settings`,
-    scripts: ["nginx-settings.sh"],
+    script: "nginx-settings",
     parameters: { content: nginxSettings(floating, published) },
   };
   const disturbedBy = [
@@ -89,7 +89,7 @@ function webServerStates(args: WebServerArgs): State[] {
     {
       name: names.nginx(pi),
       on: pi.name,
-      scripts: ["nginx.sh"],
+      script: "nginx",
       parameters: {
         address: pi.address,
         host: hostname,

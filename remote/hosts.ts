@@ -6,6 +6,12 @@ import { refuse } from "./refuse";
 import { DIAL_SECONDS, type Login } from "./ssh";
 import { command, stdin, type State } from "./state";
 
+/**
+ * Whose key it is that logs in is no change of the cluster: each operator has his own. Where the environment has
+ * TWOPIR_RENEW_KEYS, the one of today goes into the stack's state.
+ */
+const KEYS = process.env.TWOPIR_RENEW_KEYS ? [] : ["connection.privateKey", "connection.privateKeyPassword"];
+
 /** Failed attempts to connect that a resource bears: with the one after, a Pi that is off costs it 10 s. */
 const DIAL_ERRORS = 1;
 
@@ -88,7 +94,8 @@ export class Hosts {
     if (reached?.drained) return ["connection", "create", "delete", "stdin"];
     const first = [...this.reached].find(([, { drained }]) => !drained)?.[0];
     if (state.anywhere && state.on !== first) return ["connection", "create", "delete"];
-    return reached?.problem?.kind === "refused" ? ["connection"] : [];
+    if (reached?.problem?.kind === "refused") return ["connection"];
+    return reached === undefined ? [] : KEYS;
   }
 
   #tell(state: State, resource: pulumi.Resource): void {

@@ -2,9 +2,20 @@ import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createConnection } from "node:net";
+import { join } from "node:path";
 import type { Client } from "ssh2";
 import { connect, destination, HostProblem, knownHostKey, run, type Login } from "./ssh";
-import { checkAll, command, OPERATOR, parseFindings, propagate, type Finding, type State } from "./state";
+import { packedProgram, PI } from "./program";
+import {
+  checkAll,
+  command,
+  given,
+  OPERATOR,
+  parseFindings,
+  propagate,
+  type Finding,
+  type State,
+} from "./state";
 
 /** Seconds that all checks of one Pi may take; under one in the lab, a few on an old Pi. */
 const LOOK_SECONDS = 20;
@@ -184,17 +195,16 @@ export async function ask(states: readonly State[], reached: ReadonlyMap<string,
         return new Map();
       }
       const nonce = randomBytes(16).toString("hex");
-      const text = checkAll(here, nonce);
       try {
         const answer = pi?.client
           ? await run(
               pi.client,
               pi.login,
               command("check", { user: pi.login.user, on: place }),
-              text,
+              checkAll(here, nonce, packedProgram().bytes),
               LOOK_SECONDS,
             )
-          : await runHere(command("check", { user: "", on: OPERATOR }), text, LOOK_SECONDS);
+          : await runHere(nonce, here.map(given).join(""), LOOK_SECONDS);
         // A host speaks for itself alone.
         const answered = new Map(
           [...parseFindings(answer, nonce)].filter(([name]) => here.some((state) => state.name === name)),
@@ -242,10 +252,14 @@ export async function look(states: readonly State[], reached: ReadonlyMap<string
   return { findings: propagate(states, findings), problems: [...all.values()] };
 }
 
-async function runHere(line: string, stdin: string, seconds: number): Promise<string> {
+/** The same on this machine, from this checkout. */
+async function runHere(nonce: string, stdin: string, seconds: number): Promise<string> {
   return new Promise((resolve, reject) => {
     // A process group of its own, so that nothing of it outlives the time limit and holds the pipe open.
-    const child = spawn(line, { shell: true, detached: true, stdio: ["pipe", "pipe", "inherit"] });
+    const child = spawn("bash", [join(PI, "twopir"), "look", nonce], {
+      detached: true,
+      stdio: ["pipe", "pipe", "inherit"],
+    });
     const end = (): void => {
       if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
     };

@@ -191,7 +191,7 @@ export async function run(
   client: Client,
   login: Login,
   command: string,
-  stdin: string,
+  stdin: string | Buffer,
   seconds: number,
 ): Promise<string> {
   const who = `${login.name} (${login.address})`;

@@ -14,7 +14,7 @@ type Parameter = string | number | readonly string[];
  * {
  *   name: "pi1-nginx-package",
  *   on: "pi1",
- *   scripts: ["package.sh"],
+ *   script: "package",
  *   parameters: { packages: ["nginx"] },
  *   after: [],
  * }
@@ -24,8 +24,8 @@ export interface State {
   readonly name: string;
   /** The Pi's name, or {@link OPERATOR}. */
   readonly on: string;
-  /** Files of scripts/, in the order in which bash reads them; lib.sh goes in front by itself. */
-  readonly scripts: readonly string[];
+  /** Of pi/states/, without its ".sh": it says itself which parameters it takes. */
+  readonly script: string;
   readonly parameters: Readonly<Record<string, Parameter>>;
   /** Parameters that nobody may see: encrypted in the stack's state. Default: none. */
   readonly secrets?: Readonly<Record<string, string>>;
@@ -43,53 +43,63 @@ export interface State {
   readonly asked?: string;
   /** A file that is sent to the home of the user who logs in, where the state differs by more than a mend. */
   readonly upload?: { readonly from: string; readonly as: string };
+  /** True where what is sent is the program itself, which a new card has not. Default: false. */
+  readonly brings?: boolean;
 }
 
 export type Mode = "check" | "apply" | "remove";
 
-const root = join(__dirname, "..");
+/** A file of pi/ that bash reads before the parameters, without its comments. */
+const preamble = (name: string): string =>
+  readFileSync(join(__dirname, "..", "pi", name), "utf8").replaceAll(/^ *#.*\n/gm, "");
 
-/** The text of a file of scripts/. */
-const script = (name: string): string => readFileSync(join(root, "scripts", name), "utf8");
+const GIVEN = preamble("given.sh");
+const INSTALL = preamble("install.sh");
+const BRING = preamble("bring.sh");
+
+/** From the folder of the project, where the command plugin runs what is local. */
+const HERE = 'exec bash pi/twopir given "$@"\n';
+
+/** A text as `twopir` reads it: what goes on in further lines begins with "|" there. */
+function lines(text: string): string {
+  if (text.includes("\0")) throw new Error("a NUL byte cannot be a shell parameter");
+  return text.replaceAll("\n", "\n|");
+}
+
+const parameter = ([name, value]: readonly [string, Parameter]): string[] =>
+  typeof value !== "object"
+    ? [`${name}=${lines(String(value))}`]
+    : value.length === 0
+      ? [`${name}[]`]
+      : value.map((item) => `${name}[]=${lines(item)}`);
 
 /**
- * What lands on a Pi, read from files/, where it lies at the path that it has there.
- *
- * @example file("/etc/systemd/system/glusterd.service.d/twopir.conf")
- */
-export const file = (path: string): string => readFileSync(join(root, "files", path), "utf8");
-
-/**
- * A POSIX shell word that stands for exactly this text. Our own, because the libraries alter some texts
- * (shell-quote turns `it's!` into `it's\!`, shescape drops control characters).
+ * A state as the program in pi/ reads it: a line for each parameter. It says whose own it is, since it is noted there; what
+ * any Pi could have done is noted by none.
  *
  * @throws Error for a NUL byte, which no shell variable can hold.
  */
-export function quote(text: string): string {
-  if (text.includes("\0")) throw new Error("a NUL byte cannot be a shell parameter");
-  return `'${text.replaceAll("'", `'\\''`)}'`;
+export function given(state: State): string {
+  const own = state.on === OPERATOR || state.anywhere ? {} : { pi: state.on };
+  const all = { state: state.name, script: state.script, ...own, ...state.parameters, ...state.secrets };
+  return [...Object.entries(all).flatMap(parameter), "end", ""].join("\n");
 }
 
-const assignment = ([name, value]: readonly [string, Parameter]): string =>
-  typeof value === "object" ? `${name}=(${value.map(quote).join(" ")})` : `${name}=${quote(String(value))}`;
+/**
+ * What a state's command gets on stdin: a constant beginning, by which bash gives the rest to the program that is there.
+ * So the command itself is bash's, as it was when a state still brought all of its script along, and none of the
+ * combinations of an old command with new parameters, which ignoreChanges makes, does anything else.
+ */
+export const stdin = (state: State): string =>
+  (state.on === OPERATOR ? HERE : state.brings ? INSTALL : GIVEN) + given(state);
 
-/** Everything that a state's shell reads but the shared library: parameters, then the scripts. */
-function body(state: State): string {
-  const parameters = { state: state.name, ...state.parameters, ...state.secrets };
-  return [...Object.entries(parameters).map(assignment), ...state.scripts.map(script)].join("\n");
-}
-
-/** What a state's command gets on stdin. */
-export const stdin = (state: State): string => `${script("lib.sh")}\n${body(state)}`;
-
-/** One text that checks many states of one place, all at once, and frames each answer with the nonce. */
-export function checkAll(states: readonly State[], nonce: string): string {
-  const checks = states.map(
-    // Nothing to read: a check that reads its stdin would swallow what comes after it.
-    (state, i) => `(\n${body(state)}\n) >"$answers/${i}" 2>&1 </dev/null &\nstarted ${quote(state.name)}`,
-  );
-  return [script("lib.sh"), script("look.sh"), ...checks, `report ${nonce}`, ""].join("\n");
-}
+/** What a look sends to a Pi: the program, as an archive, and the states that it checks. */
+export const checkAll = (states: readonly State[], nonce: string, program: Buffer): Buffer =>
+  Buffer.concat([
+    Buffer.from(`${BRING}${program.length.toString()} ${nonce}\n`),
+    program,
+    Buffer.from(states.map(given).join("")),
+  ]);
 
 /** What a look found in one state: no reasons means that the host is as the program wants it. */
 export interface Finding {

@@ -19,7 +19,7 @@ check() {
 shell_files() {
   local file
   git ls-files -z --cached --others --exclude-standard -- '*.sh' '*.bash' '*.bats' \
-    'files/usr/local/lib/*' 'test/toolchain/stand-ins/*' |
+    pi/twopir 'pi/files/usr/local/lib/*' 'test/toolchain/stand-ins/*' |
     while IFS= read -r -d '' file; do [ ! -f "$file" ] || printf '%s\0' "$file"; done
 }
 

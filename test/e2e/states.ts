@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { once } from "node:events";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { basename, join } from "node:path";
 import { expect } from "vitest";
-import { connected, inside, lab, LabError, root, servesAgain, SUBNET, until } from "./lab";
-import { Cluster, pi, stateFolder, type Outcome } from "./stack";
+import { connected, inside, LAB, lab, LabError, labFile, root, run, servesAgain, SUBNET, until } from "./lab";
+import { Cluster, configFile, pi, stateFolder, type Outcome } from "./stack";
 
 /** The floating address that a Pi is preferred for. */
 export const FLOATING = { pi1: `${SUBNET}.221`, pi2: `${SUBNET}.222` } as const;
@@ -18,11 +19,13 @@ const UNFIT = 3;
  * - packages: blank cards with apt's lists, and in apt's cache the packages of the cluster and of the tests
  * - gluster: nginx and gluster installed by hand, glusterd running and enabled, all three Pis on
  * - converged: pi1 and pi2 are a cluster
+ * - earlier: the same, made by the last version that had no program on the Pis
  * - floating: the same with floating addresses
  * - three: pi1, pi2 and pi3 are a cluster of three full copies
  * - arbiter: pi1 and pi2 have full copies, and pi3 is the arbiter
  */
-export type StateName = "bare" | "packages" | "gluster" | "converged" | ClusterOfThree | "floating";
+export type StateName =
+  "bare" | "packages" | "gluster" | "converged" | "earlier" | ClusterOfThree | "floating";
 type ClusterOfThree = "three" | "arbiter";
 
 const PACKAGES = "nginx glusterfs-server glusterfs-client keepalived unattended-upgrades nmap tcpdump tree";
@@ -50,6 +53,19 @@ const MAKE: Readonly<Record<StateName, () => Promise<void>>> = {
     await lab("off", "pi3");
     succeeded(await (await Cluster.create()).up());
   },
+  earlier: async () => {
+    await loaded("packages");
+    await lab("off", "pi3");
+    const cluster = await Cluster.create();
+    const folder = await earlierVersion();
+    // Its config goes where it looks for it.
+    copyFileSync(configFile(LAB), join(folder, basename(configFile(LAB))));
+    const up = cluster.start("up", "--yes", "--cwd", folder);
+    up.stdout?.resume();
+    up.stderr?.resume();
+    const [status] = (await once(up, "close")) as [number | null];
+    expect(status).toBe(0);
+  },
   floating: async () => {
     succeeded(await (await begin("converged", settingsOf("floating"))).up());
   },
@@ -61,6 +77,19 @@ async function grown(name: ClusterOfThree): Promise<void> {
   const cluster = await begin("converged", settingsOf(name));
   await lab("on", "pi3");
   succeeded(await cluster.up());
+}
+
+/** The last version of twopir whose states brought their scripts along. */
+const EARLIER = "72de2dc";
+
+/** A folder with that version, and the npm packages of this one. */
+async function earlierVersion(): Promise<string> {
+  const folder = labFile("earlier");
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  await run("bash", ["-c", `git archive ${EARLIER} | tar -x -C ${folder}`]);
+  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
+  return folder;
 }
 
 const settingsOf = (name: StateName): Readonly<Record<string, unknown>> => {
@@ -93,7 +122,7 @@ export async function loaded(name: StateName): Promise<void> {
  * @param settings From now on, beside those of the tests' stack. Default: those that the state was made with.
  */
 export async function begin(
-  name: "converged" | "floating" | ClusterOfThree,
+  name: "converged" | "earlier" | "floating" | ClusterOfThree,
   settings: Readonly<Record<string, unknown>> = settingsOf(name),
 ): Promise<Cluster> {
   await loaded(name);
@@ -131,7 +160,7 @@ export const eachHoldsItsOwn = (): Promise<void> =>
 const LAB_SOURCES = ["lab/lab.sh", "lab/lib", "test/e2e/states.ts"];
 /** Everything that a cluster is made with: what lands on a Pi, what decides it, the lab. */
 const SOURCES = [
-  ...["index.ts", "config.ts", "components", "remote", "scripts", "files", "package-lock.json"],
+  ...["index.ts", "config.ts", "components", "remote", "pi", "package-lock.json"],
   ...["toolchain/plugin", "test/e2e/stack.ts", ...LAB_SOURCES],
 ];
 

@@ -1,5 +1,6 @@
+import { readFileSync } from "node:fs";
 import { beforeAll, expect, it } from "vitest";
-import { address, get, inside, LAB } from "./lab";
+import { address, get, inside, LAB, labFile, run } from "./lab";
 import { Cluster } from "./stack";
 import { loaded, succeeded } from "./states";
 
@@ -35,4 +36,30 @@ it("two at once, beside somebody's apt, wait for each other and say for whom", a
   for (const cluster of [one, other]) expect((await cluster.preview()).changed).toEqual({});
   for (const name of ["pi1", "pi2"]) expect((await get(address(name))).status).toBe(200);
   expect(await inside("pi1", "dpkg --audit; gluster volume info gv0 | grep -c '^Brick[0-9]'")).toBe("2");
+});
+
+it("another one's key is no change, and takes the place of a withdrawn one when it is asked for", async () => {
+  const keyFile = labFile("id_other");
+  const knownHosts = labFile("known_hosts");
+  await run("rm", ["-f", keyFile, `${keyFile}.pub`]);
+  await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", keyFile]);
+  const own = readFileSync(labFile("id_ed25519.pub"), "utf8").trim();
+  const others = readFileSync(`${keyFile}.pub`, "utf8").trim();
+  const authorized = "/home/pi/.ssh/authorized_keys";
+  for (const name of ["pi1", "pi2"]) await inside(name, `echo '${others}' >>${authorized}`);
+  await one.configure({ "twopir:ssh": { keyFile, knownHosts } });
+  const preview = await one.preview();
+  expect(preview.said).toBe("");
+  expect(preview.changed).toEqual({});
+  for (const name of ["pi1", "pi2"])
+    await inside(
+      name,
+      `grep -vF '${own.split(" ")[1] ?? ""}' ${authorized} | tee ${authorized}.new >/dev/null; cat ${authorized}.new >${authorized}`,
+    );
+  process.env.TWOPIR_RENEW_KEYS = "true";
+  succeeded(await one.up());
+  delete process.env.TWOPIR_RENEW_KEYS;
+  expect((await one.preview()).changed).toEqual({});
+  await one.configure({ "twopir:ssh": { keyFile, knownHosts }, "twopir:failover": 2 });
+  succeeded(await one.up());
 });

@@ -96,17 +96,20 @@ describe("a newer version of what serves", () => {
 });
 
 describe("a Pi that wants a reboot", () => {
+  /** What the timer starts on pi1, with a file of the program altered. */
+  const runs = (file: string, sed: string): Promise<string> =>
+    inside(
+      "pi1",
+      `rm -rf /run/altered && cp -rL /usr/local/lib/twopir/current /run/altered &&
+       sed -i '${sed}' /run/altered/${file} && bash /run/altered/twopir run updates`,
+    );
+
   it("does not take it while its peer is down, and says why", async () => {
     await wantReboot("pi1");
     const before = await boot("pi1");
     await lab("cut", "pi2");
     // As the timer starts it, but for the patience of 15 minutes.
-    await expect(
-      inside(
-        "pi1",
-        "sed 's/^turn_patience=900/turn_patience=5/' /usr/local/lib/twopir/upgrade | bash -s apply pi1",
-      ),
-    ).rejects.toThrow(
+    await expect(runs("library/turn.sh", "s/^turn_patience=900/turn_patience=5/")).rejects.toThrow(
       /this Pi must be interrupted, but after 5 s the others are not ready: .* is not served by/,
     );
     expect(await boot("pi1")).toBe(before);
@@ -116,11 +119,10 @@ describe("a Pi that wants a reboot", () => {
   });
 
   it("serves on where its upgrade fails", async () => {
-    const failing =
-      "sed -e 's/^waiting() .*/waiting() { echo nginx; }/' -e 's/^unattended() .*/unattended() { false; }/'";
-    await expect(
-      inside("pi1", `${failing} /usr/local/lib/twopir/upgrade | bash -s apply pi1`),
-    ).rejects.toThrow("the upgrade failed: see /var/log/unattended-upgrades/");
+    const failing = "s/^waiting() .*/waiting() { echo nginx; }/; s/^unattended() .*/unattended() { false; }/";
+    await expect(runs("programs/updates.sh", failing)).rejects.toThrow(
+      "the upgrade failed: see /var/log/unattended-upgrades/",
+    );
     await servesAgain("pi1");
   });
 

@@ -16,7 +16,7 @@ describe.skipIf(!canIsolate)("on a scratch host", () => {
   afterEach(() => host.remove());
 
   describe("link.sh", () => {
-    const link = state("link.sh", { link: LINK, target: TARGET });
+    const link = state("link", { link: LINK, target: TARGET });
     const target = (): string => readlinkSync(host.at(LINK));
 
     it("makes a missing link and its folder, and has nothing more to do then", async () => {
@@ -90,7 +90,7 @@ describe.skipIf(!canIsolate)("on a scratch host", () => {
   });
 
   describe("absent.sh", () => {
-    const absent = state("absent.sh", { path: DEFAULT });
+    const absent = state("absent", { path: DEFAULT });
 
     it("has nothing to do where nothing is", async () => {
       expect(await host.check(absent)).toEqual({ status: 0, changes: [], output: "" });

@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { fullCopyPart } from "../../components/full-copy";
 import type { Part } from "../../components/part";
+import { given } from "../../remote/state";
 import { canIsolate, Host } from "./host";
 import {
   address,
@@ -19,7 +20,7 @@ import {
 
 const NOTE = "trusted.afr.twopir-full";
 
-describe.skipIf(!canIsolate)("full-copy-watch.sh", () => {
+describe.skipIf(!canIsolate)("programs/full-copy.sh", () => {
   let host: Host;
 
   // The stand-in for sleep ends the service after so many beats, and changes the world before some of them.
@@ -87,11 +88,13 @@ esac`,
   /** What was noted in so many beats: the note's text, or "gone". The service stands for the brick's process itself. */
   async function watch(beats: number): Promise<string[]> {
     const [state] = part().states;
-    const program = String(state?.parameters.program).replaceAll(/^(again|late)=\d+/gm, "$1=0");
+    if (state === undefined) throw new Error("no state");
+    host.hurry(/again|late/, 0);
+    host.write(`/var/lib/twopir/states/${state.name}`, given(state));
     host.write("/run/beat", "0");
     host.write("/run/beats", beats.toString());
     const start = `PATH=/usr/local/sbin:$PATH; exec 7<${BRICK}; echo $$ >/run/served\n`;
-    const { output } = await host.run("apply", `${start}${program}`);
+    const { output } = await host.run("apply", `${start}exec twopir run full-copy\n`);
     expect(output).toBe("");
     const self = host.read("/run/served").trim();
     return told(host)

@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { PI } from "../../remote/program";
 import type { State } from "../../remote/state";
 import { canIsolate, Host, type Run } from "./host";
 import {
@@ -24,7 +25,6 @@ import {
 
 const MARK = "trusted.glusterfs.volume-id";
 const NOTE = "trusted.afr.twopir-full";
-const GATE = ["gluster.sh", "bricks.sh", "gate.sh"];
 
 /** What the n-th Pi's brick notes when it is full. */
 const process = (n: number): string => `${(1000 + n).toString()} ${(49150 + n).toString()}`;
@@ -96,13 +96,12 @@ mount -n --bind "/mnt/bricks/$n" "$3"
 
   /** Something that goes through the gate, on the first Pi. */
   const through = (text: string, parameters: State["parameters"] = {}): State => {
-    const one = host.script(`want() { ${text}; }`, {
+    return host.script(`use gate\nwant() { ${text}; }`, {
       volume: "gv0",
       brick: BRICK,
       accept: "",
       ...parameters,
     });
-    return { ...one, scripts: [...GATE, ...one.scripts] };
   };
   const apply = async (text: string, parameters?: State["parameters"]): Promise<Run> => {
     const run = await host.run("apply", through(text, parameters));
@@ -336,9 +335,9 @@ mount -n --bind "/mnt/bricks/$n" "$3"
     heals({ 2: "-" }, 2);
     silent(2);
     const remove = async (accept: string): Promise<string> => {
-      const text = `want() { :; }; unwant() { full_wait=1; need_full_copy ${uuid(2)} "it stays"; say open; }`;
+      const text = `use gate; want() { :; }; unwant() { full_wait=1; need_full_copy ${uuid(2)} "it stays"; say open; }`;
       const one = host.script(text, { volume: "gv0", brick: BRICK, accept });
-      return (await host.run("remove", { ...one, scripts: [...GATE, ...one.scripts] })).output;
+      return (await host.run("remove", one)).output;
     };
     expect(await remove(address(1))).toContain("and run pulumi up before pulumi destroy");
     host.write("/var/lib/twopir/accept-copy", `${address(1)}\n`);
@@ -618,10 +617,9 @@ mount -n --bind "/mnt/bricks/$n" "$3"
 });
 
 describe("nothing goes past the gate", () => {
-  const folder = join(__dirname, "../../scripts");
   /** The commands of a script: no comments, and not what a user is told to do. */
   const commands = (file: string): string =>
-    readFileSync(join(folder, file), "utf8")
+    readFileSync(join(PI, file), "utf8")
       .split("\n")
       .filter((line) => !/^\s*#|\bsudo\b/.test(line))
       .join("\n");
@@ -635,7 +633,8 @@ describe("nothing goes past the gate", () => {
     /\bsetfattr -x trusted\.glusterfs\.volume-id\b/,
     /\b(mv|rm|rmdir|find)\b[^\n|]*\$\{?brick\b(?!\/\.glusterfs)/,
   ])("%s is in gate.sh alone", (command) => {
-    const having = readdirSync(folder).filter((file) => command.test(commands(file)));
-    expect(having).toEqual(["gate.sh"]);
+    const files = readdirSync(PI, { recursive: true, encoding: "utf8" });
+    const having = files.filter((file) => statSync(join(PI, file)).isFile() && command.test(commands(file)));
+    expect(having).toEqual(["library/gate.sh"]);
   });
 });

@@ -1,6 +1,8 @@
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { stdin, type State } from "../../remote/state";
+import { PI } from "../../remote/program";
+import type { State } from "../../remote/state";
 import { canIsolate, Host, state, type Run } from "./host";
 import {
   address,
@@ -25,8 +27,9 @@ const volume = (more: object): Pool => ({
   volume: { id: ID, bricks: [brick(1), brick(2)], ...more },
 });
 
-/** A state's text, with which it waits for nothing. */
-const hurried = (one: State): string => stdin(one).replaceAll(/^(\w*(?:patience|wait))=\d+/gm, "$1=1");
+const DROP_IN = "/etc/systemd/system/glusterd.service.d/twopir.conf";
+/** What a state waits for, in seconds. */
+const WAITS = /\w*(?:patience|wait)/;
 
 describe.skipIf(!canIsolate)("what is asked of gluster", () => {
   let host: Host;
@@ -50,16 +53,13 @@ esac`,
 
   /** What functions of gluster.sh and gate.sh print. */
   async function says(text: string, parameters: State["parameters"] = {}): Promise<string> {
-    const one = host.script(`want() { ${text}; }`, {
+    const one = host.script(`use gate\nwant() { ${text}; }`, {
       volume: "gv0",
       brick: BRICK,
       accept: "",
       ...parameters,
     });
-    const { status, output } = await host.run("check", {
-      ...one,
-      scripts: ["gluster.sh", "bricks.sh", "gate.sh", ...one.scripts],
-    });
+    const { status, output } = await host.run("check", one);
     expect(status, output).toBe(0);
     return output;
   }
@@ -178,7 +178,7 @@ esac`,
 
   describe("a volume that was there before", () => {
     const made = (parameters: State["parameters"] = {}): State => ({
-      ...state("volume.sh", {
+      ...state("volume", {
         volume: "gv0",
         brick: BRICK,
         accept: "",
@@ -186,7 +186,6 @@ esac`,
         arbiter: "",
         ...parameters,
       }),
-      scripts: ["gluster.sh", "bricks.sh", "gate.sh", "volume.sh"],
     });
     const refusal = async (parameters?: State["parameters"]): Promise<string> => {
       const { status, changes, output } = await host.check(made(parameters));
@@ -293,8 +292,7 @@ esac`,
     });
 
     const started = (): State => ({
-      ...state("volume-started.sh", { volume: "gv0", brick: BRICK, accept: "" }),
-      scripts: ["gluster.sh", "bricks.sh", "gate.sh", "volume-started.sh"],
+      ...state("volume-started", { volume: "gv0", brick: BRICK, accept: "" }),
     });
 
     it("goes on, where it is taken back", async () => {
@@ -308,8 +306,7 @@ esac`,
     const KEY = "network.ping-timeout";
     const adopted = (noted = ""): Readonly<Record<string, string>> => ({ "user.twopir": `adopted${noted}` });
     const options = (): State => ({
-      ...state("volume-options.sh", { volume: "gv0", options: [`${KEY}=10`] }),
-      scripts: ["gluster.sh", "volume-options.sh"],
+      ...state("volume-options", { volume: "gv0", options: [`${KEY}=10`] }),
     });
     const has = (have: Readonly<Record<string, string>>): void =>
       glusterdKnows(host, volume({ options: have }));
@@ -359,14 +356,13 @@ esac`,
 
   describe("the brick's folder", () => {
     const folder = (): State => ({
-      ...state("brick.sh", {
+      ...state("brick", {
         volume: "gv0",
         brick: BRICK,
         accept: "",
         address: address(1),
         others: [address(2)],
       }),
-      scripts: ["gluster.sh", "bricks.sh", "gate.sh", "brick.sh"],
     });
     const marked = (id: string): void => {
       mkdirSync(host.at(`${BRICK}/.glusterfs/indices`), { recursive: true });
@@ -513,8 +509,7 @@ esac`,
 
   describe("a peer", () => {
     const at = (n: number): State => ({
-      ...state("peer.sh", { address: address(n), drained: "no", volume: "gv0", brick: BRICK, accept: "" }),
-      scripts: ["gluster.sh", "bricks.sh", "gate.sh", "peer.sh"],
+      ...state("peer", { address: address(n), drained: "no", volume: "gv0", brick: BRICK, accept: "" }),
     });
     beforeEach(() => glusterdKnows(host, { ...TWO, uuid: uuid(2), peers: [peer(1)] }, address(2)));
     /** The second Pi, whose address was another one, is still known by its UUID. */
@@ -531,7 +526,8 @@ esac`,
     it("is neither moved nor probed because glusterd is silent", async () => {
       rmSync(host.at("/run/pool/here"), { recursive: true });
       expect((await host.check(at(2))).changes).toEqual(["not yet: glusterd does not answer"]);
-      const run = await host.run("apply", hurried(at(2)));
+      host.hurry(WAITS);
+      const run = await host.run("apply", at(2));
       expect(run.status).toBe(65);
       expect(told(host)).toEqual([]);
     });
@@ -564,8 +560,7 @@ esac`,
 
   describe("the brick's process", () => {
     const served = (): State => ({
-      ...state("brick-process.sh", { volume: "gv0", brick: BRICK, accept: "" }),
-      scripts: ["gluster.sh", "bricks.sh", "gate.sh", "brick-process.sh"],
+      ...state("brick-process", { volume: "gv0", brick: BRICK, accept: "" }),
     });
 
     it("is started by glusterd itself, and by no command for all Pis", async () => {
@@ -576,7 +571,8 @@ esac`,
       host.command("sleep", "/bin/sleep 0.1");
       expect((await host.check(served())).changes).toEqual([`no process serves the brick ${BRICK}`]);
       host.write("/run/line", "nobody");
-      const { status, output } = await host.run("apply", hurried(served()));
+      host.hurry(WAITS);
+      const { status, output } = await host.run("apply", served());
       expect(output).toContain(`no process serves the brick ${BRICK}:`);
       expect(status).toBe(65);
       expect(told(host)).toEqual([]);
@@ -594,7 +590,7 @@ esac`,
   describe("whether this Pi can give the commands", () => {
     const FILES = "/var/lib/glusterd";
     const knows = async (): Promise<string> => {
-      const run = await host.check(state("knows.sh", { volume: "gv0", address: address(1) }));
+      const run = await host.check(state("knows", { volume: "gv0", address: address(1) }));
       expect(run).toMatchObject({ status: 0, changes: [] });
       return run.output;
     };
@@ -647,14 +643,12 @@ esac`,
   describe("glusterd", () => {
     const FILES = "/var/lib/glusterd";
     const daemon = (earlier: readonly string[] = []): State => ({
-      ...state("glusterd.sh", {
-        drop_in: "[Service]\n",
+      ...state("glusterd", {
         volume: "gv0",
         address: address(1),
         others: [address(2)],
         earlier,
       }),
-      scripts: ["gluster.sh", "glusterd.sh"],
     });
     const check = async (earlier?: readonly string[]): Promise<readonly string[]> =>
       (await host.check(daemon(earlier))).changes;
@@ -662,7 +656,7 @@ esac`,
 
     beforeEach(() => {
       host.write("/etc/hosts", "127.0.0.1 localhost\n");
-      host.write("/etc/systemd/system/glusterd.service.d/twopir.conf", "[Service]\n");
+      host.write(DROP_IN, readFileSync(join(PI, "files", DROP_IN), "utf8"));
       host.command("glusterd", "echo 'glusterfs 11.1'");
       host.command(
         "systemctl",
@@ -731,7 +725,8 @@ esac`,
       host.write(`${FILES}/glusterd.info`, `UUID=${uuid(8)}\n`);
       host.write(`${FILES}/glustershd/log`, "stays");
       glusterdKnows(host, TWO, "../after");
-      const { status, output } = await host.run("apply", hurried(daemon()));
+      host.hurry(WAITS);
+      const { status, output } = await host.run("apply", daemon());
       expect(status, output).toBe(0);
       expect(host.read(`${FILES}/glusterd.info`)).toBe(`UUID=${uuid(1)}\noperating-version=110000\n`);
       expect(host.read(`${FILES}/peers/${uuid(2)}`)).toBe(
@@ -746,10 +741,8 @@ esac`,
     it.each(["check", "apply"])("is left alone where it has volumes of another pool (%s)", async (mode) => {
       glusterdKnows(host, { uuid: uuid(8) });
       host.write(`${FILES}/vols/photos/info`, `volume-id=${uuid(7)}\n`);
-      const { status, changes, output } = await host.run(
-        mode,
-        mode === "check" ? daemon() : hurried(daemon()),
-      );
+      if (mode === "apply") host.hurry(WAITS);
+      const { status, changes, output } = await host.run(mode, daemon());
       expect(output).toContain(
         "glusterd has volumes of its own (photos), and is not the peer that the other Pis know here",
       );

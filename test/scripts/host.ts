@@ -1,6 +1,7 @@
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import {
   chmodSync,
+  cpSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -14,10 +15,11 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
+import { PI } from "../../remote/program";
 import { stdin, type State } from "../../remote/state";
 
 /** Folders of a host that a test gets for itself; the rest of the system shows through. */
-const OWN = ["etc", "var/lib", "run", "mnt", "usr/local/sbin"];
+const OWN = ["etc", "var/lib", "run", "mnt", "usr/local/sbin", "usr/local/lib"];
 
 /** True where a mount namespace can be had, which takes root; the tests that need one are skipped elsewhere. */
 export const canIsolate = spawnSync("unshare", ["--mount", "true"]).status === 0;
@@ -32,19 +34,20 @@ export interface Run {
   readonly output: string;
 }
 
-/** A state as the tests write it: the script, its parameters. */
+/** A state as the tests write it: the script, its parameters. It leaves no note of itself on the host. */
 export const state = (script: string, parameters: State["parameters"] = {}, name = "pi1-x"): State => ({
   name,
   on: "pi1",
-  scripts: [script],
+  anywhere: true,
+  script,
   parameters,
   after: [],
 });
 
 /**
- * A scratch host: real scripts in a real bash as on a Pi, in a mount namespace in which /etc, /var/lib, /run, /mnt
- * and /usr/local/sbin are folders of the test's own. Stand-ins for a Pi's commands go to the last, the first on the
- * scripts' PATH.
+ * A scratch host: real scripts in a real bash as on a Pi, in a mount namespace in which /etc, /var/lib, /run, /mnt,
+ * /usr/local/lib and /usr/local/sbin are folders of the test's own. Stand-ins for a Pi's commands go to the last, the
+ * first on the scripts' PATH, where the program of this checkout is, too.
  */
 export class Host {
   readonly root = mkdtempSync(join(tmpdir(), "twopir-host-"));
@@ -54,6 +57,20 @@ export class Host {
       mkdirSync(this.at(folder), { recursive: true });
     // Debian's awk is a link through /etc/alternatives, which is hidden.
     symlinkSync(realpathSync("/usr/bin/awk"), this.at("/usr/local/sbin/awk"));
+    symlinkSync(join(PI, "twopir"), this.at("/usr/local/sbin/twopir"));
+  }
+
+  /** From now on the program has other constants: those that match, e.g. /\\w*wait/, have this value. */
+  hurry(names: RegExp, value = 1): void {
+    cpSync(PI, join(this.root, "pi"), { recursive: true });
+    const constant = new RegExp(`^(${names.source})=\\d+`, "gm");
+    for (const entry of readdirSync(PI, { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile() || !entry.name.endsWith(".sh")) continue;
+      const path = join(this.root, "pi", relative(PI, join(entry.parentPath, entry.name)));
+      writeFileSync(path, readFileSync(path, "utf8").replaceAll(constant, `$1=${value.toString()}`));
+    }
+    rmSync(this.at("/usr/local/sbin/twopir"));
+    symlinkSync(join(this.root, "pi/twopir"), this.at("/usr/local/sbin/twopir"));
   }
 
   /** Where a path of the host lies on this machine. */
@@ -90,11 +107,16 @@ exec /usr/bin/stat "$@"`,
     );
   }
 
-  /** A state whose script is this text instead of a file of scripts/. */
+  /** A state whose script is this text, behind what it takes, instead of a file of pi/states/. */
   script(text: string, parameters: State["parameters"] = {}): State {
-    const path = join(this.root, "script.sh");
-    writeFileSync(path, `${text}\nmain "$@"\n`);
-    return state(relative(join(__dirname, "../../scripts"), path), parameters);
+    const takes = Object.entries(parameters).map(([name, value]) =>
+      typeof value === "object" ? `'${name}[]'` : name,
+    );
+    writeFileSync(
+      join(this.root, "script.sh"),
+      `use files services network\ntakes ${takes.join(" ")}\n${text}\n`,
+    );
+    return state(relative(join(PI, "states"), join(this.root, "script")), parameters);
   }
 
   /** Starts a script without waiting for its end; `text` instead of the state's own to cut it short. */
@@ -128,7 +150,7 @@ exec /usr/bin/stat "$@"`,
   tree(): string[] {
     const entries = readdirSync(this.root, { recursive: true, encoding: "utf8" }).sort();
     return entries
-      .filter((path) => path !== "run/lock/twopir" && path !== "script.sh")
+      .filter((path) => path !== "run/lock/twopir" && path !== "script.sh" && !path.startsWith("pi/"))
       .map((path) => {
         const { mode, ctimeMs } = lstatSync(this.at(path));
         const kind = mode & 0o170000;

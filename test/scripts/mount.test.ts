@@ -10,7 +10,7 @@ const OTHERS =
 
 const mount = (line = LINE, failover = 1) => ({
   ...state(
-    "mount.sh",
+    "mount",
     {
       mount_point: "/mnt/gluster1",
       fstab_line: line,
@@ -21,7 +21,6 @@ const mount = (line = LINE, failover = 1) => ({
     },
     "pi1-gluster-mount",
   ),
-  scripts: ["gluster.sh", "turn.sh", "mount.sh"],
 });
 
 describe.skipIf(!canIsolate)("mount.sh", () => {

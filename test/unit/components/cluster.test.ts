@@ -1,13 +1,18 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Dns } from "../../../components/a-records";
 import { clusterParts } from "../../../components/cluster";
-import type { Pi } from "../../../components/part";
-import { upgradeState } from "../../../components/updates";
+import { knowledgeStates } from "../../../components/knowledge";
+import { statusStates } from "../../../components/status";
+import { PI } from "../../../remote/program";
 import { HostProblem } from "../../../remote/ssh";
 import { OPERATOR, stdin, type State } from "../../../remote/state";
 import { cluster, declare, rfc2136, SECRET, states } from "./cluster";
+
+/** What is ignored of a Pi's state that is as it should be: the reason of a former repair, and another operator's key. */
+const UNCHANGED = ["update", "connection.privateKey", "connection.privateKeyPassword"];
 
 const cloudflare: Dns = {
   provider: "cloudflare",
@@ -118,8 +123,8 @@ describe.each([2, 3, 5])("the plain states of %i Pis", (count) => {
 
   it("take a copy for full by the user's word, for all that go through the gate", () => {
     const gated = (volume: object): State[] =>
-      states({ ...args, volume: { ...args.volume, ...volume } }).filter(({ scripts }) =>
-        scripts.includes("gate.sh"),
+      states({ ...args, volume: { ...args.volume, ...volume } }).filter(({ script }) =>
+        readFileSync(join(PI, "states", `${script}.sh`), "utf8").includes("\nuse gate\n"),
       );
     expect(gated({}).length).toBeGreaterThan(args.pis.length);
     expect([...new Set(gated({}).map(({ parameters }) => parameters.accept))]).toEqual([""]);
@@ -321,51 +326,31 @@ describe("a folder that is published", () => {
 });
 
 describe("the scripts", () => {
-  const folder = join(__dirname, "../../../scripts");
   const floatingAddresses = ["192.168.0.221", "192.168.0.222"];
   const release = { id: "0".repeat(64), archive: "site.tar" };
-  const pi = cluster(1).pis[0] as Pi;
   const every = [
     ...states(cluster(2, { floatingAddresses })),
     ...states(cluster(2, { release })),
     ...states(cluster(5)),
-    upgradeState({ pi, pis: [pi], updates: "security", volume: "gv0", mountPoint: "/mnt/gluster1" }),
+    ...statusStates(cluster(2)),
+    ...knowledgeStates(cluster(2).pis, "gv0"),
   ];
-  const unique = new Map(every.map((state) => [state.scripts.join(" "), state]));
+  const unique = new Map(every.map((state) => [state.script, state]));
 
-  /** The parameters that a script's first comment lists: name and whether it is an array. */
-  function listed(script: string): [name: string, isArray: boolean][] {
-    const lines = readFileSync(join(folder, script), "utf8").split("\n");
-    const end = lines.findIndex((line) => !line.startsWith("#"));
-    const comment = lines
-      .slice(0, end)
-      .map((line) => line.slice(2))
-      .join(" ");
-    const list = /Parameters: (.*)$/.exec(comment)?.[1] ?? "";
-    return list.split(/,\s*(?![^(]*\))/).flatMap((one) => {
-      const name = /^\w+/.exec(one.trim())?.[0];
-      return name === undefined ? [] : [[name, /\(array\b/.test(one)]];
+  it.each([...unique])("%s gets the parameters that it takes, and no others", (script, state) => {
+    const { status, stdout } = spawnSync("bash", [join(PI, "twopir"), "parameters", script], {
+      encoding: "utf8",
     });
-  }
-
-  it.each([...unique])("%s are there, and get the parameters that they list and no others", (_, state) => {
-    for (const script of state.scripts) expect(existsSync(join(folder, script)), script).toBe(true);
+    expect(status).toBe(0);
     const given = Object.entries({ ...state.parameters, ...state.secrets });
-    expect(given.map(([name, value]) => [name, typeof value === "object"]).sort()).toEqual(
-      state.scripts.flatMap(listed).sort(),
+    expect(given.map(([name, value]) => (typeof value === "object" ? `${name}[]` : name)).sort()).toEqual(
+      stdout.split("\n").filter(Boolean).sort(),
     );
-    const text = state.scripts.map((script) => readFileSync(join(folder, script), "utf8")).join("\n");
-    for (const [name] of given) expect(text, `${name} is used`).toMatch(new RegExp(`\\$\\{?${name}\\b`));
   });
 
-  it("are all of use, those that are desired states", () => {
-    const used = new Set(every.flatMap((state) => state.scripts));
-    const text = (script: string): string => readFileSync(join(folder, script), "utf8");
-    const wanted = readdirSync(folder).filter(
-      (script) => /\b(change|want_file) "/.test(text(script)) && script !== "lib.sh",
-    );
-    expect(wanted.length).toBeGreaterThan(10);
-    for (const script of wanted) expect(used).toContain(script);
+  it("are all of use", () => {
+    const files = readdirSync(join(PI, "states")).map((file) => file.replace(".sh", ""));
+    expect(files.sort()).toEqual([...unique.keys()].sort());
   });
 });
 
@@ -405,7 +390,7 @@ describe("a Pi that cannot be reached", () => {
         expect(before.resources.get(name)?.inputs[key], `${name}: ${key}`).toEqual(value);
     }
     const moved = [...resources.values()]
-      .filter((r) => r.ignoreChanges.includes("connection"))
+      .filter((r) => r.ignoreChanges.includes("connection") && r.type === "command:remote:Command")
       .map((r) => r.name);
     expect(moved).toEqual(
       [...byName(states(cluster(3))).values()].filter((s) => s.anywhere).map((s) => s.name),
@@ -451,9 +436,9 @@ describe("a drained Pi", () => {
     const all = ["update", "connection", "create", "delete", "stdin"];
     for (const name of ["pi2-glusterd", "pi2-brick", "pi2-nginx"])
       expect(resources.get(name)?.ignoreChanges, name).toEqual(all);
-    expect(resources.get("gv0-peer-pi2")?.inputs.stdin).toContain("drained='yes'");
+    expect(resources.get("gv0-peer-pi2")?.inputs.stdin).toContain("\ndrained=yes\n");
     for (const name of ["pi1-nginx", "gv0-volume", "gv0-peer-pi2", "gv0-peer-pi3"])
-      expect(resources.get(name)?.ignoreChanges, name).toEqual(["update"]);
+      expect(resources.get(name)?.ignoreChanges, name).toEqual(UNCHANGED);
     const kept = [...resources.values()].filter((r) => r.retainOnDelete);
     expect(kept.map((r) => r.name).sort()).toEqual(
       states(args, "pi2")
@@ -549,7 +534,8 @@ describe("what the engine is asked for", () => {
     for (const state of states(args)) {
       const resource = resources.get(state.name);
       expect(resource?.type).toBe(state.on === OPERATOR ? "command:local:Command" : "command:remote:Command");
-      expect([...(resource?.after ?? [])].sort()).toEqual([...state.after].sort());
+      const sent = state.upload === undefined ? [] : [`${state.name}-upload`];
+      expect([...(resource?.after ?? [])].sort()).toEqual([...state.after, ...sent].sort());
       expect(resource?.inputs.stdin).toBe(stdin(state));
     }
   });
@@ -590,7 +576,8 @@ describe("what the engine is asked for", () => {
 
   it("ignores the update of a state that is as it should be", async () => {
     const { resources, log } = await declare(args, { preview: true });
-    for (const { name } of states(args)) expect(resources.get(name)?.ignoreChanges, name).toEqual(["update"]);
+    for (const { name, on } of states(args))
+      expect(resources.get(name)?.ignoreChanges, name).toEqual(on === OPERATOR ? ["update"] : UNCHANGED);
     expect(log).toEqual([]);
   });
 
@@ -607,7 +594,7 @@ describe("what the engine is asked for", () => {
     expect(inputs?.update).toMatch(
       /^sudo -n bash -s apply pi1 # a is missing; b differs \(seen \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\)$/,
     );
-    expect(resources.get("pi1-default-site-gone")?.ignoreChanges).toEqual(["update"]);
+    expect(resources.get("pi1-default-site-gone")?.ignoreChanges).toEqual(UNCHANGED);
   });
 
   it("tells a preview what differs, and spares it what is only not there yet", async () => {

@@ -1,7 +1,7 @@
 import { spawnSync, type ChildProcess } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, relative } from "node:path";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { ask, look, reach, type PiAddress, type Reached } from "../../../remote/look";
@@ -198,13 +198,14 @@ describe("a jump host", () => {
 
 // As another user the look goes through sudo, which a test cannot rely on.
 describe.skipIf(process.getuid?.() !== 0)("look", () => {
-  const scripts = join(__dirname, "../../../scripts");
   let made = 0;
 
   function state(name: string, on: string, want: string, more: Partial<State> = {}): State {
     const path = text(`${(made += 1)}.sh`);
-    writeFileSync(path, `want() {\n${want}\n}\nmain "$@"\n`);
-    return { name, on, scripts: [relative(scripts, path)], parameters: {}, after: [], ...more };
+    writeFileSync(path, `want() {\n${want}\n}\n`);
+    // From wherever the program is unpacked.
+    const script = `${"../".repeat(20)}${path.replace(/\.sh$/, "")}`;
+    return { name, on, anywhere: true, script, parameters: {}, after: [], ...more };
   }
 
   afterEach(() => vi.useRealTimers());
@@ -325,10 +326,7 @@ describe.skipIf(process.getuid?.() !== 0)("look", () => {
   });
 
   it("says so when the checks on this machine break off", async () => {
-    const { problems } = await look(
-      [state("dies", OPERATOR, 'kill -TERM "$PPID"; kill -KILL $$')],
-      new Map(),
-    );
+    const { problems } = await look([state("dies", OPERATOR, "kill -KILL $$")], new Map());
     expect(problems).toHaveLength(1);
     expect(problems[0]?.message).toMatch(/^the checks on this machine /);
   });

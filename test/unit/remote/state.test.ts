@@ -1,24 +1,24 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, relative } from "node:path";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { packedProgram, PI } from "../../../remote/program";
 import {
   checkAll,
   command,
-  file,
   OPERATOR,
   parseFindings,
   printable,
   propagate,
-  quote,
+  given,
   stdin,
   type Finding,
   type State,
 } from "../../../remote/state";
 
 const nonce = "0123456789abcdef0123456789abcdef";
-const scripts = join(__dirname, "../../../scripts");
+const program = packedProgram();
 let folder: string;
 
 beforeAll(() => {
@@ -28,90 +28,124 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-const bash = (text: string, ...args: string[]) =>
+const bash = (text: string | Buffer, ...args: string[]) =>
   spawnSync("bash", ["-s", ...args], { input: text, encoding: "utf8" });
+const quote = (text: string): string => `'${text}'`;
 
 let made = 0;
 
 /** A state whose script is this text; its want() is what the tests of checkAll are about. */
 function state(name: string, want: string, more: Partial<State> = {}): State {
-  const path = join(folder, `${(made += 1)}.sh`);
-  writeFileSync(path, `want() {\n${want}\n}\nmain "$@"\n`);
-  return { name, on: "pi1", scripts: [relative(scripts, path)], parameters: {}, after: [], ...more };
+  const path = join(folder, (made += 1).toString());
+  const all = Object.entries({ ...more.parameters, ...more.secrets });
+  const takes = all.map(([key, value]) => (typeof value === "object" ? `'${key}[]'` : key)).join(" ");
+  writeFileSync(`${path}.sh`, `takes ${takes}\nwant() {\n${want}\n}\n`);
+  // From wherever the program is unpacked.
+  const script = `${"../".repeat(20)}${path}`;
+  return { name, on: "pi1", anywhere: true, script, parameters: {}, after: [], ...more };
 }
 
 /** What a look finds in these states, by way of a real bash. */
 function find(...states: State[]): Map<string, Finding> {
-  const { status, stdout, stderr } = bash(checkAll(states, nonce), "check", "pi1");
+  const { status, stdout, stderr } = bash(checkAll(states, nonce, program.bytes), "check", "pi1");
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   return parseFindings(stdout, nonce);
 }
 
-describe("quote", () => {
-  const every = Array.from({ length: 0x250 }, (_, i) => String.fromCodePoint(i + 1)).join("");
-  const odd = [
-    "",
-    " ",
-    "it's!",
-    "''",
-    "'; touch /tmp/owned; '",
-    "$(touch /tmp/owned) `id` ${HOME} $'\\n' \\ \\\\",
-    "ends in a newline\n",
-    "\n\n",
-    "a\r\nb\tc\u001b[31m\u007f",
-    "*?[a-z]{1,2}~ #!&|<>;()",
-    "-n",
-    "Grüße, 世界, \u{1f967}",
-    every,
-    "x".repeat(100_000),
-  ];
+/** What the program in this checkout does with a state. */
+const twopir = (text: string, mode = "check") =>
+  spawnSync("bash", [join(PI, "twopir"), "given", mode, "pi1"], { input: text, encoding: "utf8" });
 
-  it.each(odd.map((text) => [JSON.stringify(text).slice(0, 60), text] as const))(
-    "%s arrives byte by byte",
-    (_, text) => {
-      const { stdout } = spawnSync("bash", ["-s"], { input: `a=${quote(text)}\nprintf %s "$a"` });
-      expect(stdout.equals(Buffer.from(text))).toBe(true);
-    },
-  );
-
-  it("refuses a NUL byte, which no shell variable holds", () => {
-    expect(() => quote("a\0b")).toThrow("NUL");
+describe("given", () => {
+  it("is a line for each parameter, and whose own it is", () => {
+    const one: State = {
+      name: "pi1-x",
+      on: "pi1",
+      script: "x",
+      parameters: { text: "a\n|b\n", number: 60, list: ["c", "d"], none: [] },
+      secrets: { key: "s3cr3t" },
+      after: [],
+    };
+    const lines = "text=a\n||b\n|\nnumber=60\nlist[]=c\nlist[]=d\nnone[]\nkey=s3cr3t\nend\n";
+    expect(given(one)).toBe(`state=pi1-x\nscript=x\npi=pi1\n${lines}`);
+    expect(given({ ...one, anywhere: true })).toBe(`state=pi1-x\nscript=x\n${lines}`);
+    expect(given({ ...one, on: OPERATOR })).toBe(`state=pi1-x\nscript=x\n${lines}`);
   });
-});
 
-describe("stdin", () => {
   it("hands parameters over as variables and arrays, the state's name with them", () => {
-    const list = ["two words", "", "it's", "*"];
+    const list = ["two words", "", "it's", "*", "a\nb", "end", "|"];
     const one = state(
       "pi1-x",
       `printf '%s|' "$state" "$pi" "$text" "$number" "$secret" "\${list[@]}" "\${#none[@]}"`,
       {
-        parameters: { text: "$HOME\n", number: 60, list, none: [] },
+        parameters: { text: "$HOME\nend\n", number: 60, list, none: [] },
         secrets: { secret: "s3cr3t" },
       },
     );
-    expect(bash(stdin(one), "check", "pi1").stdout).toBe(
-      ["pi1-x", "pi1", "$HOME\n", "60", "s3cr3t", ...list, "0", ""].join("|"),
+    expect(twopir(given(one)).stdout).toBe(
+      ["pi1-x", "pi1", "$HOME\nend\n", "60", "s3cr3t", ...list, "0", ""].join("|"),
     );
+  });
+
+  it("refuses a NUL byte, which no shell variable holds", () => {
+    expect(() => given(state("x", ":", { parameters: { text: "a\0b" } }))).toThrow("NUL");
   });
 
   it("runs nothing when it is cut off anywhere", () => {
     const flag = join(folder, "ran");
-    const text = stdin(state("x", `echo ran >>${quote(flag)}`));
-    const whole = bash(text, "check", "pi1");
-    expect({ status: whole.status, ran: bash(`cat ${quote(flag)}`).stdout }).toEqual({
-      status: 0,
-      ran: "ran\n",
-    });
+    const text = given(state("x", `echo "$long" >>${quote(flag)}`, { parameters: { long: "a\nb\nc" } }));
+    const { status } = twopir(text);
+    expect({ status, ran: existsSync(flag) }).toEqual({ status: 0, ran: true });
     rmSync(flag);
-    const end = text.lastIndexOf("main");
-    for (const cut of [0.1, 0.3, 0.5, 0.7, 0.9].map((part) => Math.floor(end * part)).concat(end, end + 3))
-      bash(text.slice(0, cut), "check", "pi1");
-    expect(bash(`cat ${quote(flag)}`).status).toBe(1);
+    for (let cut = 0; cut < text.length - "\n".length; cut += 5) {
+      const { status, stderr } = twopir(text.slice(0, cut));
+      expect({ status, stderr }).toEqual({
+        status: 65,
+        stderr: expect.stringMatching(/did not arrive whole/) as string,
+      });
+    }
+    expect(existsSync(flag)).toBe(false);
   });
 
-  it("reads what lands on a Pi from files/", () => {
-    expect(file("/etc/systemd/system/nginx.service.d/twopir.conf")).toContain("[Service]");
+  it.each([
+    ["one that it does not take", { parameters: { list: [], more: "" } }, /takes no parameter more$/m],
+    ["text for a list", { parameters: { list: "a" } }, /lacks its parameter list\[\]$/m],
+    ["none", { parameters: {} }, /lacks its parameter list\[\]$/m],
+  ])("is refused with %s", (_, { parameters }, why) => {
+    const one = state("x", ":", { parameters: { list: [] } });
+    expect(twopir(given({ ...one, parameters }))).toMatchObject({
+      status: 65,
+      stderr: expect.stringMatching(why) as string,
+    });
+  });
+});
+
+describe("stdin", () => {
+  const mine = (name: string): State => ({
+    name: "pi1-x",
+    on: "pi1",
+    script: "absent",
+    parameters: { path: `/no/such/${name}` },
+    after: [],
+  });
+
+  it("gives the rest to the program, whatever the command was", () => {
+    expect(stdin(mine("file"))).toBe(
+      'if [ "$1" = remove ] && [ ! -e /usr/local/sbin/twopir ]; then echo "twopir is not on this Pi" && exit; fi\n' +
+        'exec /usr/local/sbin/twopir given "$@"\n' +
+        "state=pi1-x\nscript=absent\npi=pi1\npath=/no/such/file\nend\n",
+    );
+    const { status, stdout } = bash(stdin({ ...mine("file"), on: OPERATOR }), "apply");
+    expect({ status, stdout }).toEqual({ status: 0, stdout: "" });
+  });
+
+  it("has nothing to take back where there is no program, and fails to apply", () => {
+    if (existsSync("/usr/local/sbin/twopir")) return;
+    expect(bash(stdin(mine("file")), "remove", "pi1")).toMatchObject({
+      status: 0,
+      stdout: "twopir is not on this Pi\n",
+    });
+    expect(bash(stdin(mine("$(touch /tmp/owned)")), "apply", "pi1").status).not.toBe(0);
   });
 });
 
@@ -202,10 +236,10 @@ describe("checkAll and parseFindings", () => {
 
   it("keeps parameters, variables and traps of one state from the next", () => {
     const found = find(
-      state("one", "leak=1; trap 'echo leaked' EXIT; cd /", { parameters: { own: "1" } }),
-      state("two", 'change "own=${own-none} leak=${leak-none}" false'),
+      state("one", "leak=1; trap 'echo leaked' EXIT; cd /", { parameters: { mine: "1" } }),
+      state("two", 'change "mine=${mine-none} leak=${leak-none}" false'),
     );
-    expect(found.get("two")).toEqual({ reasons: ["own=none leak=none"], disturbs: true, details: "" });
+    expect(found.get("two")).toEqual({ reasons: ["mine=none leak=none"], disturbs: true, details: "" });
   });
 
   it("knows names with blanks and quotes", () => {
@@ -252,7 +286,7 @@ describe("checkAll and parseFindings", () => {
 
   it("has no finding for a check that was cut off", () => {
     const { stdout } = bash(
-      checkAll([state("done", ":"), state("half", 'change "x" false')], nonce),
+      checkAll([state("done", ":"), state("half", 'change "x" false')], nonce, program.bytes),
       "check",
       "pi1",
     );
@@ -301,7 +335,7 @@ describe("propagate", () => {
   const plain = (name: string, disturbedBy: string[] = []): State => ({
     name,
     on: "pi1",
-    scripts: [],
+    script: name,
     parameters: {},
     after: disturbedBy,
     disturbedBy,

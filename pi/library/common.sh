@@ -1,0 +1,156 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # who reads this file uses what is set here
+# What all states share. A state's script defines want and unwant, and runs in one of three modes:
+#
+#   check    prints what differs, changes nothing
+#   apply    the same decisions, and makes the changes
+#   remove   takes back what apply made, except data
+
+notes=/var/lib/twopir      # what a Pi had before us, so that remove can put it back
+lock_file=/run/lock/twopir # one applying script at a time on a Pi
+said=65                    # exit status of fail: the reason has been said
+lock_wait=900              # seconds; the slowest state, a package installation on an old Pi, takes minutes
+
+# bounded COMMAND...: both streams go through printable, and nothing that it starts holds them open by another number.
+bounded() {
+  {
+    { "$@" 2>&3 3>&- 4>&- | printable >&4 3>&- 4>&-; } 3>&1 | printable >&2 4>&-
+  } 4>&1
+}
+
+# begin: from now on, in this process, an error that nobody foresaw is said, and a fail inside $(...) ends it, too.
+begin() {
+  main=${BASHPID:-$$}
+  trap 'unexpected $? "$BASH_COMMAND"' ERR
+  trap 'exit "$said"' USR1
+}
+
+# printable: of stdin what Pulumi's command plugin and a terminal bear. A line of more than 64 KiB makes the plugin hang
+# for ever, with the stack locked, and a byte that is not UTF-8 fails what was done.
+printable() {
+  perl -e '
+    my ($line_limit, $limit) = (2000, 262144); # bytes
+    $| = 1;
+    while (<STDIN>) {
+      if (length > $line_limit) {
+        $_ = substr($_, 0, $line_limit);
+        s/[\xc0-\xff][\x80-\xbf]{0,2}$//;
+        $_ .= " ...\n";
+      }
+      s/[\x80-\xff]/?/g unless utf8::decode(my $copy = $_);
+      s/[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]/?/g;
+      next if $limit < 0;
+      $limit -= length;
+      print $limit < 0 ? "... and more\n" : $_;
+    }'
+}
+
+# tell KIND TEXT: the line in which a state says something to the look, which reads it in remote/state.ts. The kinds:
+# change and mend, see below; refuse; what cannot be said yet is a change or a mend that begins with "not yet: ".
+tell() {
+  told=yes
+  printf '%s: %s\n' "$1" "$2"
+}
+told='' # by this state
+
+# change REASON FUNCTION [ARGUMENT...]: the only way to alter a host. Prints the reason in both modes and calls
+# the function in apply mode only, so that the check and the change cannot disagree. No redirection at the call:
+# the shell would open the file in check mode too.
+change() {
+  tell change "$1"
+  [ "$mode" != check ] || return 0
+  "${@:2}"
+}
+
+# mend REASON FUNCTION [ARGUMENT...]: a change after which the states that this one disturbs are as they were.
+mend() {
+  tell mend "$1"
+  [ "$mode" != check ] || return 0
+  "${@:2}"
+}
+
+# say TEXT: a line of progress, or of what was left alone.
+say() { printf '%s\n' "$*"; }
+
+# fail TEXT...: what is wrong and what to do, and the end of the script, also inside $(...): of what "for x in $(...)"
+# or "[ -z "$(...)" ]" get from a failed command bash asks no status. Not inside <(...), which nobody waits for.
+fail() {
+  complain "$@"
+  [ "${BASHPID:-$$}" = "$main" ] || kill -USR1 "$main"
+  exit "$said"
+}
+complain() {
+  trap - ERR
+  local where="${pi:-this machine}: $state: "
+  [ "$mode" != check ] || where='' # who looks knows where
+  printf '%s%s\n' "$where" "$*" >&2
+}
+
+# refuse TEXT...: what makes every change on any Pi unsafe, said before the first one.
+refuse() {
+  [ "$mode" = check ] || fail "$@"
+  tell refuse "$*"
+  exit 0
+}
+
+# unexpected STATUS COMMAND: for what no fail foresaw; a fail inside $(...) has said its own already.
+unexpected() {
+  [ "$1" -eq "$said" ] || complain "\"$2\" failed with exit status $1"
+  exit "$said"
+}
+
+# need COMMAND PACKAGE: a state whose tool is not there yet is not an error when looking: it is not there yet.
+need() {
+  ! command -v "$1" >/dev/null || return 0
+  [ "$mode" != apply ] || fail "needs the command $1 (package $2), which is not installed"
+  [ "$mode" = remove ] || tell change "not yet: $2 is not installed"
+  exit 0
+}
+
+# lock: one applying script at a time on this Pi. The lock belongs to the process, so a killed run cannot leave it
+# behind; an orphan that still works holds it, and whoever waits is told who that is.
+lock() {
+  [ -n "$pi" ] || return 0
+  exec 9>>"$lock_file"
+  if ! flock -n 9; then
+    say "waiting for $(holder)"
+    flock -w "$lock_wait" 9 ||
+      fail "still locked after $lock_wait s by $(holder): wait for it, or end that process on $pi"
+  fi
+  printf '%s, process %s of %s, since %s\n' "$state" "$BASHPID" "${SUDO_USER:-root}" "$(date -u +%FT%TZ)" >"$lock_file"
+}
+
+# holder: who has the lock; between taking it and saying so there is a moment.
+holder() { grep . "$lock_file" || echo "another script of twopir"; }
+
+# once COMMAND...: what a question prints, and its exit status. The checks of a look ask it once for all of them:
+# gluster takes 0.05 s of processor time for an answer, and the first Pi has a question for every peer. A Mac, as the
+# operator's machine, has no flock, and asks each time.
+once() {
+  local file="${answers:-}/${*//\//:}" answer status
+  if [ "$mode" != check ] || [ ! -d "${answers:-}" ] || ! command -v flock >/dev/null; then
+    "$@"
+    return
+  fi
+  [ -s "$file.status" ] || {
+    flock 8
+    [ -s "$file.status" ] || {
+      "$@" >"$file" && echo 0 || echo $?
+    } >"$file.status"
+  } 8>"$file.lock"
+  IFS= read -r -d '' answer <"$file" || true
+  printf '%s' "$answer"
+  read -r status <"$file.status"
+  return "$status"
+}
+
+# until_true SECONDS COMMAND [ARGUMENT...]: asks every half second; false when the time is over.
+until_true() {
+  local end=$((SECONDS + $1))
+  while ! "${@:2}"; do
+    [ "$SECONDS" -lt "$end" ] || return 1
+    sleep 0.5
+  done
+}
+
+# in_time SECONDS QUESTION [ARGUMENT...]: a check asks once; when applying, what it is about may have begun just now.
+in_time() { if [ "$mode" = check ]; then "${@:2}"; else until_true "$@"; fi; }

@@ -1,0 +1,234 @@
+# shellcheck shell=bash disable=SC2154
+# For states that ask or tell gluster something.
+
+takes volume
+
+busy_wait=90   # seconds; a create or an add-brick of another Pi takes a few
+answer_wait=10 # seconds; glusterd answers in 0.1 s, and a dead peer can make it silent for two minutes
+
+# On a brick; see full-copy-watch.sh. Every other attribute of a brick's root is healed, so that a note would come to
+# the other Pis' bricks.
+full_note=trusted.afr.twopir-full
+alone_note=trusted.afr.twopir-alone # when this copy was last known to be full and the only one, in seconds
+
+# gluster_tell ARGUMENT...: a command to gluster, tried again while another one is in progress, which gluster refuses.
+# Prints gluster's answer; false where it refuses for good.
+gluster_tell() {
+  local answer status end=$((SECONDS + busy_wait))
+  while true; do
+    status=0
+    answer=$(gluster --mode=script "$@" 2>&1) || status=$?
+    [[ $status -ne 0 && $answer =~ "Another transaction"|"Locking failed"|"in progress" && $SECONDS -lt $end ]] || break
+    sleep 1
+  done
+  printf '%s\n' "$answer"
+  return "$status"
+}
+
+# need_glusterd: nothing can be said of peers and volumes while this Pi's glusterd is not there or does not run.
+need_glusterd() {
+  need gluster glusterfs-server
+  if ! once systemctl is-active glusterd.service >/dev/null; then
+    [ "$mode" != apply ] || fail "glusterd does not run"
+    [ "$mode" = remove ] || tell mend "not yet: glusterd does not run"
+    exit 0
+  fi
+  if [ "$mode" = check ] && ! { answered peer status && answered volume info "$volume"; }; then
+    tell mend "not yet: glusterd does not answer"
+    exit 0
+  fi
+}
+
+# gluster_says QUESTION...: what this Pi's glusterd answers; nothing where it does not.
+gluster_says() { once timeout "$answer_wait" gluster "$@" 2>/dev/null || true; }
+
+# gluster_xml [--remote-host=ADDRESS] QUESTION...: the same as XML in one line. Peers and bricks are told apart by the
+# UUIDs in it, since a peer has as many names as there are Pis that probed it. Where something is to be changed, this
+# Pi's glusterd is asked until it answers: that it says nothing would look like "there is none".
+gluster_xml() { once flat_xml "$@"; }
+flat_xml() {
+  local answer end=$((SECONDS + busy_wait))
+  while true; do
+    answer=$({ timeout "$answer_wait" gluster "$@" --xml 2>/dev/null || true; } | tr -d '\n' | sed -E 's/> +</></g')
+    [[ $mode == @(apply|remove) && $1 != --remote-host=* ]] || break
+    [[ $answer != *"</cliOutput>"* || $answer =~ "Another transaction"|"Locking failed" ]] || break
+    if [ $SECONDS -ge $end ] || ! systemctl is-active -q glusterd.service; then
+      fail "glusterd does not answer, so nothing is known of peers and volumes: see \"systemctl status glusterd\" on" \
+        "${pi:-it}, then run it again"
+    fi
+    sleep 1
+  done
+  printf '%s\n' "$answer"
+}
+
+answered() { [[ $(gluster_xml "$@") == *"</cliOutput>"* ]]; }
+
+# volume_xml: what this Pi's glusterd knows of the volume; nothing where it knows none.
+volume_xml() { gluster_xml volume info "$volume" | { grep -F '<bricks>' || true; }; }
+
+# field NAME: the text of the first such element in XML on stdin.
+field() { sed -nE "s:.*<$1>([^<]*)</$1>.*:\\1:p"; }
+
+# bricks_in: UUID of its Pi, name (host:path) and kind (data or arbiter) of each brick in what "volume info" says, on
+# stdin.
+bricks_in() {
+  sed 's:<name>:\n&:g' |
+    sed -nE 's:^<name>([^<]*)</name><hostUuid>([^<]*)</hostUuid><isArbiter>([01]).*:\2 \1 \3:p' |
+    sed -e 's/ 0$/ data/' -e 's/ 1$/ arbiter/'
+}
+
+# bricks_at, volume_id_at ADDRESS: by the word of the Pi there.
+bricks_at() { gluster_xml --remote-host="$1" volume info "$volume" | bricks_in; }
+volume_id_at() { gluster_xml --remote-host="$1" volume info "$volume" | volume_id_in; }
+
+# volume_id_in: the volume's id, of what "volume info" says on stdin.
+volume_id_in() { field id; }
+
+# mark: the id of the volume that this Pi's folder is a copy of; nothing where it is none's.
+mark() {
+  local hex
+  hex=$({ getfattr --only-values -n trusted.glusterfs.volume-id "$brick" 2>/dev/null || true; } | od -An -v -tx1 |
+    tr -d ' \n')
+  [ -z "$hex" ] || sed -E 's/(.{8})(.{4})(.{4})(.{4})/\1-\2-\3-\4-/' <<<"$hex"
+}
+
+# volume_bricks: the same of the volume.
+volume_bricks() { once own_bricks; }
+own_bricks() { volume_xml | bricks_in; }
+
+# brick_name UUID: what the volume calls that Pi's brick; nothing where it has none there.
+brick_name() { volume_bricks | awk -v uuid="$1" '$1 == uuid { print $2 }'; }
+
+# volume_arbiter: UUID of the Pi whose brick has names and times only; nothing where all are full copies.
+volume_arbiter() { volume_bricks | awk '$3 == "arbiter" { print $1 }'; }
+
+# volume_copies: UUIDs of the Pis that have a full copy.
+volume_copies() { volume_bricks | awk '$3 == "data" { print $1 }'; }
+
+# volume_status: Created, Started or Stopped; nothing where there is no volume.
+volume_status() { volume_xml | field statusStr; }
+
+# volume_option NAME: its value; nothing where it is not set.
+volume_option() { volume_xml | sed -nE "s:.*<option><name>$1</name><value>([^<]*)</value>.*:\\1:p"; }
+
+# peers_in: UUID, state (3: in the cluster), connected (0 or 1) and all names of each peer in what "peer status" says,
+# on stdin.
+peers_in() {
+  sed 's:<peer>:\n&:g' |
+    sed -nE "s:.*<uuid>(.*)</uuid>.*<hostnames>(.*)</hostnames><connected>(.)<.*<state>(.*)</state>.*:\1 \4 \3 \2:p" |
+    sed -E 's:</?hostname>: :g'
+}
+
+peers() { once own_peers; }
+own_peers() { gluster_xml peer status | peers_in; }
+
+# present UUID: that Pi's glusterd is this one, or a peer that is connected.
+present() { [ "$1" = "$(my_uuid)" ] || [[ $(peers) =~ "$1 "[0-9]+" 1 " ]]; }
+
+# my_uuid: nothing where this Pi's glusterd has none yet; it would make one if it were asked, and a look changes
+# nothing.
+my_uuid() { sed -n 's/^UUID=//p' /var/lib/glusterd/glusterd.info 2>/dev/null || true; }
+
+glusterd_answers() { [ -n "$(gluster_says peer status)" ]; }
+
+# uuid_there ADDRESS: what glusterd at the address calls itself; nothing where none answers.
+uuid_there() { gluster_says --remote-host="$1" system:: uuid get | sed -n 's/^UUID: //p'; }
+
+# own ADDRESS: it is one of this Pi's.
+own() { grep -qwF "$1" <<<"$(ip -4 -o address)"; }
+
+# is_at NAME ADDRESS: a peer of this name is the Pi at that address. A Pi's own name is one of its loopback addresses.
+is_at() {
+  local found
+  [ "$1" != "$2" ] || return 0
+  ! [[ $1 =~ ^[0-9.]+$ ]] || return 1
+  found=$(timeout 3 getent ahostsv4 "$1" | cut -d ' ' -f 1)
+  grep -qxF "$2" <<<"$found" || { own "$2" && grep -q '^127\.' <<<"$found"; }
+}
+
+# peer_at ADDRESS: UUID of the peer on stdin that has a name of the Pi at that address.
+peer_at() {
+  local uuid names name
+  while read -r uuid _ _ names; do
+    for name in $names; do
+      if is_at "$name" "$1"; then echo "$uuid" && return; fi
+    done
+  done
+}
+
+# known_to OTHER: by which UUID the Pi at that address has this one, at address, as a peer; nothing where it has not.
+known_to() { gluster_xml --remote-host="$1" peer status | peers_in | peer_at "$address"; }
+
+# uuid_of ADDRESS: whom the pool takes for the Pi at that address; nothing where it knows none.
+uuid_of() {
+  local uuid known
+  if own "$1"; then my_uuid && return; fi
+  known=$(peers)
+  uuid=$(peer_at "$1" <<<"$known")
+  # One that has no peers is in no pool, and would make a UUID if it were asked for it.
+  [ -n "$uuid" ] || [ -z "$(gluster_xml --remote-host="$1" peer status | peers_in)" ] ||
+    uuid=$(awk -v uuid="$(uuid_there "$1")" '$1 == uuid { print $1 }' <<<"$known")
+  [ -z "$uuid" ] || echo "$uuid"
+}
+
+# origin: whether the volume is made by us or adopted, which it says in an option of its own, since any Pi may have to
+# know; nothing where we have no part in it. gluster never takes such an option away, so one that we left says "left".
+origin() { volume_option user.twopir | grep -oE '^(made|adopted)' || true; }
+
+# had KEY: what an adopted volume had before us; nothing where that was not noted.
+had() { volume_option user.twopir | tr ' ' '\n' | sed -n "s/^$1=//p"; }
+
+# note_origin WORD [KEY=VALUE...]
+note_origin() {
+  local answer
+  answer=$(gluster_tell volume set "$volume" user.twopir "$*") ||
+    fail "cannot note where volume $volume is from: $answer"
+}
+
+# left_on UUID: names of the volumes with a brick on that Pi that we have no part in.
+left_on() {
+  gluster_xml volume info | sed 's:<volume>:\n&:g' | { grep -F "<hostUuid>$1</hostUuid>" || true; } |
+    { grep -vE '<name>user.twopir</name><value>(made|adopted)' || true; } |
+    sed -nE 's:^<volume><name>([^<]*)<.*:\1:p'
+}
+
+# heal_counts: a line for each brick, the number of files that wait to be healed; "-" where it is off.
+heal_counts() { gluster_tell volume heal "$volume" info | sed -n 's/^Number of entries: //p'; }
+
+# heal_begins: everything is compared and copied, also after this script. gluster refuses until a new brick and its
+# self-heal daemon are connected, a second or two.
+heal_begins() {
+  [ "$(volume_status)" = Started ] || return 0
+  until_true "$heal_wait" heal_all >/dev/null || fail "the heal of volume $volume does not start: $(heal_all)"
+}
+heal_all() { gluster_tell volume heal "$volume" full; }
+heal_wait=60 # seconds
+
+# start_volume: where it is not.
+start_volume() {
+  local answer
+  if [ "$(volume_status)" = Started ]; then return; fi
+  answer=$(gluster_tell volume start "$volume") || fail "cannot start volume $volume: $answer"
+}
+
+# brick_process: pid and port of what serves this Pi's brick: the process at the port that glusterd tells the clients,
+# on the folder of today. An old process may go on with a folder that was moved away, or where nobody looks for it;
+# glusterd counts both as online.
+brick_process() {
+  local port pid fd
+  port=$(brick_port "localhost:$brick")
+  pid=$(ss -Hltnp "sport = :${port:-0}" | sed -nE 's/.*"glusterfsd",pid=([0-9]+).*/\1/p')
+  for fd in "/proc/${pid:-none}/fd"/*; do
+    if [ "$fd" -ef "$brick" ]; then echo "$pid $port" && return; fi
+  done
+}
+
+# brick_port NAME: where clients reach the brick; nothing where they do not. It is asked as they do, by TCP: by its
+# socket glusterd does not answer that.
+brick_port() { gluster_says --remote-host="${1%%:*}" system:: portmap brick2port "${1#*:}"; }
+
+# forget_full: this Pi's copy is not known to be full any more.
+forget_full() {
+  local name
+  for name in "$full_note" "$alone_note"; do setfattr -x "$name" "$brick" 2>/dev/null || true; done
+}

@@ -1,0 +1,21 @@
+# shellcheck shell=bash disable=SC2154
+# Units of systemd.
+
+# want_service UNIT [DROP_IN]: enabled, and running with the unit files that are on disk. Debian 12's systemd says that
+# it has read them where the folder of the drop-in is new.
+want_service() {
+  local shown
+  shown=$(systemctl show -p NeedDaemonReload,DropInPaths,UnitFileState,ActiveState "$1")
+  is_read "$shown" "${2:-}" ||
+    mend "systemd has not read the unit files of $1" systemctl daemon-reload
+  [[ $shown$'\n' == *UnitFileState=enabled$'\n'* ]] || mend "$1 does not start at boot" systemctl enable -q "$1"
+  [[ $shown =~ ActiveState=(active|reloading) ]] || mend "$1 is not running" start_service "$1"
+}
+
+# is_read SHOWN [DROP_IN]: what "systemctl show" says of a unit's files.
+is_read() { [[ $1 == *NeedDaemonReload=no* && (-z ${2:-} || "${1/DropInPaths=/ }"$'\n' == *" $2"[$' \n']*) ]]; }
+
+start_service() {
+  systemctl reset-failed "$1" 2>/dev/null || true
+  systemctl start "$1" || fail "$1 does not start: $(journalctl -q --no-pager -o cat -n 5 -u "$1" | tr '\n' ' ')"
+}

@@ -1,0 +1,158 @@
+# shellcheck shell=bash disable=SC2154
+# Of two copies: notes on this Pi's brick (pid and port of its process) that it is full: both bricks are connected, and
+# the other one lists nothing that waits to be healed. While the other one is away the note stays as it is: what was
+# written meanwhile, this Pi has. It goes as soon as they are together again after that, until all is healed; as soon as
+# this Pi is itself cut off from the network, since the other one may then be written to; and it is about one process,
+# so that a Pi that was off, when the other one may have been written to as well, has none. What cuts the two from each
+# other and neither from those who write is not seen; then both are written to, which is a split brain.
+# Where the other one was away before, and this Pi was off for less than it takes the other to come, be written to and
+# go, a new process takes the note over: a power cut or a reboot of the one that is left is nothing that a user can
+# help. Runs for ever, as a service; gate.sh reads the note. With more copies most of them know, and none is noted.
+# It also gives the volume's root and what lies in it a time of change where a heal has left them none.
+
+use gluster network
+takes brick mount_point address # address: of this Pi
+
+beat=2      # seconds between two looks at the connections, which cost nothing
+again=60    # seconds after which the heal is looked at without a reason: what one brick refuses (no room) is seen by it
+late=5      # seconds between two such looks while there is something to heal; each takes 1 s of processor time on a Pi
+grace=3     # looks in a row; a file that is being written waits to be healed for a moment
+absence=300 # seconds; a boot takes one minute, until the clock is right after a power cut some more
+
+program() {
+  local parted=yes due=0 failed=0 state
+  # shellcheck disable=SC2034 # each question is asked anew, and may stay without an answer
+  mode=watch
+  while sleep "$beat"; do
+    if ! together; then
+      [ "$parted" = yes ] || due=0
+      parted=yes
+      if cut_off; then
+        # What a former process noted is judged when the network is there: a boot begins without.
+        [ "$(noted "$full_note")" != "$(brick_process)" ] || forget_full
+        continue
+      fi
+      if [ "$SECONDS" -ge "$due" ]; then
+        if keep; then due=$((SECONDS + again)); else due=$((SECONDS + late)); fi
+      fi
+      continue
+    fi
+    if [ "$parted" = yes ]; then
+      forget_full
+      parted=no due=0
+    fi
+    [ "$SECONDS" -ge "$due" ] || continue
+    give_times
+    state=0
+    healed || state=$?
+    due=$((SECONDS + late))
+    case $state in
+      0)
+        failed=0 due=$((SECONDS + again))
+        note "$(brick_process)"
+        ;;
+      "$waits")
+        failed=$((failed + 1))
+        [ "$failed" -lt "$grace" ] || forget_full
+        ;;
+      "$most_know") forget_full ;;
+    esac
+  done
+}
+
+# together: this Pi's mount is connected to all bricks.
+together() {
+  local answer
+  answer=$(timeout 5 grep -hs '^connected' "$mount_point"/.meta/graphs/active/"$volume"-client-*/private) &&
+    ! grep -q 'connected = 0' <<<"$answer"
+}
+
+# give_times: gluster 10 and 11 may write 0 as the time of change of a folder that they heal (their issues 4266 and
+# 4314). A brick's process that is started then lets nobody in but root, and says so as long as it runs: visitors get
+# an error, from all Pis when the last brick was started. A chmod that changes nothing cures it at once.
+give_times() {
+  local at path=''
+  for at in "$brick" "$brick"/*; do
+    timeless "$at" || continue
+    [ "$at" = "$brick" ] || path=/${at##*/}
+    chmod "$(stat -c %a "$mount_point$path")" "$mount_point$path" || true
+  done
+}
+
+# timeless PATH: what gluster keeps of times there begins with a version (2 digits), flags (16) and the seconds of the
+# last change (16).
+timeless() {
+  local times
+  times=$(getfattr -h -e hex -n trusted.glusterfs.mdata "$1" 2>/dev/null | sed -n 's/^trusted.glusterfs.mdata=0x//p')
+  [[ ${times:18:16} =~ ^0{16}$ ]]
+}
+
+# cut_off: this Pi has its address on no link that works, or its router is not there: it may answer no ping, but it must
+# say where it is to whoever has something for it.
+cut_off() {
+  local link gateway state
+  link=$(interface "$address")
+  [ -n "$link" ] && [[ $(ip link show dev "$link") == *LOWER_UP* ]] || return 0
+  gateway=$(ip -4 route show default | awk '{ print $3; exit }')
+  [ -n "$gateway" ] || return 1
+  state=$(ip -4 neighbour show "$gateway")
+  { echo >"/dev/udp/$gateway/9"; } 2>/dev/null || true # what comes of it is seen at the next beat
+  [[ $state == *FAILED* || $state == *INCOMPLETE* ]]
+}
+
+# alone: it is connected to this Pi's brick, and to no other one.
+alone() {
+  local mine client name want
+  mine=$(brick_name "$(my_uuid)")
+  for client in "$mount_point"/.meta/graphs/active/"$volume"-client-*/; do
+    name="$(cat "$client/options/remote-host"):$(cat "$client/options/remote-subvolume")"
+    [ "$name" = "$mine" ] && want=1 || want=0
+    [ "$(timeout 5 sed -n 's/^connected = //p' "$client/private")" = "$want" ] || return 1
+  done
+}
+
+# healed: there are two bricks, and nothing waits on the other one; otherwise its status says that something does, or
+# another one that a busy gluster does not tell, which says nothing against a note.
+healed() {
+  local name answer clients=("$mount_point"/.meta/graphs/active/"$volume"-client-*/)
+  [ "${#clients[@]}" -le 2 ] || return "$most_know" # it costs nothing to see that
+  name=$(brick_name "$(my_uuid)")
+  [ -n "$name" ] || return "$untold"
+  answer=$(gluster_tell volume heal "$volume" info) || return "$untold"
+  awk -v mine="Brick $name" -v waits="$waits" -v untold="$untold" '
+    /^Brick / { here = $0 == mine; bricks++ }
+    /^[\/<]/ && !here { waiting = 1 }
+    /^Status: / && !/Connected/ { silent = 1 }
+    END { exit silent || bricks != 2 ? untold : waiting ? waits : 0 }' <<<"$answer"
+}
+waits=1
+untold=2
+most_know=3 # there are more than two
+
+# keep: the note of the copy that is left goes on, and so does the time by which it is judged after a boot.
+keep() {
+  local process now off
+  process=$(brick_process)
+  [ -n "$process" ] && [ -n "$(noted "$full_note")" ] && clock_is_right && alone || return 1
+  now=$(date +%s)
+  if [ "$(noted "$full_note")" != "$process" ]; then
+    off=$((now - $(noted "$alone_note" | grep . || echo 0)))
+    if [ "$off" -lt 0 ] || [ "$off" -gt "$absence" ]; then
+      forget_full
+      return 1
+    fi
+    note "$process"
+  fi
+  setfattr -n "$alone_note" -v "$now" "$brick"
+}
+
+# A Pi has no clock that runs while it is off: it goes on where it was until it has asked a time server.
+clock_is_right() {
+  [ -e /run/systemd/timesync/synchronized ] || [ "$(timedatectl show -P NTPSynchronized 2>/dev/null)" = yes ]
+}
+
+note() { # PROCESS
+  [ -z "$1" ] || [ "$(noted "$full_note")" = "$1" ] || setfattr -n "$full_note" -v "$1" "$brick" || true
+}
+
+noted() { getfattr --only-values -n "$1" "$brick" 2>/dev/null || true; }

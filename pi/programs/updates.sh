@@ -1,0 +1,35 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # turn.sh reads what is set here
+# What interrupts this Pi: upgrades of what serves, and reboots. It runs on the Pi by itself, in the Pi's own window,
+# and goes on only while all of the others serve and nothing is left to heal, whether this Pi serves or not.
+
+use turn
+
+ungated=/etc/twopir/apt-ungated.conf
+wanted=/run/reboot-required # written by Debian's packages, with the names in .pkgs
+
+program() {
+  local packages host
+  lock
+  needed=$((${#others[@]} > 0 ? ${#others[@]} : 1))
+  packages=$(waiting)
+  [ -n "$packages" ] || [ -e "$wanted" ] || return 0
+  mounted || fail "$mount_point is not mounted, so nothing is interrupted"
+  host=$(site_name)
+  [ -z "$packages" ] || change "upgrades wait: $packages" alone upgrade
+  [ ! -e "$wanted" ] || change "$(sort -u "$wanted.pkgs" 2>/dev/null | xargs) want a reboot" alone reboot
+}
+
+unattended() { APT_CONFIG=$ungated unattended-upgrade "$@"; }
+waiting() { unattended --dry-run --verbose 2>&1 | sed -n 's/^Packages that will be upgraded: //p'; }
+
+upgrade() {
+  unattended || fail "the upgrade failed: see /var/log/unattended-upgrades/unattended-upgrades.log"
+  # glusterd is started again by its package, the bricks and the mounts are not.
+  [[ $packages != *gluster* ]] || echo glusterfs-server | tee -a "$wanted.pkgs" >"$wanted"
+}
+
+# It ends this script; everything starts by itself afterwards.
+reboot() {
+  systemctl reboot
+  sleep infinity
+}

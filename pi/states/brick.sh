@@ -1,0 +1,144 @@
+# shellcheck shell=bash disable=SC2154
+# The folder that holds this Pi's copy of the volume.
+
+use gate
+takes address    # of this Pi
+takes 'others[]' # addresses of the other Pis
+
+want() {
+  local lost former counted noted
+  noted=$(cat "$note" 2>/dev/null) || true
+  on_its_file_system "$noted"
+  if [ -n "$(brick_name "$(my_uuid)")" ]; then
+    lost=$(lost)
+    [ -z "$lost" ] || change "this Pi's copy of volume $volume is lost: $lost" refill
+  elif counted=$(counted_on) && [ -n "$counted" ]; then
+    # Its glusterd does not run, or is a new one; glusterd's own state says so.
+    grep -qxF "UUID=$counted" /var/lib/glusterd/glusterd.info 2>/dev/null ||
+      tell mend "not yet: glusterd is not the one that the volume counts on"
+  elif [ -z "$(volume_xml)" ] && [ -e "/var/lib/glusterd/vols/$volume/info" ]; then
+    # As when glusterd runs on no Pi.
+    [ "$mode" != apply ] || fail "glusterd does not tell of volume $volume, which it knows: run pulumi up again"
+    tell mend "not yet: glusterd does not tell of volume $volume"
+  elif [ ! -d "$brick" ]; then
+    change "$brick is missing" mkdir -p "$brick"
+  elif [ -n "$(mark)" ]; then
+    former=$(goes_on_at)
+    [ -n "$former" ] ||
+      refuse "$brick on $pi is a copy of a volume that no Pi knows ($(mark)): look at what is in it; if it is what" \
+        "the new volume is to begin with, then on $pi: sudo setfattr -x trusted.glusterfs.volume-id $brick"
+    change "$brick is an old copy: the volume goes on without it" set_aside "$former"
+  elif [ -n "$(ls -A "$brick")" ] && volume_elsewhere; then
+    # gluster would delete there what its other copies do not have.
+    change "$brick is not empty, and is to become a copy of volume $volume" clear
+  fi
+  if [ -z "$noted" ]; then
+    mend "the file system of $brick is not noted" note_file_system
+  elif [ "$noted" != "$(file_system)" ]; then
+    # "volume start force" makes a brick of any empty folder, and then nobody knows that it lacks all.
+    mend "$brick lies on another file system than before ($noted), so it is compared with the other copies" compare_all
+  fi
+}
+
+note=$notes/file-system-$state
+indices_wait=5 # seconds; a brick's process makes them when it is started for the first time
+
+# on_its_file_system: where the disk of a brick is not mounted, its folder on the card is not the brick.
+on_its_file_system() { # NOTED
+  [ -z "$1" ] || [ "$1" = "$card" ] || [ "$(file_system)" != "$card" ] ||
+    fail "$brick belongs on the file system $1, which is not mounted: is its disk plugged in, and is it in" \
+      "/etc/fstab? Nothing is made in its place on the card"
+}
+
+# file_system: the one that the brick lies on, or will, by its UUID.
+file_system() {
+  local at=$brick
+  while [ ! -e "$at" ]; do at=$(dirname "$at"); done
+  findmnt -n -o TARGET,UUID,SOURCE -T "$at" | awk -v card="$card" '{ print $1 == "/" ? card : $2 }'
+}
+card="the card"
+
+note_file_system() {
+  mkdir -p "$notes"
+  file_system >"$note"
+}
+
+compare_all() {
+  [ -z "$(brick_name "$(my_uuid)")" ] || heal_begins
+  note_file_system
+}
+
+# lost: why the volume cannot use this Pi's folder, where it counts on it.
+lost() {
+  local mark
+  mark=$(mark)
+  if [ ! -d "$brick" ]; then
+    echo "$brick is missing"
+  elif [ -z "$mark" ]; then
+    echo "$brick has not the mark of a volume"
+  elif [ "$mark" != "$(volume_xml | volume_id_in)" ]; then
+    fail "$brick is a copy of another volume ($mark): look at what is in it, and move it away"
+  elif [ "$(volume_status)" != Created ] && ! in_time "$indices_wait" test -d "$brick/.glusterfs/indices"; then
+    echo "$brick has no .glusterfs/indices"
+  fi
+}
+
+# refill: the heal goes on by itself, also after this script.
+refill() {
+  start_volume
+  refill_brick
+  heal_begins
+}
+
+# goes_on_at: the address of a Pi that has the volume of which this Pi's folder is a copy; nothing where there is none.
+# Asked of this Pi's own glusterd, too, which knows the volume where it is a peer.
+goes_on_at() {
+  local other
+  for other in localhost "${others[@]}"; do
+    if [ "$(volume_id_at "$other")" = "$(mark)" ]; then
+      echo "$other" && return
+    fi
+  done
+}
+
+# volume_elsewhere: another Pi has the volume, and this one has no part in it yet.
+volume_elsewhere() {
+  local other
+  for other in localhost "${others[@]}"; do
+    if [ -n "$(bricks_at "$other")" ]; then return; fi
+  done
+  return 1
+}
+
+# clear: what lies there is kept.
+clear() {
+  move_aside
+  mkdir -p "$brick"
+}
+
+# counted_on: by which UUID another Pi's volume has a brick on this one; nothing where none has.
+counted_on() {
+  local other uuid
+  for other in "${others[@]}"; do
+    uuid=$(known_to "$other")
+    if [ -n "$uuid" ] && bricks_at "$other" | grep -q "^$uuid "; then
+      echo "$uuid" && return
+    fi
+  done
+}
+
+# The volume fills a new folder from the copies that are up to date.
+set_aside() { # ADDRESS
+  drop_old_copy "$1"
+  mkdir -p "$brick"
+}
+
+# The data stay. Where the volume goes on without this Pi, so does the mark, by which an old copy is known for one.
+unwant() {
+  rm -f "$note"
+  [ -d "$brick" ] || return 0
+  forget_full # nobody keeps the note any more
+  # Of files: a glusterd that does not run knows no volume.
+  [ -e "/var/lib/glusterd/vols/$volume/info" ] || unmark
+  say "the data stay on $pi in $brick; delete that folder yourself if you do not want them any more"
+}

@@ -1,0 +1,76 @@
+# shellcheck shell=bash disable=SC2154
+# The firewall's rules are loaded. New ones are only tried: unless firewall-kept.sh confirms them over a connection that
+# was opened afterwards, the Pi goes back to those that it had.
+
+use files services network firewall-rules
+takes rules       # for nft
+takes patience    # seconds until it goes back
+takes address     # of this Pi
+takes other       # that of another one
+takes 'clients[]' # addresses of the machines that may mount the volume
+takes disconnect  # yes: others that have mounted it are cut off
+
+want() {
+  local reason source
+  # The others let in the address that the config says. One with two in the same network may come from either.
+  source=$(ip -4 route get "$other" | sed -n 's/.* src \([^ ]*\).*/\1/p')
+  [ "$source" = "$address" ] ||
+    fail "this Pi reaches the others from $source, and not from $address, which they will let in:" \
+      "give it that one alone in their network, or set its address in twopir:pis to $source"
+  reason=$(difference "$rules_path" "$rules")
+  [ -n "$reason" ] || loaded || reason="the firewall's rules are not loaded as they are on disk"
+  [ -z "$reason" ] || nobody_is_cut_off # also where nft is not there yet: while nothing has been changed
+  want_ours "$loader_path"
+  want_ours "$unit_path"
+  want_ours "$drop_in_path"
+  need nft nftables
+  if [ -n "$reason" ]; then
+    show_difference "$rules_path" "$rules"
+    change "$reason" try_rules
+  elif [ -e "$candidate" ] && ! systemctl is-active -q "$roll_back.timer"; then
+    change "$candidate was never confirmed" rm -f "$candidate"
+  fi
+}
+
+# nobody_is_cut_off: no machine that has mounted the volume, or is a peer whose self-heal daemon looks at it, and that
+# would not be let in again; but for a Pi that leaves, or gets another address.
+nobody_is_cut_off() {
+  local others
+  [ "$disconnect" != yes ] || return 0
+  others=$({ ss -Htnp state established || true; } |
+    sed -nE 's/^.* \[?(::ffff:)?([0-9.]+)\]?:[0-9]+ +users:.*"glusterfsd".*/\2/p' | sort -u |
+    { grep -v '^127\.' || true; } |
+    { grep -vxF -- "$(printf '%s\n' "${clients[@]}" "$(own_addresses)" "$(former_pis)")" || true; })
+  [ -z "$others" ] ||
+    refuse "$(xargs <<<"$others") is connected to a brick of $pi, since it has mounted the volume or is a peer, and" \
+      "the firewall of $pi would cut it off: list it as twopir:volume.clients, or, if it is not to come any more, set" \
+      "twopir:volume.disconnect: true"
+}
+
+# former_pis: those of the rules that are on disk.
+former_pis() {
+  { sed -n '/set pis {/,/}/s/.*elements = { \(.*\) }/\1/p' "$rules_path" 2>/dev/null || true; } |
+    tr -d ' ' | tr ',' '\n'
+}
+
+try_rules() {
+  local answer
+  write_file "$candidate" "$rules"
+  if ! answer=$(nft --check -f "$candidate" 2>&1); then
+    rm -f "$candidate"
+    fail "nft refuses the firewall's rules, so they stay as they were: $answer"
+  fi
+  systemctl stop "$roll_back.timer" 2>/dev/null || true
+  systemd-run --quiet --collect --unit="$roll_back" --on-active="$patience" --timer-property=AccuracySec=1s \
+    /bin/bash "$loader_path"
+  bash "$loader_path" "$candidate"
+}
+
+unwant() {
+  systemctl stop "$roll_back.timer" 2>/dev/null || true
+  systemctl disable -q --now twopir-firewall.service 2>/dev/null || true
+  ! command -v nft >/dev/null || nft delete table inet twopir 2>/dev/null || true
+  rm -f "$loader_path" "$unit_path" "$drop_in_path" "$rules_path" "$candidate" "$loaded_path"
+  rmdir "$(dirname "$rules_path")" "$(dirname "$loader_path")" "$(dirname "$drop_in_path")" 2>/dev/null || true
+  systemctl daemon-reload
+}

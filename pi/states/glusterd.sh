@@ -1,0 +1,173 @@
+# shellcheck shell=bash disable=SC2154
+# glusterd, the daemon that keeps the peers and starts the bricks, runs, starts at boot, and is the one that the other
+# Pis know under this Pi's address.
+
+use gluster files services
+takes address     # of this Pi
+takes 'others[]'  # addresses of the other Pis
+takes 'earlier[]' # addresses of those that twopir:pis lists before this one
+
+drop_in_path=/etc/systemd/system/glusterd.service.d/twopir.conf
+files=/var/lib/glusterd
+join_patience=15 # seconds until a glusterd that was started has met the others; 2 s in the lab
+
+want() {
+  local reason pool='' known=''
+  # A minimal Debian has no such line, and gluster talks to its own host by that name.
+  grep -Eq '^127\.0\.0\.1[[:space:]].*\blocalhost\b' /etc/hosts || change "/etc/hosts lacks localhost" add_localhost
+  [ -e "$drop_in_path" ] || ! was_there || mend "what glusterd was before is not noted" note_before
+  want_ours "$drop_in_path"
+  need glusterd glusterfs-server
+  reason=$(damaged)
+  [ -z "$reason" ] || read -r pool known <<<"$(find_pool)"
+  [ -z "$pool" ] || give_back
+  want_service glusterd.service "$drop_in_path"
+  if [ -z "$pool" ] && ! at_home; then
+    read -r pool known <<<"$(find_pool)"
+    [ -z "$pool" ] || reason=$(stranger)
+    [ -z "$pool" ] || give_back
+  fi
+}
+
+give_back() {
+  local foreign
+  [ -n "$reason" ] || return 0
+  foreign=$(foreign_volume)
+  [ -z "$foreign" ] ||
+    fail "glusterd has volumes of its own ($foreign), and is not the peer that the other Pis know here: is this the" \
+      "right Pi?"
+  change "$reason, so it is given back what $pool knows of it" rejoin
+}
+
+before=$notes/service-$state
+
+# was_there: glusterd, before us; where gluster came with us, it goes with us.
+was_there() { command -v glusterd >/dev/null && ! grep -qs '^glusterfs-server$' "$notes"/packages-*; }
+
+note_before() {
+  mkdir -p "$notes"
+  systemctl show -p UnitFileState,ActiveState glusterd.service >"$before"
+}
+
+add_localhost() { sed -i '1i 127.0.0.1 localhost' /etc/hosts; }
+
+# at_home: by its own word, which costs less than another Pi's, it is the one that the volume counts on. One that has
+# another UUID takes its address for its own all the same, and its brick for its own; but nobody talks to it, and whom
+# it was it may have as a peer.
+at_home() {
+  local known
+  known=$(peers)
+  [ -n "$(brick_name "$(my_uuid)")" ] && [ "$(cut -d ' ' -f 2 <<<"$known" | sort -u)" = 3 ] &&
+    grep -q '^[^ ]* 3 1 ' <<<"$known" && [ -z "$(peer_at "$address" <<<"$known")" ]
+}
+
+# find_pool: the address of a Pi that has the volume and knows this one as a peer, and the UUID by which it does;
+# nothing where there is none.
+find_pool() {
+  local other uuid
+  for other in "${others[@]}"; do
+    listens "$other" || continue
+    uuid=$(known_to "$other")
+    if [ -n "$uuid" ] && [ -n "$(bricks_at "$other")" ]; then echo "$other $uuid" && return; fi
+  done
+}
+
+# listens ADDRESS: a Pi that is off would cost ten seconds.
+# shellcheck disable=SC2016 # the inner shell expands it
+listens() { timeout 1 bash -c '</dev/tcp/"$0"/24007' "$1" 2>/dev/null; }
+
+# damaged: which of glusterd's files is gone, or empty, as a power cut leaves it; or that it does not start with them.
+# It may run on as if nothing were, and would not start again, or as another one.
+damaged() {
+  local file
+  for file in "$files"/{glusterd.info,peers/*,vols/"$volume"/{info,cksum,bricks/*}}; do
+    if [ ! -e "$file" ]; then
+      echo "$file is missing" && return
+    elif [ ! -s "$file" ]; then
+      echo "$file is empty" && return
+    fi
+  done
+  if [ "$mode" = apply ] && ! systemctl is-active -q glusterd.service; then
+    systemctl daemon-reload
+    systemctl start glusterd.service 2>/dev/null || echo "glusterd does not start"
+  fi
+}
+
+# stranger: why this glusterd is not the peer that the pool knows. One that says nothing, as for minutes after a peer
+# has died, is nobody to be replaced.
+stranger() {
+  systemctl is-active -q glusterd.service || return 0 # said already
+  in_time "$join_patience" glusterd_answers ||
+    fail "glusterd does not answer: wait two minutes, then run pulumi up again"
+  in_time "$join_patience" joined || not_joined
+}
+
+joined() { [ -z "$(not_joined)" ]; }
+
+not_joined() {
+  local there
+  there=$(uuid_there "$pool")
+  if [ "$(my_uuid)" != "$known" ]; then
+    echo "glusterd is a new one"
+  elif [ -z "$(volume_xml)" ]; then
+    echo "glusterd has lost the volume $volume"
+  elif [ -z "$there" ]; then
+    return 0 # the pool cannot be asked any more
+  elif [ -z "$(peers | peer_at "$pool")" ]; then
+    echo "glusterd has lost its peers"
+  elif [[ " ${earlier[*]} " == *" $pool "* ]] && peers | grep -q "^$there " && rejected "$there"; then
+    echo "glusterd and that of $pool do not agree about the volume"
+  fi
+}
+
+# foreign_volume: the name of one in its files that the pool does not have; nothing where there is none.
+foreign_volume() {
+  local at id
+  for at in "$files"/vols/*; do
+    id=$(sed -n 's/^volume-id=//p' "$at/info" 2>/dev/null) || true
+    if [ -n "$id" ] && ! gluster_xml --remote-host="$pool" volume info "${at##*/}" | grep -qF "<id>$id</id>"; then
+      echo "${at##*/}" && return
+    fi
+  done
+}
+
+rejected() { # UUID
+  [[ $(peers) == *"$1 $rejected_state "* ]] ||
+    [[ $(gluster_xml --remote-host="$pool" peer status | peers_in) == *"$known $rejected_state "* ]]
+}
+rejected_state=6 # GD_FRIEND_STATE_REJECTED in glusterd-sm.h
+
+# rejoin: with the UUID that it had and one peer; the others tell it the rest. Its own files are kept. Its brick's old
+# process goes on, and is ended by the state of the brick's process.
+rejoin() {
+  local peer version aside
+  peer=$(uuid_there "$pool")
+  [ -n "$peer" ] || fail "$pool does not answer any more: run pulumi up again"
+  # The highest that this version can; when they meet, the peer sets that of the pool.
+  version=$(glusterd --version | sed -nE 's/^glusterfs ([0-9]+).*/\10000/p')
+  systemctl stop glusterd.service 2>/dev/null || true
+  aside=$notes/glusterd-$(date -u +%Y%m%dT%H%M%SZ)
+  mkdir -p "$aside" "$files"
+  find "$files" -mindepth 1 -maxdepth 1 \( -name glusterd.info -o -name peers -o -name vols \) -exec mv -t "$aside" {} +
+  mkdir -p "$files/peers" "$files/vols"
+  printf 'UUID=%s\noperating-version=%s\n' "$known" "$version" >"$files/glusterd.info"
+  printf 'uuid=%s\nstate=3\nhostname1=%s\n' "$peer" "$pool" >"$files/peers/$peer"
+  say "what glusterd had is in $aside"
+  start_service glusterd.service
+  until_true "$join_patience" has_volume || fail "$pool does not tell it of the volume $volume: run pulumi up again"
+  # Bricks, self-heal daemon and peers' names are as they should be only from the next start on.
+  systemctl restart glusterd.service
+  until_true "$join_patience" joined || fail "glusterd does not join: $(not_joined)"
+}
+
+has_volume() { [ -n "$(volume_xml)" ]; }
+
+# It may serve more than our volume, so it is left as it was before us.
+unwant() {
+  grep -qsx UnitFileState=enabled "$before" || systemctl disable -q glusterd.service 2>/dev/null || true
+  grep -qsx ActiveState=active "$before" || systemctl stop glusterd.service 2>/dev/null || true
+  rm -f "$drop_in_path" "$before"
+  rm -rf "$notes"/glusterd-*
+  rmdir "$(dirname "$drop_in_path")" 2>/dev/null || true
+  systemctl daemon-reload
+}

@@ -1,0 +1,57 @@
+# shellcheck shell=bash disable=SC2154
+# This Pi takes part in holding the floating addresses.
+
+use files services network
+takes address       # of this Pi
+takes floating      # the address that it is preferred for
+takes 'addresses[]' # all of them
+takes config        # of keepalived, but for the interface
+
+config_path=/etc/keepalived/keepalived.conf
+tracker_path=/usr/local/lib/twopir/serves
+linger_path=/usr/local/lib/twopir/linger
+drop_in_path=/etc/systemd/system/keepalived.service.d/twopir.conf
+loaded=/run/twopir-keepalived # written by the drop-in whenever keepalived reads its config
+arp_before=/run/twopir-arp    # written by linger
+patience=30                   # seconds until the address is here; 6 s in the lab
+
+want() {
+  want_ours "$tracker_path"
+  want_ours "$linger_path"
+  want_ours "$drop_in_path"
+  need keepalived keepalived
+  want_file "$config_path" "$(whole_config)"$'\n' validate
+  want_service keepalived.service "$drop_in_path"
+  sha256sum <"$config_path" | cmp -s - "$loaded" || change "keepalived does not run the config that is on disk" reload
+  [ "$(lingering)" = "$(printf '%s\n' "${addresses[@]}" | sort)" ] ||
+    change "the loopback interface lacks floating addresses" bash "$linger_path"
+  [ "$mode" = check ] || until_true "$patience" holds ||
+    fail "keepalived runs, but this Pi, which serves, does not get $floating: see journalctl -u keepalived"
+}
+
+holds() { own_addresses dev "$(interface "$address")" | grep -xF "$floating" >/dev/null; }
+lingering() { own_addresses dev lo label lo:twopir | sort; }
+
+# The interface has another name on each kind of Pi; $INTERFACE is a variable of keepalived's own.
+# shellcheck disable=SC2016
+whole_config() { printf '$INTERFACE=%s\n%s' "$(interface "$address")" "$config"; }
+
+validate() {
+  local answer status=0
+  answer=$(keepalived --config-test --use-file "$1" 2>&1) || status=$?
+  # Debian 12's (2.2.7) ends itself by SIGTERM where a config has a script, be it right or wrong: what it says counts.
+  [ "$status" -eq 0 ] || [ "$status$answer" = 143 ] ||
+    fail "keepalived refuses its config, so it stays as it was: $answer"
+}
+
+reload() { systemctl reload keepalived.service; }
+
+# The others take over at once: keepalived says good-bye.
+unwant() {
+  systemctl disable -q --now keepalived.service 2>/dev/null || true
+  ip -4 address flush dev lo label lo:twopir
+  [ ! -e "$arp_before" ] || sysctl -q -p "$arp_before"
+  rm -f "$config_path" "$tracker_path" "$linger_path" "$drop_in_path" "$loaded" "$arp_before"
+  rmdir "$(dirname "$tracker_path")" "$(dirname "$drop_in_path")" 2>/dev/null || true
+  systemctl daemon-reload
+}

@@ -1,0 +1,40 @@
+# shellcheck shell=bash disable=SC2154
+# Whether this Pi can give the commands to gluster, and which peers it has, as lines of NAME=VALUE; nothing is wanted
+# and nothing is changed. A new card cannot, nor can a Pi whose glusterd does not know whose a brick is, and is or meets
+# somebody else, nor one that has another address than its brick: it cannot part itself. Asked before all else, so of
+# files, in 0.02 s.
+
+takes volume address # address: of this Pi
+
+files=/var/lib/glusterd
+
+want() {
+  if [ -s "$files/vols/$volume/info" ] && systemctl is-active -q glusterd.service && knows_whose_bricks && at_home; then
+    echo knows=yes
+    echo "peers=$(peer_names)"
+  else
+    echo knows=no
+  fi
+}
+
+# values NAME FILE...: of the lines NAME=VALUE.
+values() { sed -n "s/^$1=//p" "${@:2}" 2>/dev/null || true; }
+
+my_uuid() { values UUID "$files/glusterd.info"; }
+
+knows_whose_bricks() {
+  ! values uuid "$files/vols/$volume/bricks"/* |
+    grep -qvxF -e "$(my_uuid)" -f <(values uuid "$files/peers"/* | grep .)
+}
+
+# One that has another UUID takes the brick at its address for its own, and itself, as the others know it, for a peer.
+at_home() {
+  local host
+  if values 'hostname[0-9]*' "$files/peers"/* | grep -qxF "$address"; then return 1; fi
+  host=$(grep -lsx "uuid=$(my_uuid)" "$files/vols/$volume/bricks"/* | xargs -r sed -n 's/^hostname=//p')
+  ! [[ $host =~ ^[0-9.]+$ ]] || [ "$host" = "$address" ]
+}
+
+peer_names() { values 'hostname[0-9]*' "$files/peers"/* | xargs; }
+
+unwant() { :; }

@@ -1,0 +1,129 @@
+# shellcheck shell=bash disable=SC2154
+# The volume is mounted, now and after every boot.
+
+use turn
+takes fstab_line
+takes failover # seconds; what the volume's options say
+
+mount_wait=10 # seconds that a living mount needs at most to answer; one that lost its bricks hangs or says ENOTCONN
+
+want() {
+  [ "$(fstab_lines)" = "$fstab_line" ] || change "/etc/fstab has $(described) for $mount_point" write_fstab
+  need mount.glusterfs glusterfs-client
+  [ -d "$mount_point" ] || mounted || change "$mount_point is missing" mkdir -p "$mount_point"
+  nothing_lands_beneath
+  if ! mounted; then
+    change "$mount_point is not mounted" mount_volume
+  elif ! timeout "$mount_wait" stat -t "$mount_point" >/dev/null 2>&1; then
+    change "the mount at $mount_point does not answer" remount_volume
+  elif [ "$(cat "$time_out" 2>/dev/null)" != "$failover" ]; then
+    change "$mount_point was mounted with another failover time" in_turn remount_volume
+  elif [[ ,$(findmnt -n -o OPTIONS --mountpoint "$mount_point"), != *,nosuid,nodev,noexec,* ]]; then
+    # They are asked for in the kernel's order.
+    change "$mount_point is mounted without nodev, nosuid and noexec" \
+      mount -o remount,bind,nodev,nosuid,noexec "$mount_point"
+  fi
+}
+
+# Which time-out the connections to the bricks have: gluster sets it when it connects, and cannot be asked.
+time_out=$notes/failover-$state
+
+# nothing_lands_beneath: the folder that the volume is mounted over is empty and stays so (chattr +i), since what
+# somebody copies there while the volume is away would be served, and then be hidden. Where the file system knows no
+# such flag, a FAT one, nothing is wanted.
+nothing_lands_beneath() {
+  local content flags
+  [ -d "$mount_point" ] && flags=$(beneath lsattr -d "$mount_point" 2>/dev/null) || return 0
+  content=$(beneath ls -A "$mount_point")
+  [ -z "$content" ] ||
+    change "files lie in $mount_point beneath the volume, hidden: $(head -n 3 <<<"$content" | xargs)" set_aside
+  [[ ${flags%% *} == *i* ]] ||
+    change "what is written to $mount_point while the volume is away would land on the card" \
+      beneath chattr +i "$mount_point"
+}
+
+# beneath COMMAND...: as if the volume were not mounted, in a mount namespace of its own, so that nobody else notices.
+beneath() {
+  # shellcheck disable=SC2016 # the inner shell expands them
+  unshare --mount --propagation private bash -c \
+    'if mountpoint -q "$0"; then umount -l "$0"; fi; exec "$@"' "$mount_point" "$@"
+}
+
+# Nothing is deleted. Somebody meant it for the volume, perhaps in place of what is there: which, only he knows. The
+# folder itself stays: to rename it would detach the volume in every mount namespace.
+set_aside() {
+  local aside
+  aside="$mount_point.$(date -u +%Y%m%dT%H%M%SZ)"
+  mkdir -p "$aside"
+  beneath chattr -i "$mount_point" 2>/dev/null || true
+  beneath find "$mount_point" -xdev -mindepth 1 -maxdepth 1 -exec mv -t "$aside" -- {} +
+  beneath chattr +i "$mount_point" 2>/dev/null || true
+  say "what lay beneath the volume is now in $aside on $pi: copy what is missed to $mount_point, and delete the rest"
+}
+
+fstab_lines() { awk -v m="$mount_point" '$1 !~ /^#/ && $2 == m' /etc/fstab; }
+described() { [ -n "$(fstab_lines)" ] && echo "another line" || echo "no line"; }
+
+was_mounted=$notes/mounted-$state # by the line that was there before us
+candidate=/etc/fstab.twopir       # one name, so that the next run clears away what a killed one left
+
+# What was there for the same folder before us, perhaps nothing, is noted once, for remove: later it is our own.
+write_fstab() {
+  if [ ! -e "$notes/fstab-$state" ]; then
+    mkdir -p "$notes"
+    fstab_lines >"$notes/fstab-$state"
+    ! mounted || touch "$was_mounted"
+  fi
+  other_lines >"$candidate"
+  printf '%s\n' "$fstab_line" >>"$candidate"
+  replace_fstab
+}
+
+other_lines() { awk -v m="$mount_point" '$1 ~ /^#/ || $2 != m' /etc/fstab; }
+
+replace_fstab() {
+  chmod 644 "$candidate"
+  sync "$candidate"
+  mv -T "$candidate" /etc/fstab
+  systemctl daemon-reload
+}
+
+unit() { systemd-escape -p --suffix=mount "$mount_point"; }
+
+# Through systemd, so that the mount's process belongs to the unit and not to this login.
+mount_volume() {
+  systemctl reset-failed "$(unit)" 2>/dev/null || true
+  systemctl start "$(unit)" ||
+    fail "cannot mount $mount_point:" \
+      "$(tail -n 3 "/var/log/glusterfs/$(systemd-escape -p "$mount_point").log" 2>/dev/null)"
+  until_true "$mount_wait" mounted || fail "$mount_point is not mounted after $mount_wait s"
+  [ "$(cat "$time_out" 2>/dev/null)" = "$failover" ] || note_time_out
+}
+
+note_time_out() {
+  mkdir -p "$notes"
+  printf '%s\n' "$failover" >"$time_out"
+}
+
+remount_volume() {
+  umount -l "$mount_point"
+  until_true "$mount_wait" gone || fail "systemd still counts $mount_point as mounted"
+  mount_volume
+}
+
+gone() { ! systemctl is-active -q "$(unit)"; }
+
+unwant() {
+  if mounted; then
+    systemctl stop "$(unit)" || umount -l "$mount_point"
+  fi
+  other_lines >"$candidate"
+  if [ -e "$notes/fstab-$state" ]; then cat "$notes/fstab-$state" >>"$candidate"; fi
+  replace_fstab
+  chattr -i "$mount_point" 2>/dev/null || true
+  if [ -s "$notes/fstab-$state" ] && [ -e "$was_mounted" ]; then
+    systemctl start "$(unit)" || say "$mount_point was mounted before, and cannot be mounted now"
+  fi
+  rm -f "$notes/fstab-$state" "$time_out" "$was_mounted"
+  rmdir "$mount_point" 2>/dev/null || true
+}

@@ -1,0 +1,15 @@
+# shellcheck shell=bash disable=SC2154
+# How systemd runs nginx, before nginx is installed: a Debian package starts its service at once, and the visitors of a
+# Pi with a new card would get Debian's own page. nginx.sh sees that systemd reads it.
+
+use files
+
+drop_in_path=/etc/systemd/system/nginx.service.d/twopir.conf
+
+want() { want_ours "$drop_in_path"; }
+
+unwant() {
+  rm -f "$drop_in_path"
+  rmdir "$(dirname "$drop_in_path")" 2>/dev/null || true
+  systemctl daemon-reload
+}

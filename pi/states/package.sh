@@ -1,0 +1,100 @@
+# shellcheck shell=bash disable=SC2154
+# Debian packages are installed.
+
+takes 'packages[]'
+
+room=400 # MB: glusterfs-server with its dependencies takes 130 MB unpacked and 40 MB of downloads on Debian 13
+
+want() {
+  local installed missing
+  installed=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "${packages[@]}" 2>/dev/null |
+    sed -n 's/ installed$//p') || true
+  mapfile -t missing < <(printf '%s\n' "${packages[@]}" | grep -vxF -- "$installed" || true)
+  [ ${#missing[@]} -eq 0 ] || change "not installed: ${missing[*]}" install_packages "${missing[@]}"
+}
+
+install_packages() {
+  local free
+  free=$(df -m --output=avail /usr | tail -n 1)
+  [ "$free" -ge "$room" ] ||
+    fail "no disk space for $*: only ${free// /} MB free on /usr, $room MB needed. Free some, then run pulumi up again"
+  wait_for_apt
+  [ -z "$(dpkg --audit)" ] || quiet dpkg --configure -a # an earlier installation was cut off
+  refresh_lists
+  note_new "$@"
+  quiet apt-get "${apt_options[@]}" install -y --no-install-recommends "$@"
+}
+
+apt_wait=300 # seconds for somebody else's apt on this Pi; apt itself would fail at once
+# It asks nothing, and waits where one begins between our look and ours.
+apt_options=(-q -o "DPkg::Lock::Timeout=$apt_wait" -o Acquire::Retries=3)
+export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a
+
+wait_for_apt() {
+  local who
+  who=$(apt_process)
+  [ -n "$who" ] || return 0
+  say "waiting for $who"
+  until_true "$apt_wait" apt_is_free ||
+    fail "$(apt_process) still keeps everybody else from installing after $apt_wait s:" \
+      "wait for it, or end it, then run pulumi up again"
+}
+
+# apt_process: who holds one of apt's locks, and since when; nothing where nobody does.
+apt_process() {
+  local lock pid
+  for lock in /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock /var/cache/apt/archives/lock; do
+    [ -e "$lock" ] || continue
+    pid=$(awk -v inode=":$(stat -c %i "$lock")" \
+      'substr($6, length($6) - length(inode) + 1) == inode { print $5; exit }' /proc/locks)
+    [ -n "$pid" ] || continue
+    ps -o comm=,pid=,user=,lstart= -p "$pid" |
+      awk '{ print $1 ", process " $2 " of " $3 ", since " $4, $5, $6, $7 }' || true # it may end now
+    return
+  done
+}
+apt_is_free() { [ -z "$(apt_process)" ]; }
+
+# The lists of a fresh Pi are months old; those that the state before this one fetched are fresh.
+refresh_lists() {
+  local stamp=/run/twopir-apt-lists
+  [ -z "$(find "$stamp" -mmin -10 2>/dev/null)" ] || return 0
+  quiet apt-get "${apt_options[@]}" update
+  touch "$stamp"
+}
+
+# What apt is about to bring (not what it upgrades, which has its old version in brackets), noted before it does, so
+# that a killed run forgets nothing.
+note_new() {
+  mkdir -p "$notes"
+  apt-get -s install --no-install-recommends "$@" 2>/dev/null |
+    sed -n 's/^Inst \([^ :]*\) (.*/\1/p' >>"$notes/packages-$state" || true
+}
+
+# quiet COMMAND...: its output only where it fails, and then what matters of it.
+quiet() {
+  local log
+  log=$(mktemp)
+  if ! "$@" </dev/null >"$log" 2>&1; then
+    grep -E '^(E|W|Err|dpkg):' "$log" >&2 || tail -n 12 "$log" >&2
+    rm -f "$log"
+    fail "\"$*\" failed, see above. Is the Pi on the network, are its clock and /etc/apt/sources.list right?" \
+      "Then run pulumi up again (Debian 13 for 32-bit ARM has no glusterfs: use a 64-bit system)"
+  fi
+  rm -f "$log"
+}
+
+# Only what apply brought goes: the packages, then those of their dependencies that nothing else needs by now.
+unwant() {
+  local note="$notes/packages-$state"
+  [ -e "$note" ] || return 0
+  purge_noted < <(printf '%s\n' "${packages[@]}" | grep -Fx -f "$note")
+  purge_noted < <(apt-get -s autoremove | sed -n 's/^Remv \([^ :]*\) .*/\1/p' | grep -Fx -f "$note")
+  rm -f "$note"
+}
+
+purge_noted() { # the names on stdin
+  local names
+  mapfile -t names
+  [ ${#names[@]} -eq 0 ] || quiet apt-get "${apt_options[@]}" purge -y "${names[@]}"
+}

@@ -1,0 +1,85 @@
+# shellcheck shell=bash disable=SC2154
+# This program itself, all that lies in pi/, is on the Pi, as the version that the operator has; the state comes along
+# with it (see install.sh). The version is what version_of says of its files.
+
+takes version
+takes volume brick mount_point address host # what "twopir status" asks about; brick: empty where it stores nothing
+
+home=/usr/local/lib/twopir
+versions=$home/versions
+current=$home/current
+command=/usr/local/sbin/twopir
+history=$notes/program # TIME VERSION of each that was installed
+
+want() {
+  local now
+  now=$(basename "$(readlink "$current" || true)")
+  if [ "$now" != "$version" ]; then
+    change "$(described "$now")" install
+  elif [ "$(version_of "$versions/$version")" != "$version" ]; then
+    change "the program in $versions/$version was altered" install
+  elif [ "$(readlink "$command")" != "$current/twopir" ]; then
+    change "$command does not point to the program" link_command
+  fi
+}
+
+# described NOW: a version that this Pi has had before the one of now is an older one.
+described() {
+  local of since
+  since=$(installed "$1" | tail -n 1)
+  of=$(installed "$version" | head -n 1)
+  if [ -z "$1" ]; then
+    echo "twopir is not on this Pi"
+  elif [ -n "$of" ] && [[ $of < $since ]]; then
+    echo "this Pi has a newer program than this checkout: it had this one from $of on, and another since $since. To" \
+      "keep that, update the checkout (git pull)"
+  else
+    echo "the program on this Pi is another one, installed $since"
+  fi
+}
+
+installed() { sed -n "s/ $1\$//p" "$history" 2>/dev/null || true; } # VERSION
+
+# version_of FOLDER: of the names and contents of its files, as in remote/program.ts.
+version_of() {
+  (cd "$1" 2>/dev/null && find . -type f -printf '%P\0' | sort -z | xargs -0 sha256sum | sha256sum | cut -d ' ' -f 1)
+}
+
+# Whoever runs now keeps the version that he has; only the one before this is kept, since no other one can run: this
+# state has the Pi's lock, and the service below is started again.
+install() {
+  local fresh=$versions/$version.new former name
+  [ "$(version_of "$here")" = "$version" ] ||
+    fail "the program did not arrive, or arrived damaged: run pulumi up again"
+  former=$(basename "$(readlink "$current" || true)")
+  mkdir -p "$versions" "$notes"
+  rm -rf -- "$fresh" "$versions/$version.old"
+  cp -R "$here" "$fresh"
+  chmod -R u=rwX,go=rX "$fresh"
+  chmod 755 "$fresh/twopir" # whatever the checkout has
+  chown -R 0:0 "$fresh"
+  find "$fresh" -type f -exec sync {} +
+  [ ! -e "$versions/$version" ] || mv -T "$versions/$version" "$versions/$version.old"
+  mv -T "$fresh" "$versions/$version"
+  ln -sfn "versions/$version" "$current.new"
+  mv -T "$current.new" "$current"
+  [ "$former" = "$version" ] || printf '%s %s\n' "$(date -u +%FT%TZ)" "$version" >>"$history"
+  link_command
+  for name in "$versions"/*; do
+    [[ ${name##*/} == "$version" || ${name##*/} == "${former:-none}" ]] || rm -rf -- "$name"
+  done
+  ! systemctl is-active -q twopir-full-copy.service || systemctl restart twopir-full-copy.service
+}
+
+link_command() {
+  mkdir -p "$(dirname "$command")"
+  ln -sfn "$current/twopir" "$command"
+}
+
+# Where the Pi has another name in the config now, its states under that name go on.
+unwant() {
+  if list_noted | grep -qvxF "$state"; then return; fi
+  rm -rf -- "$versions"
+  rm -f -- "$current" "$command" "$history"
+  rmdir "$home" 2>/dev/null || true
+}

@@ -1,0 +1,34 @@
+# shellcheck shell=bash disable=SC2154
+# The live release and the three before it are on the volume, and no others.
+
+use releases
+
+kept=4
+
+want() {
+  local now name names
+  need_releases
+  now=$(live)
+  [ "${now#* }" = "$release" ] || change "release $(short "$release") goes live" note
+  names=$(superfluous)
+  for name in $names; do
+    change "release ${name:0:12}${name:64} is superfluous" rm -rf -- "$releases/$name"
+  done
+}
+
+note() { printf '%s %s\n' "$(date -u +%FT%TZ)" "$release" >>"$history"; }
+
+# superfluous: what is there of releases, and of half ones that a killed run left, without the last few that were live.
+superfluous() {
+  local last
+  last=$(last)
+  ! there "$releases" || find "$releases" -mindepth 1 -maxdepth 1 -type d -printf '%f\n' |
+    { grep -xE '[0-9a-f]{64}(\.new|\.old)?' || true; } | { grep -vxF "$last" || true; }
+}
+
+last() {
+  past | tac | cut -d ' ' -f 2 | { echo "$release" && cat; } |
+    awk -v kept="$kept" '!seen[$0]++ && ++n <= kept'
+}
+
+unwant() { say "the releases of the site stay on the volume"; }

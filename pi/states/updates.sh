@@ -1,0 +1,46 @@
+# shellcheck shell=bash disable=SC2154
+# Updates come by themselves: every day what interrupts nothing, by apt's own timers; the rest by programs/updates.sh,
+# in a window of this Pi's own.
+
+use files services
+takes apt                                   # the content of apt's file that says what is installed
+takes window                                # of the night, as HH:MM
+takes volume mount_point address 'others[]' # those of the program
+
+apt_path=/etc/apt/apt.conf.d/52twopir
+held_path=/etc/apt/apt.conf.d/53twopir-held
+ungated_path=/etc/twopir/apt-ungated.conf
+service_path=/etc/systemd/system/twopir-upgrade.service
+timer_path=/etc/systemd/system/twopir-upgrade.timer
+former=/usr/local/lib/twopir/upgrade # of a version that had the program by itself
+
+want() {
+  want_ours "$held_path" # before what switches them on
+  want_file "$apt_path" "$apt"
+  want_ours "$ungated_path"
+  want_ours "$service_path"
+  want_file "$timer_path" "$(timer)"$'\n'
+  need unattended-upgrade unattended-upgrades
+  want_service twopir-upgrade.timer
+  [ ! -e "$former" ] || mend "$former is left of an earlier version" rm -f "$former"
+}
+
+timer() {
+  cat <<TIMER
+[Unit]
+Description=This Pi's window for what interrupts it (twopir)
+
+[Timer]
+OnCalendar=*-*-* $window
+
+[Install]
+WantedBy=timers.target
+TIMER
+}
+
+unwant() {
+  systemctl disable -q --now twopir-upgrade.timer 2>/dev/null || true
+  rm -f "$apt_path" "$held_path" "$ungated_path" "$service_path" "$timer_path"
+  rmdir "$(dirname "$ungated_path")" 2>/dev/null || true
+  systemctl daemon-reload
+}

@@ -1,0 +1,152 @@
+# shellcheck shell=bash disable=SC2154
+# The replicated volume exists, with a full copy on each Pi that stores, or with an arbiter, which keeps the names and
+# times of all files and none of their content.
+
+use gate
+takes 'copies[]' # addresses of the Pis that have one
+takes arbiter    # address; empty: none
+
+want() {
+  local address uuid missing=() is
+  need_glusterd
+  [ "$(cat "$accept_note" 2>/dev/null)" = "$accept" ] ||
+    mend "${accept:-no copy} is to count as full where nobody can tell (twopir:volume.acceptCopy)" note_accepted
+  if [ -z "$(volume_xml)" ]; then
+    change "volume $volume is missing" create
+    return
+  fi
+  [ -n "$(origin)" ] || first_met
+  is=$(volume_arbiter)
+  for address in "${copies[@]}"; do
+    uuid=$(uuid_of "$address")
+    if [ -z "$uuid" ] || [ -z "$(brick_name "$uuid")" ]; then
+      missing+=("$address")
+    elif [ "$uuid" = "$is" ]; then
+      cannot_become "$address" "a full copy"
+    fi
+  done
+  if [ "${#missing[@]}" -gt 0 ]; then
+    change "volume $volume lacks the copy of ${missing[*]}" add_copies "${missing[@]}"
+  fi
+  [ -n "$arbiter" ] || return 0
+  uuid=$(uuid_of "$arbiter")
+  if [ -z "$uuid" ] || [ -z "$(brick_name "$uuid")" ]; then
+    change "volume $volume lacks the arbiter $arbiter" add_arbiter
+  elif [ "$uuid" != "$is" ]; then
+    cannot_become "$arbiter" "an arbiter"
+  fi
+}
+
+note_accepted() {
+  mkdir -p "$notes"
+  echo "$accept" >"$accept_note"
+}
+
+cannot_become() { # ADDRESS WHAT
+  fail "the brick of $1 cannot become $2 where it is: take its Pi out of twopir:pis and run pulumi up, then list it" \
+    "again"
+}
+
+# first_met: a volume without our word on it was there before us, unless gluster itself came with us. One that is what
+# the config asks for is taken as it is, under the names that it has.
+first_met() {
+  if grep -qs '^glusterfs-server$' "$notes"/packages-*; then
+    mend "volume $volume does not say who made it" note_origin made
+  else
+    understood
+    change "volume $volume was there before: it is taken over as it is" adopt
+  fi
+}
+
+# understood: it has its copies on the Pis that the config lists, and nowhere else; anything else is refused while
+# nothing has been changed.
+understood() {
+  local type uuid name kind address bricks listed=' ' remedy
+  remedy="Nothing was changed. Make the config and the volume alike, or choose another twopir:volume.name"
+  type=$(volume_xml | field typeStr)
+  [ "$type" = Replicate ] || refuse "volume $volume was there before, and its type is $type, not Replicate. $remedy"
+  for address in "${copies[@]}" $arbiter; do
+    uuid=$(uuid_of "$address")
+    [ -n "$(brick_name "${uuid:-none}")" ] ||
+      refuse "volume $volume was there before, and has no copy on $address: its bricks are $(names). List the Pis" \
+        "that it is on as twopir:pis first, and add others afterwards. $remedy"
+    listed+="$uuid "
+  done
+  bricks=$(volume_bricks)
+  while read -r uuid name kind; do
+    [[ $listed == *" $uuid "* ]] ||
+      refuse "volume $volume was there before, and its brick $name is on a host that twopir:pis does not list. $remedy"
+    ! [[ $name =~ ^([0-9.]+): ]] || [[ " ${copies[*]} $arbiter " == *" ${BASH_REMATCH[1]} "* ]] ||
+      refuse "volume $volume was there before, and its brick $name is at another address than twopir:pis says. $remedy"
+    [ "${name#*:}" = "$brick" ] ||
+      refuse "volume $volume was there before, and its brick is $name: set twopir:volume.brick to ${name#*:}. $remedy"
+    [ "$kind" != arbiter ] || { [ -n "$arbiter" ] && [ "$uuid" = "$(uuid_of "$arbiter")" ]; } ||
+      refuse "volume $volume was there before, and $name is its arbiter: set arbiter: true for that Pi. $remedy"
+  done <<<"$bricks"
+  [ -z "$arbiter" ] || [ -n "$(volume_arbiter)" ] ||
+    refuse "volume $volume was there before, and has no arbiter, but a full copy on $arbiter. $remedy"
+}
+
+names() { volume_bricks | cut -d ' ' -f 2 | xargs; }
+
+# adopt: one that was stopped is to be stopped again when it is left.
+adopt() {
+  if [ "$(volume_status)" = Started ]; then note_origin adopted; else note_origin adopted status=stopped; fi
+}
+
+# "force" allows a brick on the root file system, which is all that a Pi with one card has.
+create() {
+  local answer all=("${copies[@]/%/:$brick}") kind=()
+  if [ -n "$arbiter" ]; then all+=("$arbiter:$brick") kind=(arbiter 1); fi
+  answer=$(gluster_tell volume create "$volume" replica "${#all[@]}" "${kind[@]}" "${all[@]}" force) ||
+    fail "cannot create volume $volume from ${all[*]}: $answer"
+  note_origin made
+}
+
+# gluster adds no copy to a volume that has an arbiter.
+add_copies() { # ADDRESS...
+  local is
+  need_peers "$@"
+  start_volume
+  need_no_stale_copy "volume $volume gets no copy on $*"
+  is=$(volume_arbiter)
+  [ -z "$is" ] || take_brick "$is"
+  add_bricks "$(($(volume_bricks | wc -l) + $#))" "${@/%/:$brick}"
+}
+
+# An arbiter is for two copies: where there are more, one of them is about to leave.
+add_arbiter() {
+  need_peers "$arbiter"
+  if [ "$(volume_bricks | wc -l)" -eq "${#copies[@]}" ]; then
+    add_bricks "$((${#copies[@]} + 1))" arbiter 1 "$arbiter:$brick"
+  else
+    say "the arbiter joins at the next pulumi up, when the volume has ${#copies[@]} copies"
+  fi
+}
+
+# need_peers ADDRESS...: that nobody is known there may be for want of an answer.
+need_peers() {
+  local address
+  for address; do
+    [ -n "$(uuid_of "$address")" ] || fail "no peer is known at $address: run pulumi up again"
+  done
+}
+
+# The new ones are filled from the others; the heal goes on by itself, also after this script.
+add_bricks() { # BRICKS-THEN [arbiter 1] BRICK...
+  local answer
+  answer=$(gluster_tell volume add-brick "$volume" replica "$@" force) ||
+    fail "cannot add ${*:2} to volume $volume: $answer"
+  heal_begins
+}
+
+# What was there before us is left as it was.
+unwant() {
+  rm -f "$accept_note"
+  command -v gluster >/dev/null && [ -n "$(volume_xml)" ] || return 0
+  case $(origin) in
+    made) delete_volume ;;
+    adopted) note_origin left ;;
+  esac
+  [ -z "$(volume_xml)" ] || say "volume $volume was there before, and stays"
+}

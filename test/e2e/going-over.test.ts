@@ -1,0 +1,77 @@
+import { describe, expect, it } from "vitest";
+import { NGINX_LINK } from "./drifts";
+import { addresses, connected, endsWell, inside, lab, servesAgain, whileFetching } from "./lab";
+import { type Cluster } from "./stack";
+import { begin, succeeded } from "./states";
+
+const PIS = ["pi1", "pi2"] as const;
+const FORMER = ["full-copy", "upgrade"].map((name) => `/usr/local/lib/twopir/${name}`);
+
+/** An up that nobody who asks by name notices; then nothing is left to do, and the Pis can say so themselves. */
+async function goesOver(cluster: Cluster): Promise<void> {
+  const seen = await whileFetching(async () => {
+    succeeded(await cluster.up());
+  });
+  expect(seen.why).toEqual([]);
+  await isOver(cluster);
+}
+
+async function isOver(cluster: Cluster): Promise<void> {
+  const preview = await cluster.preview();
+  expect(preview.said).toBe("");
+  expect(preview.changed).toEqual({});
+  for (const name of PIS) {
+    expect(await inside(name, "twopir check")).toBe("");
+    expect(await inside(name, "twopir status")).toMatch(/^page: yes$[^]*as they should be$/m);
+    for (const path of FORMER) expect(await endsWell(name, `test -e ${path}`)).toBe(false);
+    expect(await inside(name, "systemctl is-active twopir-full-copy twopir-upgrade.timer")).toBe(
+      "active\nactive",
+    );
+  }
+}
+
+describe("a cluster of the version whose states brought their scripts along", () => {
+  it("goes over in one pulumi up, unnoticed, and can be taken back", async () => {
+    const cluster = await begin("earlier");
+    await goesOver(cluster);
+    succeeded(await cluster.destroy());
+    await expect(addresses()).rejects.toThrow(/ENODATA|ENOTFOUND/);
+    for (const name of PIS)
+      expect(
+        await inside(
+          name,
+          "ls -d /usr/local/lib/twopir /usr/local/sbin/twopir /var/lib/twopir /etc/twopir || true",
+        ),
+      ).toBe("");
+  });
+
+  it("goes over where it was altered by hand", async () => {
+    const cluster = await begin("earlier");
+    await inside("pi1", `rm ${NGINX_LINK}; systemctl stop keepalived twopir-full-copy || true`);
+    await inside(
+      "pi2",
+      "systemctl stop glusterd; sed -i '/gluster1/d' /etc/fstab; rm /etc/twopir/firewall.nft",
+    );
+    await goesOver(cluster);
+  });
+
+  it("goes over without a Pi that is off, which follows when it is back", async () => {
+    const cluster = await begin("earlier");
+    await lab("off", "pi2");
+    const outcome = await cluster.up();
+    expect(outcome.said).toContain("does not answer on port 22");
+    expect(await inside("pi1", "twopir check")).toBe("");
+    await lab("on", "pi2");
+    await servesAgain("pi2");
+    await connected(2);
+    await goesOver(cluster);
+  });
+
+  it("can be destroyed without going over", async () => {
+    const cluster = await begin("earlier");
+    succeeded(await cluster.destroy());
+    await expect(addresses()).rejects.toThrow(/ENODATA|ENOTFOUND/);
+    for (const name of PIS)
+      expect(await inside(name, "ls -d /usr/local/lib/twopir /var/lib/twopir || true")).toBe("");
+  });
+});
