@@ -3,18 +3,12 @@ import { isIPv4 } from "node:net";
 import { resolve } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
-import type { ClusterArgs } from "./components/cluster";
-import type { Pi } from "./components/part";
-import type { PiAddress, Ssh } from "./remote/look";
+import type { Pi } from "./components/args";
+import type { ReachableCluster } from "./components/now";
 import { refuse } from "./remote/refuse";
 
 /** What a stack's config says, checked and complete. */
-export interface Config extends ClusterArgs {
-  readonly pis: readonly (Pi & PiAddress)[];
-  readonly ssh: Ssh;
-  /** The folder that is published. Default: none, the content is the user's own. */
-  readonly site?: string;
-}
+export type Config = ReachableCluster;
 
 const LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?";
 const SECONDS_PER_DAY = 86_400;

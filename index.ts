@@ -1,29 +1,20 @@
-import { Cluster, clusterParts, recordTargets } from "./components/cluster";
-import { knowledge } from "./components/knowledge";
+import { recordTargets } from "./components/a-records";
+import { Cluster } from "./components/cluster";
+import { lookNow } from "./components/now";
 import { readConfig } from "./config";
-import { Hosts } from "./remote/hosts";
 import { tellOfLeft } from "./remote/left";
-import { packSite } from "./remote/pack";
 import { requireHalfOfRecords } from "./remote/records";
-import { look, reach } from "./remote/look";
+import { Resources } from "./remote/resources";
 
 /** Look first, then declare: what the hosts are like now decides what the engine sees as a change. */
 export = async () => {
   const config = readConfig();
   const addresses = recordTargets(config).map(({ address }) => address);
-  const release = await packSite(config);
-  const reached = await reach(config.pis, config.ssh);
-  const reachable = new Set(config.pis.map((pi) => pi.name).filter((name) => reached.get(name)?.client));
-  const parts = clusterParts({ ...config, release }, reachable, await knowledge(config, reached));
-  const [seen] = await Promise.all([
-    look(
-      parts.flatMap((part) => part.states),
-      reached,
-    ),
+  const [{ parts, reached, seen, unreached }] = await Promise.all([
+    lookNow(config),
     requireHalfOfRecords(config.hostname, config.dns, addresses),
     tellOfLeft(config.pis),
   ]);
-  new Cluster("twopir", { parts, hosts: new Hosts(reached, seen) });
-  const unreached = config.pis.map((pi) => pi.name).filter((name) => !reachable.has(name));
+  new Cluster("twopir", { parts, resources: new Resources(reached, seen) });
   return { url: `http://${config.hostname}/`, addresses, ...(unreached.length > 0 && { unreached }) };
 };

@@ -1,12 +1,9 @@
 import { execFile } from "node:child_process";
 import { parseArgs, promisify } from "node:util";
-import { clusterParts } from "./components/cluster";
-import { knowledge } from "./components/knowledge";
+import { lookNow } from "./components/now";
 import { clusterStatus, statusStates, type ClusterStatus, type PiStatus } from "./components/status";
 import { ConfigError, stackConfig, type Config } from "./config";
-import { packSite } from "./remote/pack";
 import { presentRecords } from "./remote/records";
-import { look, reach } from "./remote/look";
 
 /** `npm run status -- [--stack NAME] [--json]`: the same look as preview's, as a table; exit status 0 if all is well. */
 async function main(): Promise<void> {
@@ -14,13 +11,8 @@ async function main(): Promise<void> {
     options: { json: { type: "boolean" }, stack: { type: "string", short: "s" } },
   });
   const config = await configOf(values.stack);
-  const release = await packSite(config);
-  const reached = await reach(config.pis, config.ssh);
-  const reachable = new Set([...reached].filter(([, { client }]) => client).map(([name]) => name));
-  const parts = clusterParts({ ...config, release }, reachable, await knowledge(config, reached));
-  const wanted = parts.flatMap((part) => part.states);
-  const [seen, records] = await Promise.all([
-    look([...wanted, ...statusStates(config)], reached),
+  const [{ reached, seen }, records] = await Promise.all([
+    lookNow(config, statusStates(config)),
     presentRecords(config.hostname, config.dns),
   ]);
   const status = clusterStatus(config, reached, seen, records ?? []);

@@ -1,59 +1,20 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { Hosts } from "../remote/hosts";
-import type { State } from "../remote/state";
-import { aRecordsPart, type Dns } from "./a-records";
+import { isState, type State } from "../remote/state";
+import type { Resources } from "../remote/resources";
+import { aRecordsPart } from "./a-records";
+import type { ClusterArgs, Pi } from "./args";
 import { firewallPart } from "./firewall";
 import { floatingAddressPart } from "./floating-address";
 import { fullCopyPart } from "./full-copy";
 import type { Knowledge } from "./knowledge";
-import type { Release } from "../remote/pack";
 import { mountPart } from "./mount";
-import { names, type Part, type Pi } from "./part";
+import { names, type InTurn, type Part } from "./part";
 import { piPart } from "./pi";
 import { programPart } from "./program";
 import { sitePart } from "./site";
-import { updatesPart, type Updates } from "./updates";
-import { volumePart, type SplitBrain } from "./volume";
+import { updatesPart } from "./updates";
+import { volumePart } from "./volume";
 import { webServerPart } from "./web-server";
-
-export interface ClusterArgs {
-  /** Two or more. */
-  readonly pis: readonly Pi[];
-  readonly hostname: string;
-  /** Further names of the server block. */
-  readonly serverNames: readonly string[];
-  readonly volume: {
-    readonly name: string;
-    /** Where it is mounted, e.g. "/mnt/gluster1". */
-    readonly mount: string;
-    readonly brick: string;
-    /** IPv4 addresses of other machines that may mount it. */
-    readonly clients: readonly string[];
-    /** True where others that have mounted it now may be cut off. */
-    readonly disconnect: boolean;
-    /** Name of the Pi whose copy counts as full also where nobody can tell. Default: none. */
-    readonly acceptCopy?: string | undefined;
-  };
-  /** Seconds until a silent Pi is given up. */
-  readonly failover: number;
-  /** One for each Pi, in their order; none: the A records are the Pis' own addresses. */
-  readonly floatingAddresses: readonly string[];
-  readonly splitBrain: SplitBrain;
-  readonly updates: Updates;
-  readonly dns: Dns;
-  /** What is published. Default: the content is the user's own. */
-  readonly release?: Release | undefined;
-}
-
-type Addresses = Pick<ClusterArgs, "pis" | "floatingAddresses">;
-
-/** Where a Pi's A record points: at its floating address, or at its own where there are none. */
-export const recordAddress = ({ pis, floatingAddresses }: Addresses, pi: Pi): string =>
-  floatingAddresses[pis.indexOf(pi)] ?? pi.address;
-
-/** The Pis that have an A record, all but the drained ones, and where it points. */
-export const recordTargets = (args: Addresses): { readonly pi: Pi; readonly address: string }[] =>
-  args.pis.filter((pi) => !pi.drained).map((pi) => ({ pi, address: recordAddress(args, pi) }));
 
 /**
  * The whole cluster as plain data, in the order in which it is built.
@@ -69,68 +30,52 @@ export function clusterParts(
   reachable: ReadonlySet<string>,
   { knowing, peers }: Knowledge = { knowing: new Set(), peers: new Set() },
 ): Part[] {
-  const { pis, hostname, volume, failover, floatingAddresses, dns, release } = args;
-  const { mount: mountPoint, brick, clients, disconnect, acceptCopy } = volume;
+  const { pis, volume } = args;
   const [first] = pis;
   if (first === undefined) throw new Error("a cluster needs Pis");
-  const floating = floatingAddresses.length > 0;
   const living = pis.filter((pi) => reachable.has(pi.name));
   const asked = living.find((pi) => knowing.has(pi.name)) ?? living[0] ?? first;
   const leader = living.find((pi) => pi === asked || peers.has(pi.address)) ?? asked;
-  const turn = (pi: Pi): { turnAfter?: Pi } => {
+  const turn = (pi: Pi): InTurn => {
     const before = living[living.indexOf(pi) - 1];
     return before === undefined ? {} : { turnAfter: before };
   };
   // What is in split brain cannot be written to before the user's choice is carried out; without one it stays so, and what
   // it is about is no reason to leave the rest of the site as it is.
   const settled = args.splitBrain === "report" ? [] : [names.noSplitBrain(volume.name)];
+  const onEach = (part: (pi: Pi) => Part): Part[] => pis.map(part);
   const parts = [
-    ...pis.map((pi) => programPart({ pi, hostname, volume: volume.name, brick, mountPoint })),
-    ...pis.map((pi) => firewallPart({ pi, pis, clients, disconnect })),
-    ...pis.map((pi) => piPart({ pi, pis, reachable: reachable.has(pi.name), volume: volume.name })),
-    volumePart({
-      volume: volume.name,
-      brick,
-      pis,
-      clients,
-      leader,
-      failover,
-      mountPoint,
-      splitBrain: args.splitBrain,
-      acceptCopy,
-    }),
-    ...pis.map((pi) => mountPart({ pi, pis, volume: volume.name, mountPoint, failover, ...turn(pi) })),
-    ...pis
-      .filter((pi) => pi.storage && !pi.arbiter)
-      .map((pi) => fullCopyPart({ pi, volume: volume.name, brick, mountPoint })),
-    sitePart({
-      mountPoint,
-      serverNames: [...new Set([...args.serverNames, hostname])],
-      leader,
-      after: settled,
-      release,
-    }),
-    ...pis.map((pi) =>
-      webServerPart({ pi, mountPoint, hostname, floating, published: release !== undefined, ...turn(pi) }),
-    ),
-    ...(args.updates === "off" ? [] : pis).map((pi) =>
-      updatesPart({ pi, pis, updates: args.updates, volume: volume.name, mountPoint }),
-    ),
-    ...(floating ? pis : []).map((pi) =>
-      floatingAddressPart({ pi, pis, floatingAddresses, hostname, failover, ...turn(pi) }),
-    ),
-    aRecordsPart({
-      hostname,
-      targets: recordTargets(args),
-      floating,
-      dns,
-      volume: volume.name,
-      leader,
-      living,
-    }),
+    ...onEach((pi) => programPart({ ...args, pi })),
+    ...onEach((pi) => firewallPart({ ...args, pi })),
+    ...onEach((pi) => piPart({ ...args, pi, reachable: reachable.has(pi.name) })),
+    volumePart({ ...args, leader }),
+    ...onEach((pi) => mountPart({ ...args, pi, ...turn(pi) })),
+    ...pis.filter((pi) => pi.storage && !pi.arbiter).map((pi) => fullCopyPart({ ...args, pi })),
+    sitePart({ ...args, leader, after: settled }),
+    ...onEach((pi) => webServerPart({ ...args, pi, ...turn(pi) })),
+    ...(args.updates === "off" ? [] : onEach((pi) => updatesPart({ ...args, pi }))),
+    ...(args.floatingAddresses.length === 0
+      ? []
+      : onEach((pi) => floatingAddressPart({ ...args, pi, ...turn(pi) }))),
+    aRecordsPart({ ...args, leader, living }),
   ];
-  const askedOn = (state: State): State => (state.anywhere ? { ...state, asked: asked.name } : state);
-  return leader === asked ? parts : parts.map((part) => ({ ...part, states: part.states.map(askedOn) }));
+  if (leader === asked) return parts;
+  const askedThere = (state: Part["states"][number]) =>
+    isState(state) && state.anywhere ? { ...state, asked: asked.name } : state;
+  return parts.map((part) => ({ ...part, states: part.states.map(askedThere) }));
+}
+
+/** What of a cluster can be looked at. */
+export const statesOf = (parts: readonly Part[]): State[] =>
+  parts.flatMap((part) => part.states.filter(isState));
+
+/** A component whose children are the resources of one part. */
+class Group extends pulumi.ComponentResource {
+  constructor({ type, name, states }: Part, resources: Resources, parent: pulumi.Resource) {
+    super(`twopir:${type}`, name, {}, { parent });
+    for (const state of states) resources.declare(state, this);
+    this.registerOutputs();
+  }
 }
 
 /**
@@ -138,16 +83,14 @@ export function clusterParts(
  *
  * @example
  * const parts = clusterParts(config, new Set(["pi1", "pi2"]));
- * new Cluster("twopir", { parts, hosts: new Hosts(reached, await look(parts.flatMap((p) => p.states), reached)) });
+ * new Cluster("twopir", { parts, resources: new Resources(reached, await look(statesOf(parts), reached)) });
  */
 export class Cluster extends pulumi.ComponentResource {
-  constructor(name: string, args: { readonly parts: readonly Part[]; readonly hosts: Hosts }) {
+  constructor(name: string, args: { readonly parts: readonly Part[]; readonly resources: Resources }) {
     super("twopir:Cluster", name, {});
-    const made = new Map<string, pulumi.ComponentResource>();
-    for (const part of args.parts) {
-      const parent = made.get(part.inside ?? "") ?? this;
-      made.set(part.name, part.make(args.hosts, { parent }));
-    }
+    const made = new Map<string, pulumi.Resource>();
+    for (const part of args.parts)
+      made.set(part.name, new Group(part, args.resources, made.get(part.inside ?? "") ?? this));
     this.registerOutputs();
   }
 }

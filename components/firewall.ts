@@ -1,15 +1,5 @@
-import type { State } from "../remote/state";
-import { names, packageState, statesPart, type Part, type Pi } from "./part";
-
-export interface FirewallArgs {
-  readonly pi: Pi;
-  /** All of them: each reaches everything on the others. */
-  readonly pis: readonly Pi[];
-  /** IPv4 addresses of other machines that may mount the volume. */
-  readonly clients: readonly string[];
-  /** True where others that have mounted it now may be cut off. */
-  readonly disconnect: boolean;
-}
+import type { ClusterArgs } from "./args";
+import { names, packageState, type OnPi, type Part } from "./part";
 
 /** glusterd, and the bricks: base-port and max-port in /etc/glusterfs/glusterd.vol. */
 const GLUSTER_PORTS = "24007, 24008, 49152-60999";
@@ -23,9 +13,8 @@ const PATIENCE = 120;
  * whatever else is there. Only the first packet of a connection is judged, since the bricks' ports are also those that
  * the Pi's own connections begin at.
  *
- * @example firewallRules({ pis: [pi1, pi2], clients: ["192.168.0.10"] })
  */
-function firewallRules({ pis, clients }: Pick<FirewallArgs, "pis" | "clients">): string {
+function firewallRules({ pis, volume: { clients } }: Pick<ClusterArgs, "pis" | "volume">): string {
   const set = (name: string, addresses: readonly string[]): string =>
     `  set ${name} {
     type ipv4_addr
@@ -54,38 +43,39 @@ ${set("clients", clients)}
  * One Pi's firewall, before anything that it guards. The rules are loaded by one connection and confirmed by the next:
  * were that one locked out, the Pi would go back to the former rules by itself.
  */
-export function firewallStates(args: FirewallArgs): State[] {
-  const on = args.pi.name;
+export function firewallPart(args: OnPi<"pis" | "volume">): Part {
+  const { pi, pis, volume } = args;
+  const on = pi.name;
   const packageName = `${on}-firewall-package`;
   const loaded = `${on}-firewall`;
-  return [
-    packageState(packageName, args.pi, ["nftables"], [names.program(args.pi)]),
-    {
-      name: loaded,
-      on,
-      script: "firewall",
-      parameters: {
-        rules: firewallRules(args),
-        patience: PATIENCE,
-        address: args.pi.address,
-        other: args.pis.find((other) => other !== args.pi)?.address ?? args.pi.address,
-        clients: [...args.pis.map((pi) => pi.address), ...args.clients],
-        disconnect: args.disconnect ? "yes" : "no",
+  return {
+    type: "Firewall",
+    name: loaded,
+    states: [
+      packageState(packageName, pi, ["nftables"], [names.program(pi)]),
+      {
+        name: loaded,
+        on,
+        script: "firewall",
+        parameters: {
+          rules: firewallRules(args),
+          patience: PATIENCE,
+          address: pi.address,
+          other: pis.find((other) => other !== pi)?.address ?? pi.address,
+          clients: [...pis.map((one) => one.address), ...volume.clients],
+          disconnect: volume.disconnect ? "yes" : "no",
+        },
+        after: [packageName],
+        disturbedBy: [packageName],
       },
-      after: [packageName],
-      disturbedBy: [packageName],
-    },
-    {
-      name: names.firewall(args.pi),
-      on,
-      script: "firewall-kept",
-      parameters: {},
-      after: [loaded],
-      disturbedBy: [loaded],
-    },
-  ];
+      {
+        name: names.firewall(pi),
+        on,
+        script: "firewall-kept",
+        parameters: {},
+        after: [loaded],
+        disturbedBy: [loaded],
+      },
+    ],
+  };
 }
-
-/** @returns the component of one Pi's firewall, which all of that Pi's come after; see {@link firewallStates}. */
-export const firewallPart = (args: FirewallArgs): Part =>
-  statesPart("Firewall", `${args.pi.name}-firewall`, firewallStates(args));

@@ -1,18 +1,6 @@
-import type { State } from "../remote/state";
-import { names, packageState, statesPart, type Part, type Pi } from "./part";
+import { names, packageState, type InTurn, type OnPi, type Part } from "./part";
 
-export interface FloatingAddressArgs {
-  readonly pi: Pi;
-  /** All of them, each preferred for the floating address at the same place of the other list. */
-  readonly pis: readonly Pi[];
-  /** IPv4, in the Pis' own network, one for each of them. */
-  readonly floatingAddresses: readonly string[];
-  readonly hostname: string;
-  /** Seconds until a silent Pi is given up. */
-  readonly failover: number;
-  /** The Pi whose keepalived comes before this one's. */
-  readonly turnAfter?: Pi;
-}
+type FloatingAddressArgs = OnPi<"pis" | "floatingAddresses" | "hostname" | "failover"> & InTurn;
 
 /** VRRP's priority of the Pi that is preferred for an address; each further one of the ring has one less. */
 const PREFERRED = 200;
@@ -33,8 +21,6 @@ const groupId = (address: string): number => Number(address.split(".").at(-1));
 /**
  * keepalived's config on one Pi, but for the interface. A Pi that does not serve the page loses priority and not its
  * addresses: the last Pi keeps them whatever its own test says. The test bears the stall of a peer's death.
- *
- * @example keepalivedConfig({ pi: pi1, pis: [pi1, pi2], floatingAddresses: ["192.168.0.221", "192.168.0.222"], ... })
  */
 function keepalivedConfig(args: FloatingAddressArgs): string {
   const { pi, pis, floatingAddresses, hostname, failover } = args;
@@ -81,32 +67,28 @@ ${instances.join("")}`;
 }
 
 /** keepalived on one Pi: it holds its floating address while it serves, and others' while they do not. */
-function floatingAddressStates(args: FloatingAddressArgs): State[] {
+export function floatingAddressPart(args: FloatingAddressArgs): Part {
   const { pi, pis, floatingAddresses, turnAfter } = args;
   const packageName = `${pi.name}-keepalived-package`;
-  return [
-    packageState(packageName, pi, ["keepalived"], [names.firewall(pi)]),
-    {
-      name: names.keepalived(pi),
-      on: pi.name,
-      script: "keepalived",
-      parameters: {
-        address: pi.address,
-        floating: floatingAddresses[pis.indexOf(pi)] ?? "",
-        addresses: floatingAddresses,
-        config: keepalivedConfig(args),
+  return {
+    type: "FloatingAddress",
+    name: `${pi.name}-floating-address`,
+    inside: pi.name,
+    states: [
+      packageState(packageName, pi, ["keepalived"], [names.firewall(pi)]),
+      {
+        name: names.keepalived(pi),
+        on: pi.name,
+        script: "keepalived",
+        parameters: {
+          address: pi.address,
+          floating: floatingAddresses[pis.indexOf(pi)] ?? "",
+          addresses: floatingAddresses,
+          config: keepalivedConfig(args),
+        },
+        after: [packageName, names.nginx(pi), ...(turnAfter ? [names.keepalived(turnAfter)] : [])],
+        disturbedBy: [packageName],
       },
-      after: [packageName, names.nginx(pi), ...(turnAfter ? [names.keepalived(turnAfter)] : [])],
-      disturbedBy: [packageName],
-    },
-  ];
+    ],
+  };
 }
-
-/** @returns the component of one Pi's floating address, inside that Pi's; see {@link floatingAddressStates}. */
-export const floatingAddressPart = (args: FloatingAddressArgs): Part =>
-  statesPart(
-    "FloatingAddress",
-    `${args.pi.name}-floating-address`,
-    floatingAddressStates(args),
-    args.pi.name,
-  );

@@ -1,6 +1,6 @@
 import { ask, type Reached } from "../remote/look";
 import type { State } from "../remote/state";
-import type { Pi } from "./part";
+import type { Pi } from "./args";
 
 const stateName = (pi: Pi): string => `${pi.name}-knows`;
 

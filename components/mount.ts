@@ -1,17 +1,6 @@
-import type { State } from "../remote/state";
-import { names, statesPart, turnParameters, type Part, type Pi } from "./part";
+import { names, turnParameters, type InTurn, type OnPi, type Part } from "./part";
 
-export interface MountArgs {
-  readonly pi: Pi;
-  readonly pis: readonly Pi[];
-  readonly volume: string;
-  /** Where the volume is mounted, e.g. "/mnt/gluster1". */
-  readonly mountPoint: string;
-  /** Seconds until a silent Pi is given up. */
-  readonly failover: number;
-  /** The Pi whose mount is made before this one; mounts go Pi by Pi. */
-  readonly turnAfter?: Pi;
-}
+type MountArgs = OnPi<"pis" | "volume" | "failover"> & InTurn;
 
 /**
  * The line of /etc/fstab. It names the Pi's own glusterd first, so that a Pi which boots alone mounts without
@@ -19,7 +8,7 @@ export interface MountArgs {
  *
  * @example fstabLine({ ... }) // "localhost:/gv0 /mnt/gluster1 glusterfs defaults,_netdev,nofail,... 0 0"
  */
-function fstabLine({ pi, pis, volume, mountPoint }: MountArgs): string {
+function fstabLine({ pi, pis, volume }: MountArgs): string {
   const others = pis.filter((other) => other.name !== pi.name).map((other) => other.address);
   const options = [
     "defaults",
@@ -32,27 +21,24 @@ function fstabLine({ pi, pis, volume, mountPoint }: MountArgs): string {
     "x-systemd.wanted-by=nginx.service",
     "x-systemd.before=nginx.service",
   ];
-  return `localhost:/${volume} ${mountPoint} glusterfs ${options.join(",")} 0 0`;
+  return `localhost:/${volume.name} ${volume.mount} glusterfs ${options.join(",")} 0 0`;
 }
 
-/** The volume mounted on one Pi, now and after each boot. */
-function mountStates(args: MountArgs): State[] {
-  const { pi, volume, failover, turnAfter } = args;
-  return [
+/** The volume mounted on one Pi, now and after each boot; mounts go Pi by Pi. */
+export const mountPart = (args: MountArgs): Part => ({
+  type: "Mount",
+  name: `${args.pi.name}-mount`,
+  inside: args.pi.name,
+  states: [
     {
-      name: names.mount(pi),
-      on: pi.name,
+      name: names.mount(args.pi),
+      on: args.pi.name,
       script: "mount",
-      parameters: {
-        ...turnParameters(args),
-        fstab_line: fstabLine(args),
-        failover,
-      },
-      after: [names.volumeStarted(volume), ...(turnAfter ? [names.mount(turnAfter)] : [])],
+      parameters: { ...turnParameters(args), fstab_line: fstabLine(args), failover: args.failover },
+      after: [
+        names.volumeStarted(args.volume.name),
+        ...(args.turnAfter ? [names.mount(args.turnAfter)] : []),
+      ],
     },
-  ];
-}
-
-/** @returns the component of one Pi's mount, inside that Pi's; see {@link mountStates}. */
-export const mountPart = (args: MountArgs): Part =>
-  statesPart("Mount", `${args.pi.name}-mount`, mountStates(args), args.pi.name);
+  ],
+});

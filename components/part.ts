@@ -1,20 +1,5 @@
-import * as pulumi from "@pulumi/pulumi";
-import type { Hosts } from "../remote/hosts";
-import type { State } from "../remote/state";
-
-/** A Pi, as every component knows it. */
-export interface Pi {
-  /** Short and unique; the names of its resources begin with it. */
-  readonly name: string;
-  /** IPv4 address: the A record points at it, the other Pis reach its brick at it. */
-  readonly address: string;
-  /** False for a Pi that serves but holds no brick. */
-  readonly storage: boolean;
-  /** True for a Pi whose brick has the names and times of all files, but none of their content. */
-  readonly arbiter: boolean;
-  /** True for a Pi that has no A record and is left alone, so that it can be switched off or worked on. */
-  readonly drained: boolean;
-}
+import type { CloudflareRecord, State } from "../remote/state";
+import type { ClusterArgs, Pi } from "./args";
 
 /** The names of the resources that other components come after. */
 export const names = {
@@ -34,6 +19,26 @@ export const names = {
   keepalived: (pi: Pi) => `${pi.name}-keepalived`,
 } as const;
 
+/** A component to be, as plain data: one type for each noun of the cluster, and what lies in it. */
+export interface Part {
+  /** Without its "twopir:", e.g. "Mount". */
+  readonly type: string;
+  readonly name: string;
+  /** Name of the component that it lies in. Default: the cluster. */
+  readonly inside?: string;
+  /** In order: each after those that it names. */
+  readonly states: readonly (State | CloudflareRecord)[];
+}
+
+/** One Pi of a cluster, as the components see it that every Pi has. */
+export type OnPi<K extends keyof ClusterArgs> = Pick<ClusterArgs, K> & { readonly pi: Pi };
+
+/** What goes Pi by Pi: a change that breaks one must not reach the next. */
+export interface InTurn {
+  /** The Pi whose turn is before this one's. Default: this one is the first. */
+  readonly turnAfter?: Pi;
+}
+
 /**
  * Debian packages on a Pi.
  *
@@ -47,51 +52,10 @@ export const packageState = (name: string, pi: Pi, packages: readonly string[], 
   after,
 });
 
-/** What turn.sh asks: the others that serve while a Pi is interrupted, and the volume that must be healed. */
-export const turnParameters = (args: {
-  readonly pi: Pi;
-  readonly pis: readonly Pi[];
-  readonly volume: string;
-  readonly mountPoint: string;
-}) => ({
-  address: args.pi.address,
-  others: args.pis.filter((other) => other !== args.pi && !other.drained).map((other) => other.address),
-  volume: args.volume,
-  mount_point: args.mountPoint,
-});
-
-/** A component to be: its states are plain data, which are looked at before any resource is registered. */
-export interface Part {
-  readonly name: string;
-  /** The component that it lies in; default: the cluster. */
-  readonly inside?: string;
-  readonly states: readonly State[];
-  readonly make: (hosts: Hosts, options: pulumi.ComponentResourceOptions) => pulumi.ComponentResource;
-}
-
-class StateGroup extends pulumi.ComponentResource {
-  constructor(
-    type: string,
-    name: string,
-    states: readonly State[],
-    hosts: Hosts,
-    options: pulumi.ComponentResourceOptions,
-  ) {
-    super(type, name, {}, options);
-    for (const state of states) hosts.declare(state, this);
-    this.registerOutputs();
-  }
-}
-
-/**
- * A component whose children are desired states: one type for each noun of the cluster.
- *
- * @param inside The component that it lies in; default: the cluster.
- * @example statesPart("Mount", "pi1-mount", mountStates({ pi: pi1, ... }), "pi1") // a twopir:Mount
- */
-export const statesPart = (type: string, name: string, states: readonly State[], inside?: string): Part => ({
-  name,
-  ...(inside !== undefined && { inside }),
-  states,
-  make: (hosts, options) => new StateGroup(`twopir:${type}`, name, states, hosts, options),
+/** What pi/library/turn.sh asks: the others that serve while a Pi is interrupted, and the volume that must be healed. */
+export const turnParameters = ({ pi, pis, volume }: OnPi<"pis" | "volume">) => ({
+  address: pi.address,
+  others: pis.filter((other) => other !== pi && !other.drained).map((other) => other.address),
+  volume: volume.name,
+  mount_point: volume.mount,
 });

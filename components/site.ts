@@ -1,26 +1,19 @@
 import type { State } from "../remote/state";
-import type { Release } from "../remote/pack";
-import { names, statesPart, type Part, type Pi } from "./part";
+import type { ClusterArgs, Pi, Volume } from "./args";
+import { names, type Part } from "./part";
 
-export interface SiteArgs {
-  readonly mountPoint: string;
-  /** All names of the server block, e.g. ["twopir", "twopir.example.com"]. */
-  readonly serverNames: readonly string[];
-  /** The Pi through whose mount the files are written. */
+type SiteArgs = Pick<ClusterArgs, "volume" | "hostname" | "serverNames" | "release"> & {
   readonly leader: Pi;
-  /** States of the volume that come first. */
   readonly after: readonly string[];
-  /** What is published. Default: the content of the volume's www is the user's own. */
-  readonly release?: Release | undefined;
-}
+};
 
 /** A release on its way, in the login user's home; the next one overwrites it. */
 const ARCHIVE = "twopir-site.tar";
 
 /** Where the shared server block lies. */
-export const configPath = (mountPoint: string): string => `${mountPoint}/cluster`;
+export const configPath = ({ mount }: Volume): string => `${mount}/cluster`;
 
-const webRoot = (mountPoint: string): string => `${mountPoint}/www`;
+const webRoot = ({ mount }: Volume): string => `${mount}/www`;
 
 /**
  * The article's server block, and one line for what twopir sets on each Pi (none there: no error).
@@ -48,29 +41,31 @@ ${include}}
  * name: where every nginx depends on a resource that goes away, and one of them fails, the engine deletes that all the same
  * and refuses its own state from then on (seen with PULUMI_CONTINUE_ON_ERROR).
  *
- * @example siteStates({ mountPoint: "/mnt/gluster1", serverNames: ["twopir", "twopir.example.com"], leader: pi1, after: [] })
+ * @param args.leader The Pi through whose mount the files are written.
+ * @param args.after States of the volume that come first.
  */
-export function siteStates({ mountPoint, serverNames, leader, release, ...args }: SiteArgs): State[] {
+function siteStates({ volume, hostname, leader, release, ...args }: SiteArgs): State[] {
+  const serverNames = [...new Set([...args.serverNames, hostname])];
   const after = [...args.after, names.mount(leader), names.nginxPackage(leader)];
   const common = { on: leader.name, anywhere: true, after };
   const config = (content: string): State => ({
     ...common,
     name: names.siteConfig,
     script: "site-config",
-    parameters: { mount_point: mountPoint, config_path: configPath(mountPoint), content },
+    parameters: { mount_point: volume.mount, config_path: configPath(volume), content },
   });
   if (release === undefined)
     return [
-      config(serverBlock(webRoot(mountPoint), serverNames)),
+      config(serverBlock(webRoot(volume), serverNames)),
       {
         ...common,
         name: names.siteContent,
         script: "site-content",
-        parameters: { mount_point: mountPoint, web_root: webRoot(mountPoint) },
+        parameters: { mount_point: volume.mount, web_root: webRoot(volume) },
       },
     ];
-  const folder = `${mountPoint}/releases/${release.id}`;
-  const parameters = { mount_point: mountPoint, release: release.id };
+  const folder = `${volume.mount}/releases/${release.id}`;
+  const parameters = { mount_point: volume.mount, release: release.id };
   return [
     {
       ...common,
@@ -93,5 +88,5 @@ export function siteStates({ mountPoint, serverNames, leader, release, ...args }
   ];
 }
 
-/** @returns the component of the site on the volume; see {@link siteStates}. */
-export const sitePart = (args: SiteArgs): Part => statesPart("Site", "site", siteStates(args));
+/** The site on the volume. */
+export const sitePart = (args: SiteArgs): Part => ({ type: "Site", name: "site", states: siteStates(args) });

@@ -1,7 +1,7 @@
 import type { Look, Reached } from "../remote/look";
 import type { State } from "../remote/state";
-import { recordAddress, type ClusterArgs } from "./cluster";
-import type { Pi } from "./part";
+import { recordAddress } from "./a-records";
+import type { ClusterArgs, Pi } from "./args";
 import { statusParameters } from "./program";
 
 /** What is known of one Pi; undefined where nobody could be asked. */
@@ -38,18 +38,12 @@ export interface ClusterStatus {
 const stateName = (pi: Pi): string => `${pi.name}-status`;
 
 /** States that want nothing: their checks print facts. */
-export const statusStates = ({ pis, volume, hostname }: ClusterArgs): State[] =>
-  pis.map((pi) => ({
+export const statusStates = (args: ClusterArgs): State[] =>
+  args.pis.map((pi) => ({
     name: stateName(pi),
     on: pi.name,
     script: "status",
-    parameters: statusParameters({
-      pi,
-      hostname,
-      volume: volume.name,
-      brick: volume.brick,
-      mountPoint: volume.mount,
-    }),
+    parameters: statusParameters({ ...args, pi }),
     after: [],
   }));
 

@@ -1,19 +1,5 @@
-import type { State } from "../remote/state";
-import { names, packageState, statesPart, turnParameters, type Part, type Pi } from "./part";
-
-/**
- * What is installed by itself. "security": Debian's security updates, and all updates of Raspbian's and Raspberry Pi's
- * own archives, which have none for security alone. "all": also every update of Debian's. "off": nothing.
- */
-export type Updates = "security" | "all" | "off";
-
-export interface UpdatesArgs {
-  readonly pi: Pi;
-  readonly pis: readonly Pi[];
-  readonly updates: Updates;
-  readonly volume: string;
-  readonly mountPoint: string;
-}
+import type { Updates } from "./args";
+import { names, packageState, turnParameters, type OnPi, type Part } from "./part";
 
 /** As apt-cache policy shows them. */
 const SECURITY = [
@@ -45,32 +31,28 @@ ${[...SECURITY, ...(updates === "all" ? REST : [])].map((pattern) => `  "${patte
 /** When its window begins. */
 const windowOf = (hour: number): string => `${String(hour % 24).padStart(2, "0")}:00`;
 
-/**
- * One Pi gets its updates by itself, in its own window where they interrupt it.
- *
- * @example updatesStates({ pi: pi1, pis: [pi1, pi2], updates: "security", volume: "gv0", mountPoint: "/mnt/gluster1" })
- */
-function updatesStates(args: UpdatesArgs): State[] {
+/** One Pi gets its updates by itself, in its own window where they interrupt it. */
+export function updatesPart(args: OnPi<"pis" | "updates" | "volume">): Part {
   const { pi, pis, updates } = args;
-  const on = pi.name;
-  const packageName = `${on}-updates-package`;
-  return [
-    packageState(packageName, pi, ["unattended-upgrades"], [names.firewall(pi)]),
-    {
-      name: `${on}-updates`,
-      on,
-      script: "updates",
-      parameters: {
-        ...turnParameters(args),
-        apt: aptSettings(updates),
-        window: windowOf(FIRST_WINDOW + pis.indexOf(pi)),
+  const packageName = `${pi.name}-updates-package`;
+  return {
+    type: "Updates",
+    name: `${pi.name}-updates`,
+    inside: pi.name,
+    states: [
+      packageState(packageName, pi, ["unattended-upgrades"], [names.firewall(pi)]),
+      {
+        name: `${pi.name}-updates`,
+        on: pi.name,
+        script: "updates",
+        parameters: {
+          ...turnParameters(args),
+          apt: aptSettings(updates),
+          window: windowOf(FIRST_WINDOW + pis.indexOf(pi)),
+        },
+        after: [packageName],
+        disturbedBy: [packageName],
       },
-      after: [packageName],
-      disturbedBy: [packageName],
-    },
-  ];
+    ],
+  };
 }
-
-/** @returns the component of one Pi's updates, inside that Pi's; see {@link updatesStates}. */
-export const updatesPart = (args: UpdatesArgs): Part =>
-  statesPart("Updates", `${args.pi.name}-updates`, updatesStates(args), args.pi.name);

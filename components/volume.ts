@@ -1,27 +1,5 @@
-import type { State } from "../remote/state";
-import { names, statesPart, type Part, type Pi } from "./part";
-
-export interface VolumeArgs {
-  readonly volume: string;
-  /** Folder of each copy, the same on every Pi. */
-  readonly brick: string;
-  readonly pis: readonly Pi[];
-  /** IPv4 addresses of other machines that may mount it. */
-  readonly clients: readonly string[];
-  /** The Pi that gives the commands to gluster: any one that can be reached. */
-  readonly leader: Pi;
-  /** Seconds until a silent Pi is given up. */
-  readonly failover: number;
-  readonly mountPoint: string;
-  readonly splitBrain: SplitBrain;
-  readonly acceptCopy?: string | undefined;
-}
-
-/**
- * What is done about a split brain, of a file or of a name that was given to two things: "report" names it, with "newest"
- * counts what was changed last by the Pis' own clocks, with the name of a Pi what that has.
- */
-export type SplitBrain = string;
+import type { ClusterArgs, Pi } from "./args";
+import { names, type Part } from "./part";
 
 /**
  * Options that differ from gluster's defaults.
@@ -46,15 +24,17 @@ const options = (failover: number, three: boolean, allowed: readonly string[]): 
  * The peers and the volume that has a full copy on every Pi that stores, but for an arbiter. gluster refuses two
  * commands at once, so all of them run on one Pi, where the lock of the scripts makes them wait their turn.
  *
- * @param args.acceptCopy The Pi whose copy counts as full also where nobody can tell. Default: none.
- * @example volumeStates({ volume: "gv0", brick: "/data/brick1/gv0", pis: [pi1, pi2], leader: pi1, ... })
+ * @param args.leader The Pi that gives them: any one that can be reached.
  */
-function volumeStates(args: VolumeArgs): State[] {
-  const { volume, brick, pis, clients, leader, failover, mountPoint, splitBrain } = args;
+export function volumePart(
+  args: Pick<ClusterArgs, "pis" | "volume" | "failover" | "splitBrain"> & { readonly leader: Pi },
+): Part {
+  const { pis, leader, failover, splitBrain } = args;
+  const { name: volume, brick, mount, clients, acceptCopy } = args.volume;
   const anywhere = { on: leader.name, anywhere: true };
   const stores = pis.filter((pi) => pi.storage);
   const allowed = [...pis.map((pi) => pi.address), ...clients];
-  const accept = pis.find((pi) => pi.name === args.acceptCopy)?.address ?? "";
+  const accept = pis.find((pi) => pi.name === acceptCopy)?.address ?? "";
   const gated = { volume, brick, accept };
   const addressesBut = (pi: Pi): string[] =>
     pis.filter((other) => other !== pi).map((other) => other.address);
@@ -62,77 +42,78 @@ function volumeStates(args: VolumeArgs): State[] {
   const created = `${volume}-volume`;
   const optionsName = `${volume}-options`;
   const started = names.volumeStarted(volume);
-  return [
-    ...pis.map((pi) => ({
-      ...anywhere,
-      name: peer(pi),
-      concerns: pi.name,
-      script: "peer",
-      parameters: { ...gated, address: pi.address, drained: pi.drained ? "yes" : "no" },
-      after: pis.map(names.glusterd),
-    })),
-    ...stores.map((pi) => ({
-      name: names.brick(pi),
-      on: pi.name,
-      script: "brick",
-      parameters: { ...gated, address: pi.address, others: addressesBut(pi) },
-      // gluster takes a copy out of a volume only after its arbiter, which then begins anew.
-      after: pi.arbiter ? pis.map(peer) : [peer(pi)],
-      // A new glusterd means a new card, or files that a power cut has taken.
-      disturbedBy: [...(pi.arbiter ? pis.map(peer) : [peer(pi)]), names.glusterd(pi)],
-    })),
-    // Before the volume's states and for none of them: another Pi's copy may be made anew from this one.
-    ...stores.map((pi) => ({
-      name: `${pi.name}-brick-process`,
-      on: pi.name,
-      script: "brick-process",
-      parameters: gated,
-      after: [names.brick(pi)],
-      disturbedBy: [names.brick(pi), names.glusterd(pi)],
-    })),
-    {
-      ...anywhere,
-      name: created,
-      script: "volume",
-      parameters: {
-        ...gated,
-        copies: stores.filter((pi) => !pi.arbiter).map((pi) => pi.address),
-        arbiter: stores.find((pi) => pi.arbiter)?.address ?? "",
+  return {
+    type: "Volume",
+    name: volume,
+    states: [
+      ...pis.map((pi) => ({
+        ...anywhere,
+        name: peer(pi),
+        concerns: pi.name,
+        script: "peer",
+        parameters: { ...gated, address: pi.address, drained: pi.drained ? "yes" : "no" },
+        after: pis.map(names.glusterd),
+      })),
+      ...stores.map((pi) => ({
+        name: names.brick(pi),
+        on: pi.name,
+        script: "brick",
+        parameters: { ...gated, address: pi.address, others: addressesBut(pi) },
+        // gluster takes a copy out of a volume only after its arbiter, which then begins anew.
+        after: pi.arbiter ? pis.map(peer) : [peer(pi)],
+        // A new glusterd means a new card, or files that a power cut has taken.
+        disturbedBy: [...(pi.arbiter ? pis.map(peer) : [peer(pi)]), names.glusterd(pi)],
+      })),
+      // Before the volume's states and for none of them: another Pi's copy may be made anew from this one.
+      ...stores.map((pi) => ({
+        name: `${pi.name}-brick-process`,
+        on: pi.name,
+        script: "brick-process",
+        parameters: gated,
+        after: [names.brick(pi)],
+        disturbedBy: [names.brick(pi), names.glusterd(pi)],
+      })),
+      {
+        ...anywhere,
+        name: created,
+        script: "volume",
+        parameters: {
+          ...gated,
+          copies: stores.filter((pi) => !pi.arbiter).map((pi) => pi.address),
+          arbiter: stores.find((pi) => pi.arbiter)?.address ?? "",
+        },
+        after: [...pis.map(peer), ...stores.map(names.brick)],
+        disturbedBy: pis.map(peer),
       },
-      after: [...pis.map(peer), ...stores.map(names.brick)],
-      disturbedBy: pis.map(peer),
-    },
-    {
-      ...anywhere,
-      name: optionsName,
-      script: "volume-options",
-      parameters: { volume, options: options(failover, stores.length > 2, allowed) },
-      after: [created],
-      disturbedBy: [created],
-    },
-    {
-      ...anywhere,
-      name: started,
-      script: "volume-started",
-      parameters: gated,
-      after: [optionsName],
-      disturbedBy: [created],
-    },
-    {
-      ...anywhere,
-      name: names.noSplitBrain(volume),
-      script: "split-brain",
-      parameters: {
-        volume,
-        brick,
-        mount_point: mountPoint,
-        choice: splitBrain,
-        stores: stores.map((pi) => `${pi.name} ${pi.address}`),
+      {
+        ...anywhere,
+        name: optionsName,
+        script: "volume-options",
+        parameters: { volume, options: options(failover, stores.length > 2, allowed) },
+        after: [created],
+        disturbedBy: [created],
       },
-      after: [started],
-    },
-  ];
+      {
+        ...anywhere,
+        name: started,
+        script: "volume-started",
+        parameters: gated,
+        after: [optionsName],
+        disturbedBy: [created],
+      },
+      {
+        ...anywhere,
+        name: names.noSplitBrain(volume),
+        script: "split-brain",
+        parameters: {
+          volume,
+          brick,
+          mount_point: mount,
+          choice: splitBrain,
+          stores: stores.map((pi) => `${pi.name} ${pi.address}`),
+        },
+        after: [started],
+      },
+    ],
+  };
 }
-
-/** @returns the component of the replicated volume; see {@link volumeStates}. */
-export const volumePart = (args: VolumeArgs): Part => statesPart("Volume", args.volume, volumeStates(args));

@@ -1,19 +1,6 @@
 import type { State } from "../remote/state";
-import { names, statesPart, type Part, type Pi } from "./part";
+import { names, type InTurn, type OnPi, type Part } from "./part";
 import { configPath } from "./site";
-
-export interface WebServerArgs {
-  readonly pi: Pi;
-  readonly mountPoint: string;
-  /** The name that the page is asked by. */
-  readonly hostname: string;
-  /** True where floating addresses move to a Pi that serves, and with them the connections are reset. */
-  readonly floating: boolean;
-  /** True where twopir publishes the content, and each release makes nginx read its config. */
-  readonly published: boolean;
-  /** The Pi whose nginx comes before this one's: a config that breaks one Pi must not reach the next. */
-  readonly turnAfter?: Pi;
-}
 
 /**
  * What the server block includes on each Pi: what a visitor sees of another Pi's death depends on it.
@@ -44,12 +31,14 @@ add_header Referrer-Policy strict-origin-when-cross-origin always;
 
 /**
  * nginx on one Pi runs the server block of the volume: the article's two links, its default site gone, and nginx
- * started again with that.
- *
- * @example webServerStates({ pi: pi1, mountPoint: "/mnt/gluster1", hostname: "twopir.example.com", floating: false, published: false })
+ * started again with that. It goes Pi by Pi: a config that breaks one must not reach the next.
  */
-function webServerStates(args: WebServerArgs): State[] {
-  const { pi, mountPoint, hostname, floating, published, turnAfter } = args;
+export function webServerPart(
+  args: OnPi<"volume" | "hostname" | "floatingAddresses" | "release"> & InTurn,
+): Part {
+  const { pi, volume, hostname, turnAfter } = args;
+  const floating = args.floatingAddresses.length > 0;
+  const published = args.release !== undefined;
   const nginxPackage = names.nginxPackage(pi);
   const common = { on: pi.name, after: [nginxPackage], disturbedBy: [nginxPackage] };
   const available = "/etc/nginx/sites-available/cluster";
@@ -60,7 +49,7 @@ function webServerStates(args: WebServerArgs): State[] {
     parameters: { link: path, target },
   });
   const files: State[] = [
-    link(`${pi.name}-sites-available-link`, available, configPath(mountPoint)),
+    link(`${pi.name}-sites-available-link`, available, configPath(volume)),
     link(`${pi.name}-sites-enabled-link`, "/etc/nginx/sites-enabled/cluster", available),
     {
       ...common,
@@ -83,28 +72,29 @@ function webServerStates(args: WebServerArgs): State[] {
     names.siteConfig,
     ...(published ? [names.siteContent] : []),
   ];
-  return [
-    settings,
-    ...files,
-    {
-      name: names.nginx(pi),
-      on: pi.name,
-      script: "nginx",
-      parameters: {
-        address: pi.address,
-        host: hostname,
+  return {
+    type: "WebServer",
+    name: `${pi.name}-web-server`,
+    inside: pi.name,
+    states: [
+      settings,
+      ...files,
+      {
+        name: names.nginx(pi),
+        on: pi.name,
+        script: "nginx",
+        parameters: {
+          address: pi.address,
+          host: hostname,
+        },
+        after: [
+          ...disturbedBy,
+          ...(published ? [] : [names.siteContent]),
+          names.mount(pi),
+          ...(turnAfter ? [names.nginx(turnAfter)] : []),
+        ],
+        disturbedBy,
       },
-      after: [
-        ...disturbedBy,
-        ...(published ? [] : [names.siteContent]),
-        names.mount(pi),
-        ...(turnAfter ? [names.nginx(turnAfter)] : []),
-      ],
-      disturbedBy,
-    },
-  ];
+    ],
+  };
 }
-
-/** @returns the component of one Pi's nginx, inside that Pi's; see {@link webServerStates}. */
-export const webServerPart = (args: WebServerArgs): Part =>
-  statesPart("WebServer", `${args.pi.name}-web-server`, webServerStates(args), args.pi.name);

@@ -47,6 +47,24 @@ export interface State {
   readonly brings?: boolean;
 }
 
+/** An A record of Cloudflare's, which has resources of its own: the engine compares it, and nobody looks. */
+export interface CloudflareRecord {
+  /** The name of its resource; unique in the stack. */
+  readonly name: string;
+  readonly cloudflare: {
+    readonly zoneId: string;
+    readonly hostname: string;
+    readonly address: string;
+    /** Seconds. */
+    readonly ttl: number;
+    readonly comment: string;
+  };
+  /** States that must be there before it. */
+  readonly after: readonly string[];
+}
+
+export const isState = (one: State | CloudflareRecord): one is State => "script" in one;
+
 export type Mode = "check" | "apply" | "remove";
 
 /** A file of pi/ that bash reads before the parameters, without its comments. */

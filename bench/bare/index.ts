@@ -1,6 +1,6 @@
 import { Cluster, clusterParts } from "../../components/cluster";
 import { readConfig } from "../../config";
-import { Hosts } from "../../remote/hosts";
+import { Resources } from "../../remote/resources";
 import { reach } from "../../remote/look";
 
 /** The program of ../../index.ts but for the look: it contacts no Pi, and declares every state as not drifted. */
@@ -13,7 +13,7 @@ export = async () => {
   );
   const reached = new Map([...unasked].map(([name, { login }]) => [name, { login }]));
   const parts = clusterParts(config, new Set(reached.keys()));
-  new Cluster("twopir", { parts, hosts: new Hosts(reached, { findings: new Map(), problems: [] }) });
+  new Cluster("twopir", { parts, resources: new Resources(reached, { findings: new Map(), problems: [] }) });
   return {
     url: `http://${config.hostname}/`,
     addresses: config.pis.map((pi) => pi.address),

@@ -1,7 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { firewallStates } from "../../components/firewall";
+import { statesOf } from "../../components/cluster";
+import { firewallPart } from "../../components/firewall";
 import { stdin } from "../../remote/state";
 import { ATTACKS, STRANGER } from "./attacks";
 import { address, get, inside, lab, root, until } from "./lab";
@@ -153,8 +154,15 @@ describe("the firewall", () => {
 
   // No config makes such rules, so the script itself gets them.
   it("goes back to the former rules by itself where new ones lock us out", async () => {
+    const volume = {
+      name: "gv0",
+      mount: "/mnt/gluster1",
+      brick: "/data/brick1/gv0",
+      clients: [],
+      disconnect: false,
+    };
     const pi2 = { ...pi("pi2"), storage: true, arbiter: false, drained: false };
-    const state = firewallStates({ pi: pi2, pis: [pi2], clients: [], disconnect: false }).find(
+    const state = statesOf([firewallPart({ pi: pi2, pis: [pi2], volume })]).find(
       ({ name }) => name === "pi2-firewall",
     );
     if (state === undefined) throw new Error("no such state");

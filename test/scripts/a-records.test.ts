@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { aRecordStates } from "../../components/a-records";
+import { aRecordsPart } from "../../components/a-records";
+import { statesOf } from "../../components/cluster";
 import type { State } from "../../remote/state";
 import type { Run } from "./host";
 import { canServe, KEY_NAME, NameServer, SECRET } from "./name-server";
@@ -19,15 +20,17 @@ function states(more: Partial<typeof dns> = {}): [pi1: State, pi2: State, only: 
   }));
   const [first] = pis;
   if (first === undefined) throw new Error("two Pis are expected");
-  const [, pi1, pi2, only] = aRecordStates({
-    hostname: NAME,
-    targets: pis.map((pi) => ({ pi, address: pi.address })),
-    floating: false,
-    volume: "gv0",
-    leader: first,
-    living: pis,
-    dns: { provider: "rfc2136", fewRecords: false, ...dns, ...more },
-  });
+  const [, pi1, pi2, only] = statesOf([
+    aRecordsPart({
+      pis,
+      hostname: NAME,
+      floatingAddresses: [],
+      volume: { name: "gv0", mount: "/mnt/gluster1", brick: "/mnt/own", clients: [], disconnect: false },
+      leader: first,
+      living: pis,
+      dns: { provider: "rfc2136", fewRecords: false, ...dns, ...more },
+    }),
+  ]);
   if (pi1 === undefined || pi2 === undefined || only === undefined)
     throw new Error("three states are expected");
   return [pi1, pi2, only];

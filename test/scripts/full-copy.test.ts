@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { statesOf } from "../../components/cluster";
 import { fullCopyPart } from "../../components/full-copy";
 import type { Part } from "../../components/part";
 import { given } from "../../remote/state";
@@ -80,14 +81,12 @@ esac`,
   const part = (): Part =>
     fullCopyPart({
       pi: { name: "pi1", address: address(1), storage: true, arbiter: false, drained: false },
-      volume: "gv0",
-      brick: BRICK,
-      mountPoint: "/mnt/gluster1",
+      volume: { name: "gv0", mount: "/mnt/gluster1", brick: BRICK, clients: [], disconnect: false },
     });
 
   /** What was noted in so many beats: the note's text, or "gone". The service stands for the brick's process itself. */
   async function watch(beats: number): Promise<string[]> {
-    const [state] = part().states;
+    const [state] = statesOf([part()]);
     if (state === undefined) throw new Error("no state");
     host.hurry(/again|late/, 0);
     host.write(`/var/lib/twopir/states/${state.name}`, given(state));
@@ -232,7 +231,7 @@ esac`,
   });
 
   it("leaves the note when it goes: the gate needs it until the volume is stopped", async () => {
-    const [state] = part().states;
+    const [state] = statesOf([part()]);
     if (state === undefined) throw new Error("there is no state");
     host.command("systemctl", "");
     setAttribute(host, BRICK, NOTE, "1 49151");

@@ -11,11 +11,20 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { siteStates } from "../../components/site";
+import { statesOf } from "../../components/cluster";
+import { sitePart } from "../../components/site";
 import { stdin, type State } from "../../remote/state";
 import { pack, type Release } from "../../remote/pack";
 import { canIsolate, finished, Host } from "./host";
 
+const volume = {
+  name: "gv0",
+  mount: "/mnt/gluster1",
+  brick: "/data/brick1/gv0",
+  clients: [],
+  disconnect: false,
+};
+const hostname = "twopir.example.com";
 const leader = { name: "pi1", address: "192.168.0.121", storage: true, arbiter: false, drained: false };
 const RELEASES = "/mnt/gluster1/releases";
 const HOME = "/var/lib/home";
@@ -32,7 +41,7 @@ describe.skipIf(!canIsolate)("the site's releases on the volume", () => {
   };
   const packed = (): Promise<Release> => pack(join(folder, "site"), join(folder, "site.tar"));
   const states = (release: Release): [release: State, config: State, history: State] =>
-    siteStates({ mountPoint: "/mnt/gluster1", serverNames: ["twopir"], leader, after: [], release }) as [
+    statesOf([sitePart({ volume, hostname, serverNames: ["twopir"], leader, after: [], release })]) as [
       State,
       State,
       State,

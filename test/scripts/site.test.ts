@@ -1,12 +1,21 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { siteStates } from "../../components/site";
+import { statesOf } from "../../components/cluster";
+import { sitePart } from "../../components/site";
 import type { State } from "../../remote/state";
 import { canIsolate, Host } from "./host";
 
+const volume = {
+  name: "gv0",
+  mount: "/mnt/gluster1",
+  brick: "/data/brick1/gv0",
+  clients: [],
+  disconnect: false,
+};
+const hostname = "twopir.example.com";
 const leader = { name: "pi1", address: "192.168.0.121", storage: true, arbiter: false, drained: false };
 const siteOf = (...serverNames: string[]): [config: State, content: State] => {
-  const [config, content] = siteStates({ mountPoint: "/mnt/gluster1", serverNames, leader, after: [] });
+  const [config, content] = statesOf([sitePart({ volume, hostname, serverNames, leader, after: [] })]);
   if (config === undefined || content === undefined) throw new Error("two states are expected");
   return [config, content];
 };

@@ -1,7 +1,8 @@
 import { linkSync, mkdirSync, symlinkSync, utimesSync } from "node:fs";
 import { dirname } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Pi } from "../../components/part";
+import type { Pi } from "../../components/args";
+import { statesOf } from "../../components/cluster";
 import { volumePart } from "../../components/volume";
 import type { State } from "../../remote/state";
 import { canIsolate, Host, type Run } from "./host";
@@ -18,17 +19,14 @@ const pi = (n: number): Pi => ({
 const uuid = (n: number): string => `0000000${n.toString()}-781a-4e04-8f67-8eba9a201867`;
 
 const state = (splitBrain: string): State => {
-  const { states } = volumePart({
-    volume: "gv0",
-    brick: "/mnt/own",
+  const part = volumePart({
+    volume: { name: "gv0", mount: "/mnt/gluster1", brick: "/mnt/own", clients: [], disconnect: false },
     pis: [pi(1), pi(2), pi(3)],
-    clients: [],
     leader: pi(1),
     failover: 1,
-    mountPoint: "/mnt/gluster1",
     splitBrain,
   });
-  const found = states.find(({ name }) => name === "gv0-no-split-brain");
+  const found = statesOf([part]).find(({ name }) => name === "gv0-no-split-brain");
   if (found === undefined) throw new Error("no such state");
   return found;
 };

@@ -2,8 +2,8 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Dns } from "../../../components/a-records";
-import { clusterParts } from "../../../components/cluster";
+import type { Dns } from "../../../components/args";
+import { clusterParts, statesOf } from "../../../components/cluster";
 import { knowledgeStates } from "../../../components/knowledge";
 import { statusStates } from "../../../components/status";
 import { PI } from "../../../remote/program";
@@ -458,9 +458,9 @@ describe("the Pi that gives the commands to gluster", () => {
     peers: readonly string[] = [],
   ): string[] => [
     ...new Set(
-      clusterParts(args, new Set(reachable), { knowing: new Set(knowing), peers: new Set(peers) })
-        .flatMap((part) => part.states)
-        .flatMap((one) => (one.anywhere ? [`${one.on} ${one.asked ?? one.on}`] : [])),
+      statesOf(
+        clusterParts(args, new Set(reachable), { knowing: new Set(knowing), peers: new Set(peers) }),
+      ).flatMap((one) => (one.anywhere ? [`${one.on} ${one.asked ?? one.on}`] : [])),
     ),
   ];
 

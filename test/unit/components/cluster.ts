@@ -1,10 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 import { MockMonitor } from "@pulumi/pulumi/runtime/mocks";
 import { vi } from "vitest";
-import type { Dns } from "../../../components/a-records";
-import { Cluster, clusterParts, type ClusterArgs } from "../../../components/cluster";
-import { Hosts } from "../../../remote/hosts";
-import type { Pi } from "../../../components/part";
+import type { ClusterArgs, Dns } from "../../../components/args";
+import { Cluster, clusterParts, statesOf } from "../../../components/cluster";
+import { Resources } from "../../../remote/resources";
+import type { Pi } from "../../../components/args";
 import type { Look, PiAddress, Reached } from "../../../remote/look";
 import type { HostProblem } from "../../../remote/ssh";
 import type { Finding, State } from "../../../remote/state";
@@ -50,10 +50,9 @@ export const cluster = (count: number, more: Partial<ClusterArgs> = {}): Args =>
 
 /** All states of a cluster in which only the Pis without these can be reached. */
 export const states = (args: ClusterArgs, ...unreachable: string[]): State[] =>
-  clusterParts(
-    args,
-    new Set(args.pis.map((pi) => pi.name).filter((name) => !unreachable.includes(name))),
-  ).flatMap((part) => part.states);
+  statesOf(
+    clusterParts(args, new Set(args.pis.map((pi) => pi.name).filter((name) => !unreachable.includes(name)))),
+  );
 
 /** A resource as the engine was asked for it. */
 export interface Registered {
@@ -158,7 +157,7 @@ export async function declare(
       ),
     );
     const seen: Look = { findings, problems: Object.values(problems) };
-    new Cluster("twopir", { parts, hosts: new Hosts(reached, seen) });
+    new Cluster("twopir", { parts, resources: new Resources(reached, seen) });
     await pulumi.runtime.disconnect();
     const all = requests.mock.calls.map(([request]) => registered(request as Request));
     return { resources: new Map(all.map((one) => [one.name, one])), log };

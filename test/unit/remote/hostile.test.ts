@@ -5,7 +5,7 @@ import { join, relative } from "node:path";
 import fc from "fast-check";
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
 import { ConfigError, parseConfig } from "../../../config";
-import { clusterParts } from "../../../components/cluster";
+import { clusterParts, statesOf } from "../../../components/cluster";
 import { PI } from "../../../remote/program";
 import { look, reach, type Look } from "../../../remote/look";
 import { command, harmless, parseFindings, printable, given, type State } from "../../../remote/state";
@@ -171,7 +171,7 @@ describe("any text in the config", () => {
   }
 
   const states = (raw: Record<string, unknown>): State[] =>
-    clusterParts(parseConfig(raw, "/project"), new Set(["pi1", "pi2"])).flatMap((part) => part.states);
+    statesOf(clusterParts(parseConfig(raw, "/project"), new Set(["pi1", "pi2"])));
 
   const path = fc.constantFrom(...leaves(good as unknown as Tree));
   // What is nearly right is refused less often.

@@ -1,10 +1,11 @@
+import { DnsRecord } from "@pulumi/cloudflare/dnsRecord";
 import * as local from "@pulumi/command/local";
 import * as remote from "@pulumi/command/remote";
 import * as pulumi from "@pulumi/pulumi";
 import type { Look, Reached } from "./look";
 import { refuse } from "./refuse";
 import { DIAL_SECONDS, type Login } from "./ssh";
-import { command, stdin, type State } from "./state";
+import { command, isState, stdin, type CloudflareRecord, type State } from "./state";
 
 /**
  * Whose key it is that logs in is no change of the cluster: each operator has his own. Where the environment has
@@ -19,7 +20,7 @@ const DIAL_ERRORS = 1;
  * Turns desired states into resources. What the look found decides whether the engine sees a change: a drifted
  * state's update command carries the reason, an undrifted one's is ignored.
  */
-export class Hosts {
+export class Resources {
   readonly #declared = new Map<string, pulumi.Resource>();
   readonly #seen = new Date().toISOString().slice(0, 19).replace("T", " ");
 
@@ -38,15 +39,37 @@ export class Hosts {
     for (const problem of this.seen.problems) void pulumi.log.warn(problem.message);
   }
 
-  /** The resource of a state or record that was declared before. */
-  resource(name: string): pulumi.Resource {
+  /** The resource of a state that was declared before. */
+  #resource(name: string): pulumi.Resource {
     const resource = this.#declared.get(name);
     if (resource === undefined) throw new Error(`${name} is not declared yet`);
     return resource;
   }
 
-  /** Declares one state as a resource; its predecessors must be declared. */
-  declare(state: State, parent: pulumi.Resource): void {
+  /**
+   * Declares one state as a resource.
+   *
+   * @throws Error where it names a state that is not declared yet, or a Pi that there is not.
+   */
+  declare(state: State | CloudflareRecord, parent: pulumi.Resource): void {
+    const resource = isState(state) ? this.#command(state, parent) : this.#record(state, parent);
+    this.#declared.set(state.name, resource);
+  }
+
+  #record({ name, cloudflare, after }: CloudflareRecord, parent: pulumi.Resource): pulumi.Resource {
+    const { zoneId, hostname, address, ttl, comment } = cloudflare;
+    const proxied = false; // the browser must see every address to go on to the next one
+    return new DnsRecord(
+      name,
+      { zoneId, ttl, type: "A", name: hostname, content: address, proxied, comment },
+      { parent, dependsOn: after.map((one) => this.#resource(one)) },
+    );
+  }
+
+  #command(state: State, parent: pulumi.Resource): pulumi.Resource {
+    for (const name of state.disturbedBy ?? []) this.#resource(name);
+    if (state.concerns !== undefined && !this.reached.has(state.concerns))
+      throw new Error(`${state.name} concerns ${state.concerns}, which is no Pi of the cluster`);
     const finding = this.seen.findings.get(state.name);
     const drifted = (finding?.reasons.length ?? 0) > 0;
     const reason = drifted ? `${finding?.reasons.join("; ") ?? ""} (seen ${this.#seen} UTC)` : "";
@@ -60,7 +83,7 @@ export class Hosts {
       addPreviousOutputInEnv: false, // needs AcceptEnv in the Pi's sshd
       ...(state.identity === undefined ? {} : { triggers: [...state.identity] }),
     };
-    const after = state.after.map((name) => this.resource(name));
+    const after = state.after.map((name) => this.#resource(name));
     const options = {
       parent,
       dependsOn: [...after, ...this.#send(state, parent, after)],
@@ -71,8 +94,8 @@ export class Hosts {
       reached === undefined
         ? new local.Command(state.name, args, options)
         : new remote.Command(state.name, { ...args, connection: connection(reached) }, options);
-    this.#declared.set(state.name, resource);
     if (drifted && pulumi.runtime.isDryRun()) this.#tell(state, resource);
+    return resource;
   }
 
   /** Sends the file that a state's script needs, and nothing while the look says that it needs none. */
