@@ -1,6 +1,6 @@
 // How the modules may import each other, types included.
 
-const product = "^(index|status|config)\\.ts$|^(components|remote)/";
+const product = "^(index|status|config)\\.ts$|^(components|remote|operator)/";
 
 /** @type {import("dependency-cruiser").IConfiguration} */
 export default {
@@ -20,17 +20,25 @@ export default {
     },
     {
       name: "components-on-remote",
-      comment: "Imports go one way: index -> components -> remote. Only the top reads the config.",
+      comment:
+        "Imports go one way: index -> components -> remote -> operator. Only the top reads the config.",
       severity: "error",
       from: { path: "^components/" },
-      to: { dependencyTypes: ["local"], pathNot: "^(components|remote)/" },
+      to: { dependencyTypes: ["local"], pathNot: "^(components|remote|operator)/" },
     },
     {
-      name: "remote-at-the-bottom",
-      comment: "Imports go one way: index -> components -> remote.",
+      name: "remote-on-operator",
+      comment: "Imports go one way: index -> components -> remote -> operator.",
       severity: "error",
       from: { path: "^remote/" },
-      to: { dependencyTypes: ["local"], pathNot: "^remote/" },
+      to: { dependencyTypes: ["local"], pathNot: "^(remote|operator)/" },
+    },
+    {
+      name: "operator-at-the-bottom",
+      comment: "What the operator's machine does by itself knows nothing of Pis and resources.",
+      severity: "error",
+      from: { path: "^operator/" },
+      to: { dependencyTypes: ["local"], pathNot: "^operator/" },
     },
     {
       name: "config-knows-types",
@@ -39,8 +47,8 @@ export default {
       severity: "error",
       from: { path: "^config\\.ts$" },
       to: {
-        path: "^(components|remote)/",
-        pathNot: "^remote/refuse\\.ts$",
+        path: "^(components|remote|operator)/",
+        pathNot: "^operator/refuse\\.ts$",
         dependencyTypesNot: ["type-only"],
       },
     },
@@ -49,7 +57,7 @@ export default {
       comment: "index.ts and status.ts are programs, and pi/ and the like hold texts: nobody imports them.",
       severity: "error",
       from: {},
-      to: { path: "^(index|status)\\.ts$|^(pi|lab|toolchain|site)/" },
+      to: { path: "^(index|status)\\.ts$|^(pi|toolchain|site|lab/lib)/" },
     },
     {
       name: "remote-connects",

@@ -5,7 +5,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import type { Pi } from "./components/args";
 import type { ReachableCluster } from "./components/now";
-import { refuse } from "./remote/refuse";
+import { refuse } from "./operator/refuse";
 
 /** What a stack's config says, checked and complete. */
 export type Config = ReachableCluster;

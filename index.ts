@@ -2,8 +2,8 @@ import { recordTargets } from "./components/a-records";
 import { Cluster } from "./components/cluster";
 import { lookNow } from "./components/now";
 import { readConfig } from "./config";
-import { tellOfLeft } from "./remote/left";
-import { requireHalfOfRecords } from "./remote/records";
+import { tellOfLeft } from "./operator/left";
+import { requireHalfOfRecords } from "./operator/records";
 import { Resources } from "./remote/resources";
 
 /** Look first, then declare: what the hosts are like now decides what the engine sees as a change. */

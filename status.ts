@@ -3,7 +3,7 @@ import { parseArgs, promisify } from "node:util";
 import { lookNow } from "./components/now";
 import { clusterStatus, statusStates, type ClusterStatus, type PiStatus } from "./components/status";
 import { ConfigError, stackConfig, type Config } from "./config";
-import { presentRecords } from "./remote/records";
+import { presentRecords } from "./operator/records";
 
 /** `npm run status -- [--stack NAME] [--json]`: the same look as preview's, as a table; exit status 0 if all is well. */
 async function main(): Promise<void> {

@@ -2,9 +2,9 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { breakByHand, DRIFTS, nsupdate } from "../test/e2e/drifts";
-import { address, addresses, get, healed, inside, lab, NAME, root } from "../test/e2e/lab";
-import { Cluster, type Outcome } from "../test/e2e/stack";
+import { breakByHand, DRIFTS, nsupdate } from "../lab/drive/drifts";
+import { address, addresses, get, healed, inside, lab, NAME, root } from "../lab/drive/lab";
+import { Cluster, type Outcome } from "../lab/drive/stack";
 import { pick, randomFrom } from "./random";
 import { StartedUp } from "./started-up";
 

@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
-import { LAB, lab, root } from "../test/e2e/lab";
-import { Cluster, configFile, pi } from "../test/e2e/stack";
+import { LAB, lab, root } from "../lab/drive/lab";
+import { Cluster, configFile, pi } from "../lab/drive/stack";
 
 /** Each measured so often, in turns, so that what else the machine does meets all alike. */
 const REPEATS = 11;

@@ -2,8 +2,8 @@
 # bash bench/run.sh NAME ARGUMENTS...: runs bench/NAME.ts with all that it needs, in a lab of its own beside the tests',
 # and takes that lab down whatever the end is.
 set -euo pipefail
-# shellcheck source=toolchain/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/../toolchain/lib.sh"
+# shellcheck source=lib/shell.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../lib/shell.sh"
 cd "$root"
 
 declare -A subnets=([kills]=192.168.70 [chaos]=192.168.71 [preview]=192.168.72)

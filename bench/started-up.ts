@@ -2,8 +2,8 @@ import type { ChildProcess } from "node:child_process";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { EngineEvent } from "@pulumi/pulumi/automation";
-import { labFile } from "../test/e2e/lab";
-import type { Cluster } from "../test/e2e/stack";
+import { labFile } from "../lab/drive/lab";
+import type { Cluster } from "../lab/drive/stack";
 
 /** A `pulumi up` in processes of its own: watched by the engine's log of events, and ended in any way. */
 export class StartedUp {

@@ -1,4 +1,4 @@
-import type { Release } from "../remote/pack";
+import type { Release } from "../operator/pack";
 
 /** A Pi, as every component knows it. */
 export interface Pi {

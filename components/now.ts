@@ -1,4 +1,4 @@
-import { packSite } from "../remote/pack";
+import { packSite } from "../operator/pack";
 import { look, reach, type Look, type PiAddress, type Reached, type Ssh } from "../remote/look";
 import type { State } from "../remote/state";
 import type { ClusterArgs, Pi } from "./args";

@@ -1,4 +1,4 @@
-import { packedProgram } from "../remote/program";
+import { packedProgram } from "../operator/program";
 import { names, type OnPi, type Part } from "./part";
 
 /** What `twopir status` asks about on a Pi, and status.ts from here. */

@@ -4,7 +4,7 @@ set -eEuo pipefail
 # A command that fails without a word of the lab's own is at least named.
 trap 'printf "twopir: failed: %s (%s, line %s)\n" "$BASH_COMMAND" "${BASH_SOURCE[0]}" "$LINENO" >&2' ERR
 here=$(dirname "${BASH_SOURCE[0]}")
-. "$here/../toolchain/lib.sh"
+. "$here/../lib/shell.sh"
 
 usage() {
   cat <<'TEXT'

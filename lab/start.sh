@@ -2,8 +2,8 @@
 # npm start: from a clean clone to a working cluster of virtual Pis, and the proof of it. Run again, it finds
 # everything there and says that nothing changed.
 set -euo pipefail
-# shellcheck source=toolchain/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/../toolchain/lib.sh"
+# shellcheck source=lib/shell.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../lib/shell.sh"
 cd "$root"
 [ "$(id -u)" = 0 ] || die "the lab makes network namespaces and mounts: run it as root, e.g. sudo npm start"
 

@@ -5,7 +5,7 @@ import { createConnection } from "node:net";
 import { join } from "node:path";
 import type { Client } from "ssh2";
 import { connect, destination, HostProblem, knownHostKey, run, type Login } from "./ssh";
-import { packedProgram, PI } from "./program";
+import { packedProgram, PI } from "../operator/program";
 import {
   checkAll,
   command,

@@ -3,7 +3,7 @@ import * as local from "@pulumi/command/local";
 import * as remote from "@pulumi/command/remote";
 import * as pulumi from "@pulumi/pulumi";
 import type { Look, Reached } from "./look";
-import { refuse } from "./refuse";
+import { refuse } from "../operator/refuse";
 import { DIAL_SECONDS, type Login } from "./ssh";
 import { command, isState, stdin, type CloudflareRecord, type State } from "./state";
 

@@ -2,8 +2,8 @@
 # npm run audit: known weaknesses of what the project depends on, by npm's and Go's own databases. The exit status is 1
 # where one is known, 2 where a database could not be asked: that is no good news.
 set -euo pipefail
-# shellcheck source=toolchain/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/../toolchain/lib.sh"
+# shellcheck source=lib/shell.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../lib/shell.sh"
 cd "$root"
 
 govulncheck=golang.org/x/vuln/cmd/govulncheck@v1.9.0

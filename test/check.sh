@@ -3,8 +3,8 @@
 # shell and Go. All of the checks run, whatever the first of them says; the exit code is 1 if any failed. See
 # `npm run check`.
 set -euo pipefail
-# shellcheck source=toolchain/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/../toolchain/lib.sh"
+# shellcheck source=lib/shell.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../lib/shell.sh"
 cd "$root"
 
 failed=()

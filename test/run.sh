@@ -2,8 +2,8 @@
 # npm test: what a change needs, in a quarter of an hour; npm run test:all: all there is; npm test -- --help says more.
 # The set-up that all tests need.
 set -euo pipefail
-# shellcheck source=toolchain/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/../toolchain/lib.sh"
+# shellcheck source=lib/shell.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../lib/shell.sh"
 cd "$root"
 case " $* " in *" --help "* | *" --list "*) ;; *)
   [ "$(id -u)" = 0 ] || die "the tests make virtual Pis: run them as root, e.g. sudo npm test"

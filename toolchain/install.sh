@@ -5,8 +5,8 @@
 # KEY=VALUE: TWOPIR_CLI is the folder that holds `pulumi`, PULUMI_HOME (left out: the user's own) its home,
 # TWOPIR_PLUGIN whose command plugin it is: official or own.
 set -euo pipefail
-# shellcheck source=toolchain/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=lib/shell.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../lib/shell.sh"
 
 here=$root/toolchain
 out=$root/.twopir/toolchain

@@ -6,8 +6,8 @@
 # A variable that is set already stays as it is. Only stack `dev` gets the lab's state folder and its published
 # passphrase: for any other stack Pulumi asks its user, as always.
 set -euo pipefail
-# shellcheck source=toolchain/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=lib/shell.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../lib/shell.sh"
 cd "$root"
 
 # stack_of ARGS...: the stack that the command is about.

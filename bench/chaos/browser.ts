@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { chromium, type Browser as Chromium, type Page } from "playwright-core";
-import { inside, labFile, NAME, run, SUBNET } from "../../test/e2e/lab";
+import { inside, labFile, NAME, run, SUBNET } from "../../lab/drive/lab";
 import { Visitor, type Clock } from "./clients";
 import { PIS } from "./modes";
 
@@ -35,7 +35,7 @@ export class Browser extends Visitor {
   }
 
   static async open(clock: Clock, screenshots: Screenshots): Promise<Browser> {
-    await run("bash", ["-c", ". toolchain/lib.sh && debian_packages chromium"]);
+    await run("bash", ["-c", ". lib/shell.sh && debian_packages chromium"]);
     const resolvConf = labFile("resolv.conf");
     writeFileSync(resolvConf, `nameserver ${SUBNET}.53\n`);
     const browser = await chromium.launch({

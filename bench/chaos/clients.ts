@@ -1,6 +1,6 @@
 import { Agent, request, type RequestOptions } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import { addresses, NAME } from "../../test/e2e/lab";
+import { addresses, NAME } from "../../lab/drive/lab";
 import type { Sample } from "./figures";
 
 /** Seconds since the run began. */

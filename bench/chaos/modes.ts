@@ -1,4 +1,4 @@
-import { address, SUBNET } from "../../test/e2e/lab";
+import { address, SUBNET } from "../../lab/drive/lab";
 
 export const PIS = ["pi1", "pi2"] as const;
 export type PiName = (typeof PIS)[number];

@@ -1,4 +1,4 @@
-import { address, endsWell, get } from "../../test/e2e/lab";
+import { address, endsWell, get } from "../../lab/drive/lab";
 import { PIS, WRITER, type Mode } from "./modes";
 
 /** From inside a Pi; a command of gluster alone may hang for two minutes. */

@@ -1,6 +1,6 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
-import { inside } from "../../test/e2e/lab";
+import { inside } from "../../lab/drive/lab";
 import { Browser, type Screenshots } from "./browser";
 import { Load, NameClient, type Clock } from "./clients";
 import { begunIn, combined, during, figures, rounded, timeline, type Sample } from "./figures";

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { inside, lab } from "../../test/e2e/lab";
+import { inside, lab } from "../../lab/drive/lab";
 import {
   browserHardly,
   plugUnnoticed,

@@ -1,4 +1,4 @@
-import { address, inside } from "../../test/e2e/lab";
+import { address, inside } from "../../lab/drive/lab";
 import { PIS, WRITER } from "./modes";
 import { lost, rounded } from "./figures";
 

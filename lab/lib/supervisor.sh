@@ -4,7 +4,7 @@
 set -euo pipefail
 export TWOPIR_LAB=$1
 here=$(dirname "${BASH_SOURCE[0]}")
-. "$here/../../toolchain/lib.sh"
+. "$here/../../lib/shell.sh"
 . "$here/settings.sh"
 . "$here/processes.sh"
 . "$here/network.sh"

@@ -2,9 +2,9 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { ADOPTED, type Before, BRICK, CLIENT, FILES, HAND, REFUSED } from "./adoptions";
-import { address, endsWell, get, inside, root, SUBNET, until } from "./lab";
+import { address, endsWell, get, inside, root, SUBNET, until } from "../../lab/drive/lab";
 import { differences, snapshot } from "./snapshot";
-import { Cluster } from "./stack";
+import { Cluster } from "../../lab/drive/stack";
 import { loaded, succeeded } from "./states";
 
 const ALL = ["pi1", "pi2", "pi3"] as const;

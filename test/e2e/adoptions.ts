@@ -1,5 +1,5 @@
-import { address } from "./lab";
-import { pi } from "./stack";
+import { address } from "../../lab/drive/lab";
+import { pi } from "../../lab/drive/stack";
 
 /** What was there before the first `pulumi up`, as somebody made it by hand with gluster's own commands. */
 export interface Before {

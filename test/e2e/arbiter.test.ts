@@ -1,7 +1,17 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { address, addresses, connected, get, healed, inside, lab, until, whileFetching } from "./lab";
+import {
+  address,
+  addresses,
+  connected,
+  get,
+  healed,
+  inside,
+  lab,
+  until,
+  whileFetching,
+} from "../../lab/drive/lab";
 import { begin, succeeded } from "./states";
-import { type Cluster, pi } from "./stack";
+import { type Cluster, pi } from "../../lab/drive/stack";
 
 const COPIES = ["pi1", "pi2"] as const;
 const PIS = [...COPIES, "pi3"] as const;

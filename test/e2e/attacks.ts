@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
-import { address, endsWell, inside, NAME } from "./lab";
+import { address, endsWell, inside, NAME } from "../../lab/drive/lab";
 import { FLOATING } from "./states";
 
 /** A machine on the Pis' network that has nothing to do with the cluster. */

@@ -10,8 +10,8 @@ import {
   servesAgain,
   until,
   whileFetching,
-} from "./lab";
-import { Cluster } from "./stack";
+} from "../../lab/drive/lab";
+import { Cluster } from "../../lab/drive/stack";
 import { loaded, succeeded } from "./states";
 
 const PIS = ["pi1", "pi2"];

@@ -13,10 +13,10 @@ import {
   NAME,
   SUBNET,
   whileFetching,
-} from "./lab";
-import { breakByHand, DRIFTS, NGINX_LINK } from "./drifts";
+} from "../../lab/drive/lab";
+import { breakByHand, DRIFTS, NGINX_LINK } from "../../lab/drive/drifts";
 import { differences, snapshot } from "./snapshot";
-import { pi, type Cluster } from "./stack";
+import { pi, type Cluster } from "../../lab/drive/stack";
 import { begin } from "./states";
 
 const PIS = ["pi1", "pi2"];

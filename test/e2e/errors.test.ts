@@ -2,9 +2,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { nsupdate } from "./drifts";
-import { address, addresses, get, inside, lab, labFile, NAME, run, SUBNET } from "./lab";
-import { Cluster, DNS, pi, TTL } from "./stack";
+import { nsupdate } from "../../lab/drive/drifts";
+import { address, addresses, get, inside, lab, labFile, NAME, run, SUBNET } from "../../lab/drive/lab";
+import { Cluster, DNS, pi, TTL } from "../../lab/drive/stack";
 import { loaded, succeeded } from "./states";
 
 // Each mistake is met by bare or half-made Pis, and the last pulumi up goes on from where all the failed ones ended.

@@ -17,9 +17,9 @@ import {
   servesAgain,
   SUBNET,
   whileFetching,
-} from "./lab";
+} from "../../lab/drive/lab";
 import { begin, succeeded } from "./states";
-import { type Cluster, pi, type Outcome } from "./stack";
+import { type Cluster, pi, type Outcome } from "../../lab/drive/stack";
 
 let cluster: Cluster;
 

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { address, addresses, get, healed, inside, lab, until, whileFetching } from "./lab";
+import { address, addresses, get, healed, inside, lab, until, whileFetching } from "../../lab/drive/lab";
 import { begin, eachHoldsItsOwn, FLOATING, held, succeeded } from "./states";
-import { type Cluster, type Outcome } from "./stack";
+import { type Cluster, type Outcome } from "../../lab/drive/stack";
 
 const PIS = ["pi1", "pi2"] as const;
 const OTHER = { pi1: "pi2", pi2: "pi1" } as const;

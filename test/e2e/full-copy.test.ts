@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { endsWell, inside, lab, servesAgain, until } from "./lab";
+import { endsWell, inside, lab, servesAgain, until } from "../../lab/drive/lab";
 import { BRICK, full, noted, powerCycle, unnoticed, write } from "./losses";
 import { begin, succeeded } from "./states";
-import { type Cluster } from "./stack";
+import { type Cluster } from "../../lab/drive/stack";
 
 /** All that can be seen of a copy. */
 const copyOf = (name: string): Promise<string> =>

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { NGINX_LINK } from "./drifts";
-import { addresses, connected, endsWell, inside, lab, servesAgain, whileFetching } from "./lab";
-import { type Cluster } from "./stack";
+import { NGINX_LINK } from "../../lab/drive/drifts";
+import { addresses, connected, endsWell, inside, lab, servesAgain, whileFetching } from "../../lab/drive/lab";
+import { type Cluster } from "../../lab/drive/stack";
 import { begin, succeeded } from "./states";
 
 const PIS = ["pi1", "pi2"] as const;

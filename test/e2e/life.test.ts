@@ -1,5 +1,5 @@
 import { beforeAll, expect, it } from "vitest";
-import { NGINX_LINK } from "./drifts";
+import { NGINX_LINK } from "../../lab/drive/drifts";
 import {
   address,
   addresses,
@@ -12,8 +12,8 @@ import {
   servesAgain,
   until,
   whileFetching,
-} from "./lab";
-import { Cluster, pi, type Outcome } from "./stack";
+} from "../../lab/drive/lab";
+import { Cluster, pi, type Outcome } from "../../lab/drive/stack";
 import { loaded, succeeded } from "./states";
 
 // One whole life of a cluster: each case goes on where the one before it ended.

@@ -15,9 +15,9 @@ import {
   SUBNET,
   until,
   whileFetching,
-} from "./lab";
+} from "../../lab/drive/lab";
 import { begin, succeeded } from "./states";
-import { type Cluster, type Outcome } from "./stack";
+import { type Cluster, type Outcome } from "../../lab/drive/stack";
 
 export const BRICK = "/data/brick1/gv0";
 const FILES = "/var/lib/glusterd";

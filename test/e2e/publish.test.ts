@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { address, get, inside, lab, LAB, NAME, run, until } from "./lab";
+import { address, get, inside, lab, LAB, NAME, run, until } from "../../lab/drive/lab";
 import { begin, succeeded } from "./states";
-import { stateFolder, type Cluster, type Outcome } from "./stack";
+import { stateFolder, type Cluster, type Outcome } from "../../lab/drive/stack";
 
 const PIS = ["pi1", "pi2"] as const;
 const MB = 1 << 20;

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { afterEach } from "vitest";
-import { lab, root } from "./lab";
+import { lab, root } from "../../lab/drive/lab";
 
 // What the Pis logged, for whoever looks for the fault when the lab is gone.
 afterEach(async ({ task }) => {

@@ -1,4 +1,4 @@
-import { inside } from "./lab";
+import { inside } from "../../lab/drive/lab";
 
 /** What any running Debian writes by itself, sudo at its first use, and gluster as its own sign of life. */
 const OWN_WRITES = [

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, it } from "vitest";
-import { address, connected, endsWell, get, healed, inside, lab, until } from "./lab";
+import { address, connected, endsWell, get, healed, inside, lab, until } from "../../lab/drive/lab";
 import { begin, succeeded } from "./states";
-import type { Cluster } from "./stack";
+import type { Cluster } from "../../lab/drive/stack";
 
 const PIS = ["pi1", "pi2"] as const;
 let cluster: Cluster;

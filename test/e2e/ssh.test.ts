@@ -7,8 +7,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newKey, startAgent } from "../unit/remote/sshd";
 import { loaded, succeeded } from "./states";
-import { address, inside, lab, LAB, labFile, NAME, root, run } from "./lab";
-import { Cluster, configFile, published, stateFolder } from "./stack";
+import { address, inside, lab, LAB, labFile, NAME, root, run } from "../../lab/drive/lab";
+import { Cluster, configFile, published, stateFolder } from "../../lab/drive/stack";
 
 const PIS = ["pi1", "pi2"];
 /** On the way to them. */

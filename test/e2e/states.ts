@@ -3,8 +3,20 @@ import { once } from "node:events";
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { basename, join } from "node:path";
 import { expect } from "vitest";
-import { connected, inside, LAB, lab, LabError, labFile, root, run, servesAgain, SUBNET, until } from "./lab";
-import { Cluster, configFile, pi, stateFolder, type Outcome } from "./stack";
+import {
+  connected,
+  inside,
+  LAB,
+  lab,
+  LabError,
+  labFile,
+  root,
+  run,
+  servesAgain,
+  SUBNET,
+  until,
+} from "../../lab/drive/lab";
+import { Cluster, configFile, pi, stateFolder, type Outcome } from "../../lab/drive/stack";
 
 /** The floating address that a Pi is preferred for. */
 export const FLOATING = { pi1: `${SUBNET}.221`, pi2: `${SUBNET}.222` } as const;
@@ -160,8 +172,8 @@ export const eachHoldsItsOwn = (): Promise<void> =>
 const LAB_SOURCES = ["lab/lab.sh", "lab/lib", "test/e2e/states.ts"];
 /** Everything that a cluster is made with: what lands on a Pi, what decides it, the lab. */
 const SOURCES = [
-  ...["index.ts", "config.ts", "components", "remote", "pi", "package-lock.json"],
-  ...["toolchain/plugin", "test/e2e/stack.ts", ...LAB_SOURCES],
+  ...["index.ts", "config.ts", "components", "remote", "operator", "pi", "package-lock.json"],
+  ...["toolchain/plugin", "lab/drive/stack.ts", ...LAB_SOURCES],
 ];
 
 const keys = new Map<boolean, string>();

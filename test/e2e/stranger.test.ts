@@ -5,8 +5,8 @@ import { statesOf } from "../../components/cluster";
 import { firewallPart } from "../../components/firewall";
 import { stdin } from "../../remote/state";
 import { ATTACKS, STRANGER } from "./attacks";
-import { address, get, inside, lab, root, until } from "./lab";
-import { type Cluster, pi } from "./stack";
+import { address, get, inside, lab, root, until } from "../../lab/drive/lab";
+import { type Cluster, pi } from "../../lab/drive/stack";
 import { begin, FLOATING, succeeded } from "./states";
 
 const PIS = ["pi1", "pi2"];

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { beforeAll, expect, it } from "vitest";
-import { address, get, inside, LAB, labFile, run } from "./lab";
-import { Cluster } from "./stack";
+import { address, get, inside, LAB, labFile, run } from "../../lab/drive/lab";
+import { Cluster } from "../../lab/drive/stack";
 import { loaded, succeeded } from "./states";
 
 // Two machines with a state each, that know nothing of each other, and the same bare Pis.

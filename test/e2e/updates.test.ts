@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { begin } from "./states";
-import { connected, healed, inside, lab, servesAgain, until, whileFetching } from "./lab";
-import type { Cluster } from "./stack";
+import { connected, healed, inside, lab, servesAgain, until, whileFetching } from "../../lab/drive/lab";
+import type { Cluster } from "../../lab/drive/stack";
 
 const PIS = ["pi1", "pi2"];
 let cluster: Cluster;

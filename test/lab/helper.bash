@@ -1,8 +1,8 @@
 # shellcheck shell=bats
 # What the lab's tests share: the lab that they play with, ways to ask it, and what it could leave behind.
 bats_require_minimum_version 1.5.0
-# shellcheck source=toolchain/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/../../toolchain/lib.sh"
+# shellcheck source=lib/shell.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../../lib/shell.sh"
 
 export TWOPIR_LAB=labtest TWOPIR_LAB_SUBNET=192.168.88
 unset TWOPIR_LAB_PIS TWOPIR_LAB_DEBIAN

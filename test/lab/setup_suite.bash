@@ -11,9 +11,9 @@ setup_suite() {
   exec 6>/run/lock/twopir-labtest
   flock -n 6 || { echo "# waiting for the lab's tests of another checkout" >&3 && flock 6; }
   clean_up
-  mkdir -p "$other/toolchain"
+  mkdir -p "$other/lib"
   cp -r "$root/lab" "$other/lab"
-  cp "$root/toolchain/lib.sh" "$other/toolchain/"
+  cp "$root/lib/shell.sh" "$other/lib/"
   traces >"$BATS_SUITE_TMPDIR/before"
   forwarding >"$BATS_SUITE_TMPDIR/forwarding"
 }

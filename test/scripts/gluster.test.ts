@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { PI } from "../../remote/program";
+import { PI } from "../../operator/program";
 import type { State } from "../../remote/state";
 import { canIsolate, Host, state, type Run } from "./host";
 import {

@@ -15,7 +15,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
-import { PI } from "../../remote/program";
+import { PI } from "../../operator/program";
 import { stdin, type State } from "../../remote/state";
 
 /** Folders of a host that a test gets for itself; the rest of the system shows through. */

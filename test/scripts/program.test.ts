@@ -12,7 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { packProgram, PI, type Program } from "../../remote/program";
+import { packProgram, PI, type Program } from "../../operator/program";
 import { given, type State } from "../../remote/state";
 import { canIsolate, Host, type Run } from "./host";
 

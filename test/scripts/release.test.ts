@@ -14,7 +14,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { statesOf } from "../../components/cluster";
 import { sitePart } from "../../components/site";
 import { stdin, type State } from "../../remote/state";
-import { pack, type Release } from "../../remote/pack";
+import { pack, type Release } from "../../operator/pack";
 import { canIsolate, finished, Host } from "./host";
 
 const volume = {

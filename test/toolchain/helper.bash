@@ -2,8 +2,8 @@
 # What the tests of the scripts share: a project of their own, a user without Pulumi, and stand-ins for pulumi, npx, go
 # and pip (no download, no build) that note in $SCENE how they were called.
 bats_require_minimum_version 1.5.0
-# shellcheck source=toolchain/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/../../toolchain/lib.sh"
+# shellcheck source=lib/shell.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../../lib/shell.sh"
 
 export SCENE=$BATS_FILE_TMPDIR
 project=$SCENE/project
@@ -16,7 +16,7 @@ user=(env -u PULUMI_HOME -u PULUMI_STACK -u PULUMI_BACKEND_URL -u PULUMI_CONFIG_
 fresh() {
   rm -rf "${SCENE:?}"/*
   mkdir -p "$project/node_modules" "$SCENE/user"
-  cp -R "$root/toolchain" "$project/toolchain"
+  cp -R "$root/toolchain" "$root/lib" "$project/"
   echo go1.26.0 >"$SCENE/go version"
 }
 

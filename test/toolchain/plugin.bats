@@ -1,6 +1,6 @@
 # Our stand-in for the command plugin, in Go: each of its packages.
-# shellcheck source=toolchain/lib.sh
-. "$BATS_TEST_DIRNAME/../../toolchain/lib.sh"
+# shellcheck source=lib/shell.sh
+. "$BATS_TEST_DIRNAME/../../lib/shell.sh"
 plugin=$root/toolchain/plugin
 
 setup() {

@@ -1,7 +1,7 @@
 # shellcheck shell=bats
 # How pulumi comes to a machine: install.sh and pulumi.sh with stand-ins, our plugin in Go against a real sshd.
-# shellcheck source=toolchain/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/../../toolchain/lib.sh"
+# shellcheck source=lib/shell.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../../lib/shell.sh"
 
 # A stand-in for Pulumi's download site: /there answers, /forbidden refuses as some networks' proxies do.
 setup_suite() {

@@ -6,7 +6,7 @@ import type { Dns } from "../../../components/args";
 import { clusterParts, statesOf } from "../../../components/cluster";
 import { knowledgeStates } from "../../../components/knowledge";
 import { statusStates } from "../../../components/status";
-import { PI } from "../../../remote/program";
+import { PI } from "../../../operator/program";
 import { HostProblem } from "../../../remote/ssh";
 import { OPERATOR, stdin, type State } from "../../../remote/state";
 import { cluster, declare, rfc2136, SECRET, states } from "./cluster";

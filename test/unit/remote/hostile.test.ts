@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
 import { ConfigError, parseConfig } from "../../../config";
 import { clusterParts, statesOf } from "../../../components/cluster";
-import { PI } from "../../../remote/program";
+import { PI } from "../../../operator/program";
 import { look, reach, type Look } from "../../../remote/look";
 import { command, harmless, parseFindings, printable, given, type State } from "../../../remote/state";
 import { publicKey, startSshd, type Sshd } from "./sshd";

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { packedProgram, PI } from "../../../remote/program";
+import { packedProgram, PI } from "../../../operator/program";
 import {
   checkAll,
   command,

@@ -17,7 +17,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { pack } from "../../../remote/pack";
+import { pack } from "../../../operator/pack";
 
 let scratch: string;
 let folder: string;

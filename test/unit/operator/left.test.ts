@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { afterEach, expect, it, vi } from "vitest";
-import { tellOfLeft } from "../../../remote/left";
+import { tellOfLeft } from "../../../operator/left";
 
 afterEach(() => vi.restoreAllMocks());
 
