@@ -211,9 +211,9 @@ function crossRules(config: Unchecked, context: z.core.$RefinementCtx): void {
   if (pis.length > 0 && pis.every((one) => one?.drained === true))
     wrong(["pis"], "at least one Pi that is not drained, or nobody serves the site");
   if (config.ssh?.agent === true && config.ssh.keyFile !== undefined)
-    wrong(["ssh", "keyFile"], "left out beside agent: true, which reads no key");
+    wrong(["ssh", "keyFile"], "no value, since ssh.agent: true reads no key");
   if (config.ssh?.agent === true && config.sshPassphrase !== undefined)
-    wrong(["sshPassphrase"], "left out beside agent: true, which reads no key");
+    wrong(["sshPassphrase"], "no value, since ssh.agent: true reads no key");
   if (config.dns?.provider !== "rfc2136") return;
   if (config.tsigSecret === undefined)
     wrong(["tsigSecret"], "needed for rfc2136; set it with: pulumi config set --secret twopir:tsigSecret");
@@ -297,21 +297,21 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>, folder: stri
   return {
     ...rest,
     ...(site === undefined ? {} : { site: absolutePath(site, folder) }),
-    pis: rest.pis.map(pinned),
+    pis: rest.pis.map(withoutUndefinedKey),
     serverNames: serverNames ?? [rest.hostname.split(".")[0] ?? rest.hostname],
     volume: { ...volume, brick: volume.brick ?? `/data/brick1/${volume.name}` },
     dns: zone.provider === "rfc2136" ? { ...zone, keySecret: tsigSecret ?? "" } : zone,
     ssh: {
       ...(ssh.agent ? {} : { keyFile: absolutePath(ssh.keyFile ?? "~/.ssh/id_ed25519", folder) }),
       knownHosts: absolutePath(ssh.knownHosts, folder),
-      ...(ssh.jumpHost && { jumpHost: pinned(ssh.jumpHost) }),
+      ...(ssh.jumpHost && { jumpHost: withoutUndefinedKey(ssh.jumpHost) }),
       ...(sshPassphrase === undefined ? {} : { passphrase: sshPassphrase }),
     },
   };
 }
 
 /** Without a host key that is not there, as the types want it. */
-const pinned = <T extends { hostKey?: string | undefined }>({ hostKey: key, ...host }: T) => ({
+const withoutUndefinedKey = <T extends { hostKey?: string | undefined }>({ hostKey: key, ...host }: T) => ({
   ...host,
   ...(key === undefined ? {} : { hostKey: key }),
 });

@@ -15,7 +15,7 @@ async function main(): Promise<void> {
     lookNow(config, statusStates(config)),
     presentRecords(config.hostname, config.dns),
   ]);
-  const status = clusterStatus(config, reached, seen, records ?? []);
+  const status = clusterStatus(config, reached, seen, records);
   console.log(values.json ? JSON.stringify(status, undefined, 2) : statusText(status));
   process.exitCode = status.well ? 0 : 1;
 }

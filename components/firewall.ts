@@ -12,7 +12,6 @@ const PATIENCE = 120;
  * The firewall's rules, a table of our own. It says who reaches gluster and VRRP and leaves everything else, ssh too, to
  * whatever else is there. Only the first packet of a connection is judged, since the bricks' ports are also those that
  * the Pi's own connections begin at.
- *
  */
 function firewallRules({ pis, volume: { clients } }: Pick<ClusterArgs, "pis" | "volume">): string {
   const set = (name: string, addresses: readonly string[]): string =>

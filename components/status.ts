@@ -50,13 +50,13 @@ export const statusStates = (args: ClusterArgs): State[] =>
 /**
  * Puts the facts together.
  *
- * @param records The addresses that DNS gives for the name.
+ * @param records The addresses that DNS gives for the name; undefined where nobody answers.
  */
 export function clusterStatus(
   args: ClusterArgs,
   reached: ReadonlyMap<string, Reached>,
   seen: Look,
-  records: readonly string[],
+  records: readonly string[] | undefined,
 ): ClusterStatus {
   const pis = args.pis.map((pi): PiStatus => {
     const facts = new Map(
@@ -83,13 +83,16 @@ export function clusterStatus(
         healsWaiting: count("heals"),
         splitBrain: count("split_brain"),
       }),
-      aRecord: args.dns.provider === "none" || records.includes(recordAddress(args, pi)),
+      aRecord: args.dns.provider === "none" || records?.includes(recordAddress(args, pi)) === true,
     };
   });
   const drift = [...seen.findings].flatMap(([name, { reasons }]) =>
     reasons.map((reason) => `${name}: ${reason}`),
   );
-  const problems = seen.problems.map((problem) => problem.message);
+  const problems = [
+    ...seen.problems.map((problem) => problem.message),
+    ...(records === undefined ? [`nobody answers which A records ${args.hostname} has`] : []),
+  ];
   const well = drift.length === 0 && problems.length === 0 && pis.every(isWell);
   return { hostname: args.hostname, well, pis, drift, problems };
 }

@@ -12,15 +12,14 @@ export interface Program {
   readonly version: string;
   /** Path of the archive on this machine. */
   readonly archive: string;
-  /** The archive's content: 30 kB. */
+  /** The archive's content: 50 kB. */
   readonly bytes: Buffer;
 }
 
 let packed: Program | undefined;
 
 /**
- * That of this checkout. The archive lies in the project's own folder for files that are nobody's source; it is made once
- * in each run.
+ * The program of this checkout, packed once in each run into .twopir/, which git ignores.
  *
  * @example packedProgram() // { version: "9f86d081...", archive: "/home/me/twopir/.twopir/program.tgz", ... }
  */
@@ -28,6 +27,8 @@ export const packedProgram = (): Program =>
   (packed ??= packProgram(PI, join(process.cwd(), ".twopir", "program.tgz")));
 
 /**
+ * Packs a folder. Names and contents alone make the version, and not modes, times or the archive.
+ *
  * @param folder What is packed.
  * @param archive Where the archive goes; its folder is made.
  */

@@ -1,4 +1,4 @@
 # shellcheck shell=bash
-# Stands before the parameters of each state of a Pi. A new card has no twopir, and nothing to take back.
+# Is sent ahead of the parameters of each state of a Pi. A new card has no twopir, and nothing to take back.
 if [ "$1" = remove ] && [ ! -e /usr/local/sbin/twopir ]; then echo "twopir is not on this Pi" && exit; fi
 exec /usr/local/sbin/twopir given "$@"

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# Stands before the parameters of a Pi's program, which comes along as an archive in the home of the user who logs in,
-# where nobody else can put one: the program in there installs itself. Without an archive the one that is here is asked.
+# Is sent ahead of the parameters of a Pi's program, which comes along as an archive in the home of the user who logs
+# in, where nobody else can put one: the program in there installs itself. Without an archive the one that is here is
+# asked.
 {
   archive=$(getent passwd "${SUDO_USER:-root}" | cut -d : -f 6)/twopir-program.tgz
   if [ "$1" = apply ] && [ -e "$archive" ]; then

@@ -5,7 +5,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Look, Reached } from "./look";
 import { refuse } from "../operator/refuse";
 import { DIAL_SECONDS, type Login } from "./ssh";
-import { command, isState, stdin, type CloudflareRecord, type State } from "./state";
+import { command, isState, OPERATOR, stdin, type CloudflareRecord, type State } from "./state";
 
 /**
  * Whose key it is that logs in is no change of the cluster: each operator has his own. Where the environment has
@@ -68,8 +68,9 @@ export class Resources {
 
   #command(state: State, parent: pulumi.Resource): pulumi.Resource {
     for (const name of state.disturbedBy ?? []) this.#resource(name);
-    if (state.concerns !== undefined && !this.reached.has(state.concerns))
-      throw new Error(`${state.name} concerns ${state.concerns}, which is no Pi of the cluster`);
+    const pis = [...(state.on === OPERATOR ? [] : [state.on]), ...(state.concerns ? [state.concerns] : [])];
+    for (const pi of pis)
+      if (!this.reached.has(pi)) throw new Error(`${state.name} names ${pi}, which is no Pi of the cluster`);
     const finding = this.seen.findings.get(state.name);
     const drifted = (finding?.reasons.length ?? 0) > 0;
     const reason = drifted ? `${finding?.reasons.join("; ") ?? ""} (seen ${this.#seen} UTC)` : "";

@@ -170,7 +170,7 @@ function unreachable(login: Login, error: Error & { level?: string; code?: strin
   if (error.level === "client-authentication")
     return `refuses the key for user ${login.user}. Put the public key there with: ssh-copy-id ${destination(login)}`;
   if (/passphrase/i.test(error.message))
-    return `the key file has a passphrase. Give it with: pulumi config set --secret twopir:sshPassphrase`;
+    return `cannot be logged in to: the key file has a passphrase, and the one that is set is missing or wrong. Set it with: pulumi config set --secret twopir:sshPassphrase`;
   if (silent(error))
     return `does not answer on port ${login.port ?? SSH_PORT} within ${DIAL_SECONDS.toString()} s. Is it switched on, on the network, and at this address?`;
   if (error.code === "ECONNREFUSED")
@@ -196,26 +196,26 @@ export async function run(
 ): Promise<string> {
   const who = `${login.name} (${login.address})`;
   return new Promise((resolve, reject) => {
-    const give_up = (why: string): void => {
+    const giveUp = (why: string): void => {
       clearTimeout(timer);
       client.destroy();
       reject(new HostProblem(`${who}: ${why}`));
     };
     const timer = setTimeout(() => {
-      give_up(
-        `"${command}" was not done after ${seconds.toString()} s. Is the Pi overloaded, or does a command hang there?`,
+      giveUp(
+        `"${command}" did not end within ${seconds.toString()} s. Is the Pi overloaded, or does a command hang there?`,
       );
     }, seconds * 1000);
     const broke = `the connection broke during "${command}".`;
     const started = (error: Error | undefined, channel: ClientChannel): void => {
       if (error) {
-        give_up(error.message);
+        giveUp(error.message);
         return;
       }
       let out = "";
       let err = "";
       const limit = (): void => {
-        if (out.length + err.length > OUTPUT_LIMIT) give_up(`"${command}" printed more than 1 MiB.`);
+        if (out.length + err.length > OUTPUT_LIMIT) giveUp(`"${command}" printed more than 1 MiB.`);
       };
       channel.setEncoding("utf8").on("data", (text: string) => {
         out += text;
@@ -228,14 +228,14 @@ export async function run(
       channel.on("close", (status?: number | null, signal?: string) => {
         clearTimeout(timer);
         if (status === 0) resolve(out);
-        else if (status === undefined) give_up(broke);
+        else if (status === undefined) giveUp(broke);
         else if (/^sudo:/m.test(err))
-          give_up(
+          giveUp(
             `user ${login.user} may not use sudo without a password (${err.trim()}). Allow it there with: ` +
               `echo '${login.user} ALL=(ALL) NOPASSWD: ALL' | sudo tee /etc/sudoers.d/010_${login.user}`,
           );
         else
-          give_up(
+          giveUp(
             `"${command}" ended with ${status === null ? `signal ${signal ?? ""}` : `status ${status}`}: ` +
               (err.trim().split("\n").at(-1) ?? ""),
           );
@@ -245,7 +245,7 @@ export async function run(
     try {
       client.exec(command, started);
     } catch {
-      give_up(broke); // ssh2 throws where it is gone already
+      giveUp(broke); // ssh2 throws where it is gone already
     }
   });
 }

@@ -98,7 +98,8 @@ unexpected() {
   exit "$said"
 }
 
-# need COMMAND PACKAGE: a state whose tool is not there yet is not an error when looking: it is not there yet.
+# need COMMAND PACKAGE: where it is missing, a check says "not yet", apply fails, and remove ends well: without the
+# command there is nothing that it could have made.
 need() {
   ! command -v "$1" >/dev/null || return 0
   [ "$mode" != apply ] || fail "needs the command $1 (package $2), which is not installed"

@@ -19,7 +19,7 @@ take_brick() {
   [ -z "$arbiter" ] || [ "$1" = "$arbiter" ] || take_brick "$arbiter"
   count=$(volume_bricks | wc -l)
   answer=$(gluster_tell volume remove-brick "$volume" replica "$((count - 1))" "$name" force) ||
-    fail "cannot part the brick $name from volume $volume: $answer"
+    fail "cannot remove the brick $name from volume $volume: $answer"
   # Two of three can agree no more, and of two the one that is left serves alone; the volume's options say auto again.
   [ "$1" != "$arbiter" ] || gluster_tell volume set "$volume" cluster.quorum-type none >/dev/null ||
     fail "cannot let one copy of volume $volume serve alone"
@@ -149,8 +149,8 @@ full_wait=20 # seconds until the brick of a Pi answers that has just joined, or 
 remedy() {
   local first=''
   [ "$mode" != remove ] || first=', and run pulumi up before pulumi destroy'
-  echo "Bring back the Pi that has the rest, let it heal and run pulumi up again; or name the Pi whose copy is to" \
-    "count all the same as twopir:volume.acceptCopy$first"
+  echo "Bring back the Pi that has the rest, let it heal and run pulumi up again; or set" \
+    "twopir:volume.acceptCopy to the Pi whose copy you accept as full$first"
 }
 
 # need_no_stale_copy WHAT-THEN: whatever copies answer are full. A new one is filled from them, and of three most agree.

@@ -6,7 +6,7 @@ takes volume
 busy_wait=90   # seconds; a create or an add-brick of another Pi takes a few
 answer_wait=10 # seconds; glusterd answers in 0.1 s, and a dead peer can make it silent for two minutes
 
-# On a brick; see full-copy-watch.sh. Every other attribute of a brick's root is healed, so that a note would come to
+# On a brick; see programs/full-copy.sh. Every other attribute of a brick's root is healed, so that a note would come to
 # the other Pis' bricks.
 full_note=trusted.afr.twopir-full
 alone_note=trusted.afr.twopir-alone # when this copy was last known to be full and the only one, in seconds

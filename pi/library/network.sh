@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154
-# What this Pi has of addresses, and who serves the page.
+# This Pi's addresses, and who serves the page.
 
 # own_addresses [WHERE...]: this Pi's, or those that "ip address show" finds there.
 own_addresses() { ip -4 -o address show "$@" | awk '{ split($4, own, "/"); print own[1] }'; }

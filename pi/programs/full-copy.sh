@@ -20,7 +20,7 @@ grace=3     # looks in a row; a file that is being written waits to be healed fo
 absence=300 # seconds; a boot takes one minute, until the clock is right after a power cut some more
 
 program() {
-  local parted=yes due=0 failed=0 state
+  local parted=yes due=0 failed=0 heals
   # shellcheck disable=SC2034 # each question is asked anew, and may stay without an answer
   mode=watch
   while sleep "$beat"; do
@@ -43,10 +43,10 @@ program() {
     fi
     [ "$SECONDS" -ge "$due" ] || continue
     give_times
-    state=0
-    healed || state=$?
+    heals=0
+    healed || heals=$?
     due=$((SECONDS + late))
-    case $state in
+    case $heals in
       0)
         failed=0 due=$((SECONDS + again))
         note "$(brick_process)"
@@ -90,14 +90,14 @@ timeless() {
 # cut_off: this Pi has its address on no link that works, or its router is not there: it may answer no ping, but it must
 # say where it is to whoever has something for it.
 cut_off() {
-  local link gateway state
+  local link gateway neighbour
   link=$(interface "$address")
   [ -n "$link" ] && [[ $(ip link show dev "$link") == *LOWER_UP* ]] || return 0
   gateway=$(ip -4 route show default | awk '{ print $3; exit }')
   [ -n "$gateway" ] || return 1
-  state=$(ip -4 neighbour show "$gateway")
+  neighbour=$(ip -4 neighbour show "$gateway")
   { echo >"/dev/udp/$gateway/9"; } 2>/dev/null || true # what comes of it is seen at the next beat
-  [[ $state == *FAILED* || $state == *INCOMPLETE* ]]
+  [[ $neighbour == *FAILED* || $neighbour == *INCOMPLETE* ]]
 }
 
 # alone: it is connected to this Pi's brick, and to no other one.

@@ -19,7 +19,8 @@ want() {
 # Whoever has the answer in a cache may use it until the TTL is over, so what serves there goes on until then; unless
 # that was the last record, and there is nowhere else to go.
 unwant() {
-  need nsupdate bind9-dnsutils
+  command -v nsupdate >/dev/null ||
+    fail "cannot remove the A record $address of $name: install bind9-dnsutils here, then run it again"
   update "update delete $name. A $address"
   if [ -n "$(ask)" ]; then
     say "waiting until the TTL of $ttl s is over"

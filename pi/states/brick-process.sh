@@ -26,7 +26,7 @@ start() {
   for _ in 1 2 3; do
     systemctl restart glusterd.service
     if until_true "$patience" running; then
-      until_true "$patience" all_met "$met" || say "glusterd has not met all of its peers again: $(peers | xargs)"
+      until_true "$patience" all_met "$met" || say "glusterd has not reconnected to all of its peers: $(peers | xargs)"
       return
     fi
   done

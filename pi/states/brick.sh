@@ -18,8 +18,8 @@ want() {
       tell mend "not yet: glusterd is not the one that the volume counts on"
   elif [ -z "$(volume_xml)" ] && [ -e "/var/lib/glusterd/vols/$volume/info" ]; then
     # As when glusterd runs on no Pi.
-    [ "$mode" != apply ] || fail "glusterd does not tell of volume $volume, which it knows: run pulumi up again"
-    tell mend "not yet: glusterd does not tell of volume $volume"
+    [ "$mode" != apply ] || fail "glusterd does not report volume $volume, which it knows: run pulumi up again"
+    tell mend "not yet: glusterd does not report volume $volume"
   elif [ ! -d "$brick" ]; then
     change "$brick is missing" mkdir -p "$brick"
   elif [ -n "$(mark)" ]; then

@@ -26,7 +26,7 @@ install_packages() {
 }
 
 apt_wait=300 # seconds for somebody else's apt on this Pi; apt itself would fail at once
-# It asks nothing, and waits where one begins between our look and ours.
+# It asks nothing, and waits where one begins between our check and our own apt.
 apt_options=(-q -o "DPkg::Lock::Timeout=$apt_wait" -o Acquire::Retries=3)
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a
 

@@ -64,7 +64,7 @@ move() {
     fail "$address was at $(names_of "$1"), and gluster lets no peer go that has a brick: take its brick out of" \
       "$(xargs <<<"$left") first, or give the Pi its old address"
   # One that is not told that it was parted goes on as a member, and cannot join under another address.
-  until_true "$parted_wait" joined "$1" || say "$(names_of "$1") is not connected, and is parted all the same"
+  until_true "$parted_wait" joined "$1" || say "$(names_of "$1") is not connected, and is detached all the same"
   if ! moved "$1"; then return; fi # it was not connected for a moment
   take_peer "$1"
   probe

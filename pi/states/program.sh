@@ -40,7 +40,7 @@ described() {
 
 installed() { sed -n "s/ $1\$//p" "$history" 2>/dev/null || true; } # VERSION
 
-# version_of FOLDER: of the names and contents of its files, as in remote/program.ts.
+# version_of FOLDER: of the names and contents of its files, as in operator/program.ts.
 version_of() {
   (cd "$1" 2>/dev/null && find . -type f -printf '%P\0' | sort -z | xargs -0 sha256sum | sha256sum | cut -d ' ' -f 1)
 }

@@ -10,7 +10,7 @@ want() {
   local address uuid missing=() is
   need_glusterd
   [ "$(cat "$accept_note" 2>/dev/null)" = "$accept" ] ||
-    mend "${accept:-no copy} is to count as full where nobody can tell (twopir:volume.acceptCopy)" note_accepted
+    mend "twopir:volume.acceptCopy is ${accept:-not set} now" note_accepted
   if [ -z "$(volume_xml)" ]; then
     change "volume $volume is missing" create
     return

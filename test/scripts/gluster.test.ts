@@ -223,7 +223,7 @@ esac`,
       glusterdKnows(host, volume({ options: { "user.twopir": "made" } }));
       const word = made({ accept: address(2) });
       expect((await host.check(word)).changes).toEqual([
-        `${address(2)} is to count as full where nobody can tell (twopir:volume.acceptCopy)`,
+        `twopir:volume.acceptCopy is ${address(2)} now`,
       ]);
       await host.run("apply", word);
       expect(host.read("/var/lib/twopir/accept-copy")).toBe(`${address(2)}\n`);
@@ -437,7 +437,7 @@ esac`,
       host.write("/var/lib/glusterd/vols/gv0/info", "type=2\n");
       expect(await check()).toMatchObject({
         status: 0,
-        changes: ["not yet: glusterd does not tell of volume gv0", NOTE],
+        changes: ["not yet: glusterd does not report volume gv0", NOTE],
       });
       expect((await check()).output).not.toContain("refuse");
       host.command("systemctl", "exit 3");

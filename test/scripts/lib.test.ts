@@ -5,7 +5,7 @@ import { canIsolate, finished, Host } from "./host";
 
 const PATH = "/etc/app/app.conf";
 
-describe.skipIf(!canIsolate)("lib.sh", () => {
+describe.skipIf(!canIsolate)("library/common.sh and files.sh", () => {
   let host: Host;
   beforeEach(() => {
     host = new Host();

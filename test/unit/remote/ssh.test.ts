@@ -200,7 +200,7 @@ describe("with a real sshd", () => {
       const start = Date.now();
       const { message } = await problem(running("sleep 30", "", 0.5));
       expect(message).toBe(
-        'pi1 (127.0.0.1): "sleep 30" was not done after 0.5 s. Is the Pi overloaded, or does a command hang there?',
+        'pi1 (127.0.0.1): "sleep 30" did not end within 0.5 s. Is the Pi overloaded, or does a command hang there?',
       );
       expect(Date.now() - start).toBeLessThan(3000);
     });
