@@ -2,7 +2,7 @@ import { recordTargets } from "./components/a-records";
 import { Cluster } from "./components/cluster";
 import { lookNow } from "./components/now";
 import { readConfig } from "./config";
-import { tellOfLeft } from "./operator/left";
+import { LAYOUT, refuseDrainedBefore, tellOfLeft } from "./operator/left";
 import { requireHalfOfRecords } from "./operator/records";
 import { Resources } from "./remote/resources";
 
@@ -14,7 +14,13 @@ export = async () => {
     lookNow(config),
     requireHalfOfRecords(config.hostname, config.dns, addresses),
     tellOfLeft(config.pis),
+    refuseDrainedBefore(config.pis),
   ]);
   new Cluster("twopir", { parts, resources: new Resources(reached, seen) });
-  return { url: `http://${config.hostname}/`, addresses, ...(unreached.length > 0 && { unreached }) };
+  return {
+    url: `http://${config.hostname}/`,
+    addresses,
+    layout: LAYOUT,
+    ...(unreached.length > 0 && { unreached }),
+  };
 };

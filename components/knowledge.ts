@@ -17,6 +17,7 @@ export const knowledgeStates = (pis: readonly Pi[], volume: string): State[] =>
   pis.map((pi) => ({
     name: stateName(pi),
     on: pi.name,
+    anywhere: true, // it is noted nowhere
     script: "knows",
     parameters: { volume, address: pi.address },
     after: [],

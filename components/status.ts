@@ -42,6 +42,7 @@ export const statusStates = (args: ClusterArgs): State[] =>
   args.pis.map((pi) => ({
     name: stateName(pi),
     on: pi.name,
+    anywhere: true, // it is noted nowhere
     script: "status",
     parameters: statusParameters({ ...args, pi }),
     after: [],

@@ -1,4 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
+import { refuse } from "./refuse";
+
+/** An output of the stack. 2: each Pi has a program; before it had this output, each state brought its scripts along. */
+export const LAYOUT = 2;
 
 /**
  * Warns of each Pi that is not in the config any more and had no answer, or was drained, in the last update: the engine
@@ -20,6 +24,28 @@ export async function tellOfLeft(
           `of the volume too. If it is back and should be cleared: list it again in twopir:pis, run pulumi up, and ` +
           `take it out then.`,
       );
+}
+
+/**
+ * Refuses to bring the program to a Pi that is drained, and so neither contacted nor changed: a stack of a version that
+ * had no program on the Pis would fail for it half-way.
+ *
+ * @param pis Those of the config.
+ * @param outputs Of the last update, in which `layout` says since this version that each Pi has a program. Default: asked
+ *   of the engine.
+ * @throws pulumi.RunError where there was an update, without it, and a Pi is drained.
+ */
+export async function refuseDrainedBefore(
+  pis: readonly { readonly name: string; readonly drained: boolean }[],
+  outputs: () => Promise<unknown> = lastOutputs,
+): Promise<void> {
+  const last = (await outputs()) as { readonly url?: string; readonly layout?: number } | undefined;
+  const drained = pis.filter((pi) => pi.drained).map((pi) => pi.name);
+  if (last?.url === undefined || last.layout !== undefined || drained.length === 0) return;
+  refuse(
+    `This version of twopir puts a program on each Pi, and ${drained.join(", ")} is drained, so nothing was changed. Take ` +
+      `drained away in twopir:pis and run pulumi up, or, if the Pi is dead for good, take it out with the version before.`,
+  );
 }
 
 /** The engine's own function, behind pulumi.StackReference, which would be one more resource of the stack. */

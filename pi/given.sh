@@ -1,4 +1,6 @@
 # shellcheck shell=bash
-# Is sent ahead of the parameters of each state of a Pi. A new card has no twopir, and nothing to take back.
-if [ "$1" = remove ] && [ ! -e /usr/local/sbin/twopir ]; then echo "twopir is not on this Pi" && exit; fi
+# Is sent ahead of the parameters of each state of a Pi. A new card has nothing of ours, and nothing to take back.
+if [ "$1" = remove ] && [ ! -e /usr/local/sbin/twopir ] && [ ! -e /var/lib/twopir ]; then
+  echo "twopir is not on this Pi" && exit
+fi
 exec /usr/local/sbin/twopir given "$@"

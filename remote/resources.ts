@@ -109,7 +109,8 @@ export class Resources {
       remotePath: state.upload.as,
       triggers: [this.#seen], // the same file again, where it did not get to its place
     };
-    const ignoreChanges = this.seen.findings.get(state.name)?.disturbs ? [] : Object.keys(inputs);
+    const rest = Object.keys(inputs).filter((key) => KEYS.length > 0 || key !== "connection");
+    const ignoreChanges = this.seen.findings.get(state.name)?.disturbs ? [] : rest;
     return [new remote.CopyToRemote(`${state.name}-upload`, inputs, { parent, dependsOn, ignoreChanges })];
   }
 
@@ -117,7 +118,8 @@ export class Resources {
   #ignored(state: State, reached: Reached | undefined): string[] {
     if (reached?.drained) return ["connection", "create", "delete", "stdin"];
     const first = [...this.reached].find(([, { drained }]) => !drained)?.[0];
-    if (state.anywhere && state.on !== first) return ["connection", "create", "delete"];
+    // What matters of other parameters, the look finds to differ; the rest waits until the first Pi is back.
+    if (state.anywhere && state.on !== first) return ["connection", "create", "delete", "stdin"];
     if (reached?.problem?.kind === "refused") return ["connection"];
     return reached === undefined ? [] : KEYS;
   }

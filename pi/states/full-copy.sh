@@ -10,9 +10,15 @@ former=/usr/local/lib/twopir/full-copy # of a version that had it by itself
 
 want() {
   want_ours "$unit_path"
+  is_noted || mend "twopir-full-copy.service has not these parameters" hand_over
   want_service twopir-full-copy.service
   runs_current || change "twopir-full-copy.service runs an earlier program" systemctl restart twopir-full-copy.service
   [ ! -e "$former" ] || mend "$former is left of an earlier version" rm -f "$former"
+}
+
+hand_over() {
+  note_state
+  systemctl try-restart twopir-full-copy.service
 }
 
 # runs_current: bash has the program that it runs open as 255.

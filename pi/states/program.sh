@@ -12,7 +12,7 @@ command=/usr/local/sbin/twopir
 history=$notes/program # TIME VERSION of each that was installed
 
 want() {
-  local now
+  local now left
   now=$(basename "$(readlink "$current" || true)")
   if [ "$now" != "$version" ]; then
     change "$(described "$now")" install
@@ -21,7 +21,12 @@ want() {
   elif [ "$(readlink "$command")" != "$current/twopir" ]; then
     change "$command does not point to the program" link_command
   fi
+  left=$({ grep -Lx "pi=$own_pi" "$states"/* 2>/dev/null || true; } | xargs -r -n 1 basename | xargs)
+  [ -z "$left" ] || mend "states of another name of this Pi are noted: $left" forget
 }
+
+# What it was called before, it is not any more: two notes of one state would be one too many for its service.
+forget() { { grep -LxZ "pi=$own_pi" "$states"/* || true; } | xargs -0 -r rm -f --; }
 
 # described NOW: a version that this Pi has had before the one of now is an older one.
 described() {
@@ -79,7 +84,9 @@ link_command() {
 # Where the Pi has another name in the config now, its states under that name go on.
 unwant() {
   if list_noted | grep -qvxF "$state"; then return; fi
+  rm -f -- "$history" "$states/$state" # first: where these are and the command is not, something is wrong
+  find "$notes" -depth -type d -empty -delete
   rm -rf -- "$versions"
-  rm -f -- "$current" "$command" "$history"
+  rm -f -- "$current" "$command"
   rmdir "$home" 2>/dev/null || true
 }

@@ -22,6 +22,8 @@ want() {
   want_file "$timer_path" "$(timer)"$'\n'
   need unattended-upgrade unattended-upgrades
   want_service twopir-upgrade.timer
+  is_read "$(systemctl show -p NeedDaemonReload,DropInPaths twopir-upgrade.service)" ||
+    mend "systemd has not read the unit files of twopir-upgrade.service" systemctl daemon-reload
   [ ! -e "$former" ] || mend "$former is left of an earlier version" rm -f "$former"
 }
 

@@ -222,9 +222,7 @@ esac`,
     it("notes whose copy counts by the user's word, for what is removed later", async () => {
       glusterdKnows(host, volume({ options: { "user.twopir": "made" } }));
       const word = made({ accept: address(2) });
-      expect((await host.check(word)).changes).toEqual([
-        `twopir:volume.acceptCopy is ${address(2)} now`,
-      ]);
+      expect((await host.check(word)).changes).toEqual([`twopir:volume.acceptCopy is ${address(2)} now`]);
       await host.run("apply", word);
       expect(host.read("/var/lib/twopir/accept-copy")).toBe(`${address(2)}\n`);
       expect((await host.check(word)).changes).toEqual([]);

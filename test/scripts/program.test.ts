@@ -227,6 +227,27 @@ describe.skipIf(!canIsolate)("the program", () => {
       expect((await host.run("check", text)).changes).toEqual([]);
     });
 
+    it("looks for one that is noted with other parameters", async () => {
+      const one = { ...absent, parameters: { path: `${FILE}.other` } };
+      const text = `exec ${COMMAND} given "$@"\n${given(one)}`;
+      expect((await host.run("check", text)).changes).toEqual(["its parameters are not noted on this Pi"]);
+    });
+
+    it("forgets what it was called before", async () => {
+      const renamed = { ...state(first), name: "pia-twopir", on: "pia" };
+      const text = `exec ${COMMAND} given "$@"\n${given(renamed)}`;
+      const left = "states of another name of this Pi are noted: pi1-absent pi1-twopir";
+      expect((await host.run("check", text)).changes).toEqual([left]);
+      const { status, output } = await host.run("apply", text);
+      expect(status, output).toBe(0);
+      expect(host.list("var/lib/twopir/states")).toEqual(["pia-twopir"]);
+    });
+
+    it("takes nothing for taken back where its program is gone", async () => {
+      rmSync(host.at(COMMAND));
+      expect((await host.run("remove", absent)).status).not.toBe(0);
+    });
+
     it("says how it is used", async () => {
       const { status, output } = await twopir("help");
       expect(status).toBe(64);

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { afterEach, expect, it, vi } from "vitest";
-import { tellOfLeft } from "../../../operator/left";
+import { LAYOUT, refuseDrainedBefore, tellOfLeft } from "../../../operator/left";
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -23,4 +23,21 @@ it("one that is still listed is not, nor any of a stack without an update", asyn
   expect(await warned(["pi1", "pi2"], { unreached: ["pi2"] })).toEqual([]);
   expect(await warned(["pi1"], {})).toEqual([]);
   expect(await warned(["pi1"], undefined)).toEqual([]);
+});
+
+it("a drained Pi gets no program, so a stack of before the program has none", async () => {
+  const pis = [
+    { name: "pi1", drained: false },
+    { name: "pi2", drained: true },
+  ];
+  const url = "http://x/";
+  const refusing = (outputs: unknown, listed = pis): Promise<void> =>
+    refuseDrainedBefore(listed, () => Promise.resolve(outputs));
+  await expect(refusing({ url })).rejects.toThrow(
+    /program on each Pi, and pi2 is drained, so nothing was changed/,
+  );
+  await refusing({ url }, pis.slice(0, 1));
+  await refusing({ url, layout: LAYOUT });
+  await refusing({});
+  await refusing(undefined);
 });

@@ -131,7 +131,8 @@ describe("stdin", () => {
 
   it("gives the rest to the program, whatever the command was", () => {
     expect(stdin(mine("file"))).toBe(
-      'if [ "$1" = remove ] && [ ! -e /usr/local/sbin/twopir ]; then echo "twopir is not on this Pi" && exit; fi\n' +
+      'if [ "$1" = remove ] && [ ! -e /usr/local/sbin/twopir ] && [ ! -e /var/lib/twopir ]; then\n' +
+        '  echo "twopir is not on this Pi" && exit\nfi\n' +
         'exec /usr/local/sbin/twopir given "$@"\n' +
         "state=pi1-x\nscript=absent\npi=pi1\npath=/no/such/file\nend\n",
     );
