@@ -109,8 +109,7 @@ export class Resources {
       remotePath: state.upload.as,
       triggers: [this.#seen], // the same file again, where it did not get to its place
     };
-    const rest = Object.keys(inputs).filter((key) => KEYS.length > 0 || key !== "connection");
-    const ignoreChanges = this.seen.findings.get(state.name)?.disturbs ? [] : rest;
+    const ignoreChanges = this.seen.findings.get(state.name)?.disturbs ? [] : Object.keys(inputs);
     return [new remote.CopyToRemote(`${state.name}-upload`, inputs, { parent, dependsOn, ignoreChanges })];
   }
 
