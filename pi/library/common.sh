@@ -144,6 +144,13 @@ once() {
   return "$status"
 }
 
+# holds_text PATH CONTENT: exactly that. Without a process: a look asks it 40 times of each Pi. Bash reads up to a NUL,
+# which no wanted content has.
+holds_text() {
+  local have
+  ! IFS= read -r -d '' have <"$1" && [ "$have" = "$2" ]
+}
+
 # until_true SECONDS COMMAND [ARGUMENT...]: asks every half second; false when the time is over.
 until_true() {
   local end=$((SECONDS + $1))

@@ -80,13 +80,6 @@ show_difference() {
     diff -u --label "$1 on $pi" --label "$1 wanted" "$1" <(printf '%s' "$2") || true
 }
 
-# holds_text PATH CONTENT: exactly that. Without a process: a look asks it 15 times of each Pi. Bash reads up to a NUL,
-# which no wanted content has.
-holds_text() {
-  local have
-  ! IFS= read -r -d '' have <"$1" && [ "$have" = "$2" ]
-}
-
 # write_file PATH CONTENT [VALIDATOR...]. The candidate has one name, so that the next run clears away what a killed
 # one left.
 write_file() {
