@@ -48,8 +48,12 @@ export async function refuseDrainedBefore(
   );
 }
 
+let last: Promise<unknown> | undefined;
+/** Asked once in each run. */
+const lastOutputs = (): Promise<unknown> => (last ??= readOutputs());
+
 /** The engine's own function, behind pulumi.StackReference, which would be one more resource of the stack. */
-async function lastOutputs(): Promise<unknown> {
+async function readOutputs(): Promise<unknown> {
   const name = `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;
   const { outputs } = (await pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", { name })) as {
     readonly outputs?: unknown;
