@@ -379,15 +379,7 @@ func TestInputThatIsNotRead(t *testing.T) {
 func TestCancelEndsACommand(t *testing.T) {
 	host, e := startSSHD(t), newEngine(t, remoteCommand)
 	inputs := e.check(t, in{"connection": host.connection(t), "create": "echo started; while sleep 0.1; do echo; done"})
-	failed := make(chan error)
-	go func() {
-		_, err := e.Create(p.CreateRequest{Urn: e.urn, Properties: inputs})
-		failed <- err
-	}()
-	eventually(t, "the command runs", func() bool { return e.log.has("started") })
-	if err := e.Cancel(); err != nil {
-		t.Fatal(err)
-	}
+	failed := e.createAndCancel(t, inputs)
 	within(t, 3*time.Second, func() { fails(t, <-failed, "canceled", host.address()) })
 	eventually(t, "the connection is closed", func() bool {
 		return strings.Contains(host.said(), "Disconnected from user") || strings.Contains(host.said(), "Connection closed by")
@@ -530,15 +522,7 @@ func TestCancelEndsALocalCommandAndItsChildren(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			e, file := newEngine(t, localCommand), filepath.Join(t.TempDir(), "pid")
 			inputs := e.check(t, in{"create": fmt.Sprintf(command, file)})
-			failed := make(chan error)
-			go func() {
-				_, err := e.Create(p.CreateRequest{Urn: e.urn, Properties: inputs})
-				failed <- err
-			}()
-			eventually(t, "the command runs", func() bool { return e.log.has("started") })
-			if err := e.Cancel(); err != nil {
-				t.Fatal(err)
-			}
+			failed := e.createAndCancel(t, inputs)
 			within(t, 8*time.Second, func() { fails(t, <-failed, "canceled") })
 			child := "/proc/" + strings.TrimSpace(read(t, file)) + "/cmdline"
 			eventually(t, "the child is gone", func() bool {

@@ -171,6 +171,20 @@ func text(t *testing.T, state property.Map, name string) string {
 	return value.AsString()
 }
 
+// createAndCancel cancels the engine when the command that it creates says "started"; then the channel has Create's error.
+func (e *engine) createAndCancel(t *testing.T, inputs property.Map) <-chan error {
+	failed := make(chan error)
+	go func() {
+		_, err := e.Create(p.CreateRequest{Urn: e.urn, Properties: inputs})
+		failed <- err
+	}()
+	eventually(t, "the command runs", func() bool { return e.log.has("started") })
+	if err := e.Cancel(); err != nil {
+		t.Fatal(err)
+	}
+	return failed
+}
+
 // fails asserts that there is an error that says all of it.
 func fails(t *testing.T, err error, parts ...string) {
 	t.Helper()
