@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { statesOf } from "../../components/cluster";
 import { firewallPart } from "../../components/firewall";
+import { cluster as clusterOf } from "../unit/components/cluster";
 import { stdin } from "../../remote/state";
 import { ATTACKS, STRANGER } from "./attacks";
 import { address, get, inside, lab, root, until } from "../../lab/drive/lab";
@@ -154,13 +155,7 @@ describe("the firewall", () => {
 
   // No config makes such rules, so the script itself gets them.
   it("goes back to the former rules by itself where new ones lock us out", async () => {
-    const volume = {
-      name: "gv0",
-      mount: "/mnt/gluster1",
-      brick: "/data/brick1/gv0",
-      clients: [],
-      disconnect: false,
-    };
+    const { volume } = clusterOf(1);
     const pi2 = { ...pi("pi2"), storage: true, arbiter: false, drained: false };
     const state = statesOf([firewallPart({ pi: pi2, pis: [pi2], volume })]).find(
       ({ name }) => name === "pi2-firewall",

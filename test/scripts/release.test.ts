@@ -11,21 +11,16 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Pi } from "../../components/args";
 import { statesOf } from "../../components/cluster";
 import { sitePart } from "../../components/site";
 import { stdin, type State } from "../../remote/state";
 import { pack, type Release } from "../../operator/pack";
 import { canIsolate, finished, Host } from "./host";
+import { cluster } from "../unit/components/cluster";
 
-const volume = {
-  name: "gv0",
-  mount: "/mnt/gluster1",
-  brick: "/data/brick1/gv0",
-  clients: [],
-  disconnect: false,
-};
-const hostname = "twopir.example.com";
-const leader = { name: "pi1", address: "192.168.0.121", storage: true, arbiter: false, drained: false };
+const { volume, hostname, pis } = cluster(1);
+const leader = pis[0] as Pi;
 const RELEASES = "/mnt/gluster1/releases";
 const HOME = "/var/lib/home";
 const short = ({ id }: Release): string => id.slice(0, 12);

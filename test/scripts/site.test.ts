@@ -1,19 +1,14 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Pi } from "../../components/args";
 import { statesOf } from "../../components/cluster";
 import { sitePart } from "../../components/site";
 import type { State } from "../../remote/state";
 import { canIsolate, Host } from "./host";
+import { cluster } from "../unit/components/cluster";
 
-const volume = {
-  name: "gv0",
-  mount: "/mnt/gluster1",
-  brick: "/data/brick1/gv0",
-  clients: [],
-  disconnect: false,
-};
-const hostname = "twopir.example.com";
-const leader = { name: "pi1", address: "192.168.0.121", storage: true, arbiter: false, drained: false };
+const { volume, hostname, pis } = cluster(1);
+const leader = pis[0] as Pi;
 const siteOf = (...serverNames: string[]): [config: State, content: State] => {
   const [config, content] = statesOf([sitePart({ volume, hostname, serverNames, leader, after: [] })]);
   if (config === undefined || content === undefined) throw new Error("two states are expected");
