@@ -30,7 +30,8 @@ show_bricks() {
   done <<<"$bricks"
 }
 
-brick_answers() { timeout 2 stat "$1/." >/dev/null 2>&1; }
+# brick_answers FOLDER: asked of the brick itself; what "stat" says the kernel may remember for a second.
+brick_answers() { timeout 2 stat -f "$1" >/dev/null 2>&1; }
 
 # client_section NAME: the part of the volume's graph by which a client connects to the brick NAME, and no other.
 client_section() {

@@ -155,17 +155,17 @@ remedy() {
 
 # need_no_stale_copy WHAT-THEN: whatever copies answer are full. A new one is filled from them, and of three most agree.
 need_no_stale_copy() {
-  local uuid copies reason answers=''
+  local uuid copies reason asked=''
   copies=$(volume_copies)
   show_bricks
   for uuid in $copies; do
-    [ -n "$(shown_as "$uuid")" ] || continue
-    answers=yes
+    answers "$uuid" || continue
+    asked=yes
     reason=$(counts "$uuid") ||
       fail "$1, since it would be made from one that is not known to be full: $reason. $(remedy)"
   done
   hide "$shown"
-  [ -n "$answers" ] || fail "$1, since no brick of volume $volume answers"
+  [ -n "$asked" ] || fail "$1, since no brick of volume $volume answers"
 }
 
 # full_copy_besides UUID: true where one is, false with the reasons, or not_yet where a Pi is there and its brick is
@@ -184,7 +184,7 @@ full_copy_besides() {
   done
   echo "${why#; }"
   for uuid in $copies; do
-    if [ "$uuid" != "$1" ] && [ -z "$(shown_as "$uuid")" ] && present "$uuid"; then return "$not_yet"; fi
+    if [ "$uuid" != "$1" ] && ! answers "$uuid" && present "$uuid"; then return "$not_yet"; fi
   done
   return 1
 }
@@ -197,10 +197,10 @@ counts() {
   reason=$(incomplete "$1") || return 1
   [ -n "$reason" ] || return 0
   echo "$reason"
-  [ -n "$(accepted)" ] && [ "$1" = "$(uuid_of "$(accepted)")" ] && [ -n "$(shown_as "$1")" ] || return 1
+  [ -n "$(accepted)" ] && [ "$1" = "$(uuid_of "$(accepted)")" ] && answers "$1" || return 1
   copies=$(volume_copies)
   for other in $copies; do
-    if [ "$other" != "$1" ] && [ -n "$(shown_as "$other")" ] && ! accuses_not "$other" "$1"; then return 1; fi
+    if [ "$other" != "$1" ] && ! accuses_not "$other" "$1" && answers "$other"; then return 1; fi
   done
 }
 
@@ -213,15 +213,14 @@ accept_note=$notes/accept-copy
 incomplete() {
   local name other others silent=''
   name=$(brick_name "$1")
-  [ -n "$(shown_as "$1")" ] || { echo "$name does not answer" && return; }
+  answers "$1" || { echo "$name does not answer" && return; }
   others=$(volume_bricks | cut -d ' ' -f 1)
   for other in $others; do
     if [ "$other" = "$1" ]; then continue; fi
-    if [ -z "$(shown_as "$other")" ]; then
-      silent=$other
-    elif ! accuses_not "$other" "$1"; then
-      echo "$(brick_name "$other") has what $name lacks" && return
-    fi
+    if accuses_not "$other" "$1"; then continue; fi
+    # It may also have ended since it was mounted: gluster's own health check ends one that lost its folder.
+    if answers "$other"; then echo "$(brick_name "$other") has what $name lacks" && return; fi
+    silent=$other
   done
   [ -z "$silent" ] || most_agree_with "$1" || noted_full "$1" ||
     echo "$(brick_name "$silent") does not answer, and may have what $name lacks"
@@ -234,7 +233,7 @@ most_agree_with() {
   all=$(wc -l <<<"$others")
   [ "$all" -gt 2 ] && [ "$(volume_option cluster.quorum-type)" = auto ] || return 1
   for other in $others; do
-    if [ "$other" != "$1" ] && [ -n "$(shown_as "$other")" ] && accuses_not "$1" "$other"; then
+    if [ "$other" != "$1" ] && answers "$other" && accuses_not "$1" "$other"; then
       agree=$((agree + 1))
     fi
   done
@@ -256,6 +255,13 @@ shown_as() {
   for i in "${!bricks_shown[@]}"; do
     [ "${bricks_shown[i]}" != "$name" ] || echo "$shown/$i"
   done
+}
+
+# answers UUID: that Pi's brick was mounted by itself, and has not ended since.
+answers() {
+  local at
+  at=$(shown_as "$1")
+  [ -n "$at" ] && brick_answers "$at"
 }
 
 # served_by UUID: pid and port of the process that serves that Pi's brick. What it notes of its copy is about this

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { PI } from "../../operator/program";
@@ -250,6 +250,22 @@ mount -n --bind "/mnt/bricks/$n" "$3"
         expect(output).toContain("glusterd does not answer, so nothing is known");
         expect({ status, open: output.includes("open") }).toEqual({ status: 65, open: false });
       }
+    });
+
+    it("counts a brick that ends after it was mounted as one that does not answer", async () => {
+      host.command(
+        "stat",
+        `[ "$1" != -f ] || [ ! -e "$2/ended" ] || exit 1
+[ "$1" != -f ] || [ ! -e "$2/ends" ] || mv "$2/ends" "$2/ended" # it answers once
+exec /bin/stat "$@"`,
+      );
+      host.write("/mnt/bricks/2/ends", "");
+      heals({ 2: "-" }, 2);
+      await staysShut(2, `${name(2)} does not answer, and may have what ${name(1)} lacks`);
+      glusterdKnows(host, pool(THREE));
+      renameSync(host.at("/mnt/bricks/2/ended"), host.at("/mnt/bricks/2/ends"));
+      heals({ 2: "-" });
+      await opens(2);
     });
 
     it("stays shut where the Pi at a brick's address is another one", async () => {
