@@ -84,8 +84,6 @@ fi
 # Where the official plugin was not to be had, no other is: say so at once, and do not wait for a download.
 [ "$plugin" = official ] || default PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION true
 default PULUMI_SKIP_UPDATE_CHECK true
-# `npm run check` checks the types; at each run it would cost 1-3 s.
-default PULUMI_NODEJS_TRANSPILE_ONLY true
 # One Pi that fails must not keep the others from finishing.
 default PULUMI_CONTINUE_ON_ERROR true
 # The program looks at the Pis first, so that destroy leaves out one that is dead.
@@ -99,8 +97,10 @@ if [ "$(stack_of "$@")" = dev ]; then
   if [ "$PULUMI_BACKEND_URL" = "file://$root/.twopir/state" ]; then
     mkdir -p .twopir/state
     release_dead_locks .twopir/state
-    if [ "${1:-} ${2:-}" != 'stack init' ] && [ ! -e .twopir/state/.pulumi/stacks/twopir/dev.json ]; then
-      pulumi stack init dev --non-interactive >&2
+    made=.twopir/state/.pulumi/stacks/twopir/dev.json
+    if [ "${1:-} ${2:-}" != 'stack init' ] && [ ! -e "$made" ]; then
+      # Another command may make it at the same time.
+      said=$(pulumi stack init dev --non-interactive 2>&1) || [ -e "$made" ] || die "cannot make the stack dev: $said"
     fi
   fi
 fi

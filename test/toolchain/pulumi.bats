@@ -7,7 +7,7 @@ setup_file() { fresh; }
 @test "the environment of stack dev" { pulumi 'show env'; }
 @test "gives the lab's state folder" { says "PULUMI_BACKEND_URL=file://$project/.twopir/state"; }
 for line in PULUMI_CONFIG_PASSPHRASE=twopir-lab PULUMI_STACK=dev PULUMI_CONTINUE_ON_ERROR=true \
-  PULUMI_NODEJS_TRANSPILE_ONLY=true PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true; do
+  PULUMI_RUN_PROGRAM=true PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true; do
   bats_test_function --description "gives $line" -- says $line
 done
 @test "makes the stack" { ran 'pulumi stack init dev'; }
