@@ -1,3 +1,8 @@
+import { once } from "node:events";
+import { appendFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 import { beforeAll, describe, expect, it } from "vitest";
 import {
   address,
@@ -12,7 +17,7 @@ import {
   whileFetching,
 } from "../../lab/drive/lab";
 import { Cluster } from "../../lab/drive/stack";
-import { loaded, succeeded } from "./states";
+import { copyOfThisVersion, loaded, succeeded } from "./states";
 
 const PIS = ["pi1", "pi2"];
 const OTHER = { pi1: "pi2", pi2: "pi1" } as const;
@@ -134,6 +139,35 @@ describe("a second pulumi up", () => {
     const outcome = await cluster.up();
     succeeded(outcome);
     expect(outcome.changed).toEqual({});
+  });
+});
+
+describe("a preview", () => {
+  const preview = async (...words: readonly string[]): Promise<string> => {
+    const child = cluster.start("preview", ...words);
+    const ended = once(child, "close") as Promise<[number | null]>;
+    const printed = await text(child.stdout ?? Readable.from([]));
+    expect((await ended)[0]).toBe(0);
+    return printed;
+  };
+
+  it("of one comment more in each script names the program of each Pi and nothing else", async () => {
+    const folder = await copyOfThisVersion();
+    for (const path of readdirSync(join(folder, "pi"), { recursive: true, encoding: "utf8" }))
+      if (path.endsWith(".sh")) appendFileSync(join(folder, "pi", path), "# one comment more\n");
+    const changed = [...(await preview("--cwd", folder)).matchAll(/^ *[-+~]+ +\S+ (\S+) (\S+)/gm)];
+    expect(changed.map(([, name = "", what = ""]) => `${name} ${what}`).sort()).toEqual(
+      PIS.flatMap((pi) => [`${pi}-twopir update`, `${pi}-twopir-upload update`]),
+    );
+  });
+
+  it("of another failover time shows that number", async () => {
+    await cluster.configure({ "twopir:volume": { clients: [address("pi3")] }, "twopir:failover": 3 });
+    const lines = (await preview("--diff")).split("\n").map((line) => line.trim());
+    await cluster.configure({ "twopir:volume": { clients: [address("pi3")] } });
+    expect(lines.filter((line) => /^[-+] .*failover/.test(line))).toEqual(
+      PIS.flatMap(() => ["- failover=1", "+ failover=3"]),
+    );
   });
 });
 

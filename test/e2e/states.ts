@@ -70,8 +70,6 @@ const MAKE: Readonly<Record<StateName, () => Promise<void>>> = {
     await lab("off", "pi3");
     const cluster = await Cluster.create();
     const folder = await earlierVersion();
-    // Its config goes where it looks for it.
-    copyFileSync(configFile(LAB), join(folder, basename(configFile(LAB))));
     const up = cluster.start("up", "--yes", "--cwd", folder);
     up.stdout?.resume();
     up.stderr?.resume();
@@ -94,13 +92,21 @@ async function grown(name: ClusterOfThree): Promise<void> {
 /** The last version of twopir whose states brought their scripts along. */
 const EARLIER = "72de2dc";
 
-/** A folder with that version, and the npm packages of this one. */
-async function earlierVersion(): Promise<string> {
-  const folder = labFile("earlier");
+/** A folder with that version. */
+const earlierVersion = (): Promise<string> => versionIn("earlier", `git archive ${EARLIER}`);
+
+/** A folder with this version, which may be altered, as its files are now. */
+export const copyOfThisVersion = (): Promise<string> =>
+  versionIn("copy", "git ls-files -z | tar -c --null -T -");
+
+/** What a command packs, with the npm packages of this version; Pulumi looks for the stack's config in it. */
+async function versionIn(name: string, pack: string): Promise<string> {
+  const folder = labFile(name);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  await run("bash", ["-c", `git archive ${EARLIER} | tar -x -C ${folder}`]);
+  await run("bash", ["-o", "pipefail", "-c", `${pack} | tar -x -C ${folder}`]);
   symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
+  copyFileSync(configFile(LAB), join(folder, basename(configFile(LAB))));
   return folder;
 }
 
