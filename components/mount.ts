@@ -24,21 +24,32 @@ function fstabLine({ pi, pis, volume }: MountArgs): string {
   return `localhost:/${volume.name} ${volume.mount} glusterfs ${options.join(",")} 0 0`;
 }
 
-/** The volume mounted on one Pi, now and after each boot; mounts go Pi by Pi. */
-export const mountPart = (args: MountArgs): Part => ({
-  type: "Mount",
-  name: `${args.pi.name}-mount`,
-  inside: args.pi.name,
-  states: [
-    {
-      name: names.mount(args.pi),
-      on: args.pi.name,
-      script: "mount",
-      parameters: { ...turnParameters(args), fstab_line: fstabLine(args), failover: args.failover },
-      after: [
-        names.volumeStarted(args.volume.name),
-        ...(args.turnAfter ? [names.mount(args.turnAfter)] : []),
-      ],
-    },
-  ],
-});
+/** The volume mounted on one Pi, now and after each boot, and connected to every brick; mounts go Pi by Pi. */
+export function mountPart(args: MountArgs): Part {
+  const { pi, pis, volume, failover, turnAfter } = args;
+  const stores = pis.filter(({ storage }) => storage);
+  const bricks = [...stores.map(names.brick), ...stores.map(names.brickProcess)];
+  return {
+    type: "Mount",
+    name: `${pi.name}-mount`,
+    inside: pi.name,
+    states: [
+      {
+        name: names.mount(pi),
+        on: pi.name,
+        script: "mount",
+        parameters: { ...turnParameters(args), fstab_line: fstabLine(args), failover },
+        after: [names.volumeStarted(volume.name), ...(turnAfter ? [names.mount(turnAfter)] : [])],
+      },
+      // Nothing waits for it: a brick that one Pi does not reach is no reason to leave the rest as it is.
+      {
+        name: names.connections(pi),
+        on: pi.name,
+        script: "connections",
+        parameters: turnParameters(args),
+        after: [names.mount(pi), ...bricks, ...(turnAfter ? [names.connections(turnAfter)] : [])],
+        disturbedBy: bricks,
+      },
+    ],
+  };
+}

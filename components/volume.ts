@@ -66,7 +66,7 @@ export function volumePart(
       })),
       // Before the volume's states and for none of them: another Pi's copy may be made anew from this one.
       ...stores.map((pi) => ({
-        name: `${pi.name}-brick-process`,
+        name: names.brickProcess(pi),
         on: pi.name,
         script: "brick-process",
         parameters: gated,

@@ -147,11 +147,14 @@ export const servesAgain = (pi: string): Promise<void> =>
 /** Each of so many Pis has its mount connected to the bricks of all of them, and pi1 is told of as many. */
 export const connected = (pis: number): Promise<void> =>
   until(`${pis} bricks are connected`, 90, async () => {
-    const told = await inside("pi1", "gluster volume heal gv0 info | grep -c '^Status: Connected' || true");
-    const mounted =
-      "cat /mnt/gluster1/.meta/graphs/active/gv0-client-*/private | grep -c '^connected = 1' || true";
+    const told = await inside("pi1", "gluster volume heal gv0 info");
+    const mounted = "grep -H '^connected' /mnt/gluster1/.meta/graphs/active/gv0-client-*/private";
     const seen = await Promise.all(Array.from({ length: pis }, (_, i) => inside(`pi${i + 1}`, mounted)));
-    return [told, ...seen].every((count) => count === pis.toString());
+    const all =
+      told.match(/^Status: Connected/gm)?.length === pis &&
+      seen.every((answer) => answer.match(/connected = 1$/gm)?.length === pis);
+    if (!all) throw new Error([told, ...seen].join("\n"));
+    return true;
   });
 
 /** A Pi has noted that its copy is full, as it has in a cluster of two copies that is a minute old. */

@@ -6,6 +6,7 @@ takes address    # of this Pi
 takes 'others[]' # addresses of the other Pis that serve
 
 needed=1          # how many of the others must serve
+all_full=yes      # whether nothing may wait to be healed; no: the brick of this Pi goes on
 turn_patience=900 # seconds until the others serve and have healed; the same as for the lock
 back_patience=30  # seconds until this Pi serves again; 2 s in the lab
 
@@ -54,7 +55,7 @@ unready() {
   done
   if [ "$serving" -lt "$needed" ]; then
     echo "http://$host/ is not served by ${silent[*]}"
-  else
+  elif [ "$all_full" = yes ]; then
     entries=$(heal_counts)
     [ -n "$entries" ] && ! grep -qvx 0 <<<"$entries" ||
       echo "files of volume $volume wait to be healed: $(xargs <<<"$entries")"
@@ -80,7 +81,8 @@ hold_again() { [ "$held" != active ] || systemctl start keepalived.service; }
 resume_serving() {
   systemctl start nginx.service || true
   until_true "$back_patience" serves "$address" "$host" ||
-    fail "this Pi does not serve http://$host/ any more: see /var/log/nginx/error.log. The others go on"
+    fail "this Pi does not serve http://$host/ any more ($(unserved "$address" "$host")):" \
+      "see /var/log/nginx/error.log. The others go on"
   hold_again
   trap - EXIT
 }

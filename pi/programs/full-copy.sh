@@ -10,7 +10,7 @@
 # help. Runs for ever, as a service; gate.sh reads the note. With more copies most of them know, and none is noted.
 # It also gives the volume's root and what lies in it a time of change where a heal has left them none.
 
-use gluster network
+use connections network
 takes brick mount_point address # address: of this Pi
 
 beat=2      # seconds between two looks at the connections, which cost nothing
@@ -102,13 +102,8 @@ cut_off() {
 
 # alone: it is connected to this Pi's brick, and to no other one.
 alone() {
-  local mine client name want
-  mine=$(brick_name "$(my_uuid)")
-  for client in "$mount_point"/.meta/graphs/active/"$volume"-client-*/; do
-    name="$(cat "$client/options/remote-host"):$(cat "$client/options/remote-subvolume")"
-    [ "$name" = "$mine" ] && want=1 || want=0
-    [ "$(timeout 5 sed -n 's/^connected = //p' "$client/private")" = "$want" ] || return 1
-  done
+  connections | awk -v mine="$(brick_name "$(my_uuid)")" '
+    ($1 == mine) != $2 { other = 1 } END { exit other || NR == 0 }'
 }
 
 # healed: there are two bricks, and nothing waits on the other one; otherwise its status says that something does, or

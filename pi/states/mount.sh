@@ -1,11 +1,9 @@
 # shellcheck shell=bash disable=SC2154
 # The volume is mounted, now and after every boot.
 
-use turn
+use turn mounting
 takes fstab_line
 takes failover # seconds; what the volume's options say
-
-mount_wait=10 # seconds that a living mount needs at most to answer; one that lost its bricks hangs or says ENOTCONN
 
 want() {
   [ "$(fstab_lines)" = "$fstab_line" ] || change "/etc/fstab has $(described) for $mount_point" write_fstab
@@ -13,11 +11,11 @@ want() {
   [ -d "$mount_point" ] || mounted || change "$mount_point is missing" mkdir -p "$mount_point"
   nothing_lands_beneath
   if ! mounted; then
-    change "$mount_point is not mounted" mount_volume
+    change "$mount_point is not mounted" and_note mount_volume
   elif ! timeout "$mount_wait" stat -t "$mount_point" >/dev/null 2>&1; then
-    change "the mount at $mount_point does not answer" remount_volume
+    change "the mount at $mount_point does not answer" and_note remount_volume
   elif [ "$(cat "$time_out" 2>/dev/null)" != "$failover" ]; then
-    change "$mount_point was mounted with another failover time" in_turn remount_volume
+    change "$mount_point was mounted with another failover time" in_turn and_note remount_volume
   elif [[ ,$(findmnt -n -o OPTIONS --mountpoint "$mount_point"), != *,nosuid,nodev,noexec,* ]]; then
     # They are asked for in the kernel's order.
     change "$mount_point is mounted without nodev, nosuid and noexec" \
@@ -88,30 +86,11 @@ replace_fstab() {
   systemctl daemon-reload
 }
 
-unit() { systemd-escape -p --suffix=mount "$mount_point"; }
-
-# Through systemd, so that the mount's process belongs to the unit and not to this login.
-mount_volume() {
-  systemctl reset-failed "$(unit)" 2>/dev/null || true
-  systemctl start "$(unit)" ||
-    fail "cannot mount $mount_point:" \
-      "$(tail -n 3 "/var/log/glusterfs/$(systemd-escape -p "$mount_point").log" 2>/dev/null)"
-  until_true "$mount_wait" mounted || fail "$mount_point is not mounted after $mount_wait s"
-  [ "$(cat "$time_out" 2>/dev/null)" = "$failover" ] || note_time_out
-}
-
-note_time_out() {
+and_note() { # COMMAND...
+  "$@"
   mkdir -p "$notes"
   printf '%s\n' "$failover" >"$time_out"
 }
-
-remount_volume() {
-  umount -l "$mount_point"
-  until_true "$mount_wait" gone || fail "systemd still counts $mount_point as mounted"
-  mount_volume
-}
-
-gone() { ! systemctl is-active -q "$(unit)"; }
 
 unwant() {
   if mounted; then

@@ -1,0 +1,17 @@
+# shellcheck shell=bash disable=SC2154
+# Which bricks this Pi's mount is connected to, by its own word: what is written reaches those.
+
+use gluster on-volume
+
+# connections: a line for each brick that the mount knows: its name (address:path), and 1 where it is connected or 0.
+connections() {
+  local client files=()
+  for client in "$mount_point"/.meta/graphs/active/"$volume"-client-*; do
+    files+=("$client/options/remote-host" "$client/options/remote-subvolume" "$client/private")
+  done
+  # shellcheck disable=SC2016 # awk's own
+  timeout 5 awk '
+    FILENAME ~ /remote-host$/ { host = $0 }
+    FILENAME ~ /remote-subvolume$/ { path = $0 }
+    /^connected = / { print host ":" path, $3 }' "${files[@]}" 2>/dev/null || true
+}

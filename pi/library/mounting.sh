@@ -1,0 +1,25 @@
+# shellcheck shell=bash disable=SC2154
+# For what mounts the volume on this Pi.
+
+use on-volume
+
+mount_wait=10 # seconds that a living mount needs at most to answer; one that lost its bricks hangs or says ENOTCONN
+
+unit() { systemd-escape -p --suffix=mount "$mount_point"; }
+
+# Through systemd, so that the mount's process belongs to the unit and not to this login.
+mount_volume() {
+  systemctl reset-failed "$(unit)" 2>/dev/null || true
+  systemctl start "$(unit)" ||
+    fail "cannot mount $mount_point:" \
+      "$(tail -n 3 "/var/log/glusterfs/$(systemd-escape -p "$mount_point").log" 2>/dev/null)"
+  until_true "$mount_wait" mounted || fail "$mount_point is not mounted after $mount_wait s"
+}
+
+remount_volume() {
+  umount -l "$mount_point"
+  until_true "$mount_wait" gone || fail "systemd still counts $mount_point as mounted"
+  mount_volume
+}
+
+gone() { ! systemctl is-active -q "$(unit)"; }

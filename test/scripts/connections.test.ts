@@ -1,0 +1,106 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { canIsolate, Host, state } from "./host";
+import { address, brick, BRICK, glusterdKnows, glusterStandIn, name, uuid } from "./pool";
+
+const MOUNT = "/mnt/gluster1";
+const STUCK = `${MOUNT} is not connected to the brick ${name(2)}, which answers`;
+
+describe.skipIf(!canIsolate)("connections.sh", () => {
+  let host: Host;
+
+  // Files stand for what the mount says of itself, and for the ports that can be reached.
+  beforeEach(() => {
+    host = new Host();
+    glusterStandIn(host);
+    peer(true);
+    host.command("findmnt", "true");
+    host.command("systemd-escape", "echo mnt-gluster1.mount");
+    host.command("umount", "touch /run/unmounted");
+    host.command(
+      "systemctl",
+      `[ "$1" != is-active ] || exit 3
+[ "$1" != start ] || [ ! -e /run/then ] || . /run/then`,
+    );
+    host.command("timeout", '[ "$2" != bash ] || exec test -e "/run/open/$5:$6"; exec /usr/bin/timeout "$@"');
+    for (const n of [1, 2]) {
+      host.write(client(n, "options/remote-host"), `${address(n)}\n`);
+      host.write(client(n, "options/remote-subvolume"), `${BRICK}\n`);
+      connected(n, 1);
+    }
+    port(2, 49152);
+    host.write(`/run/open/${address(2)}:49152`, "");
+    host.hurry(/patience/, 1);
+  });
+  afterEach(() => host.remove());
+
+  const client = (n: number, file: string): string =>
+    `${MOUNT}/.meta/graphs/active/gv0-client-${(n - 1).toString()}/${file}`;
+  const connected = (n: number, is: 0 | 1): void =>
+    host.write(client(n, "private"), `fd.0.remote_fd = 3\nconnected = ${is}\nping_timeout = 10\n`);
+  const peer = (there: boolean): void =>
+    glusterdKnows(host, {
+      uuid: uuid(1),
+      peers: [{ uuid: uuid(2), names: [address(2)], connected: there }],
+      volume: { id: uuid(9), bricks: [brick(1), brick(2)] },
+    });
+  const port = (n: number, number: number | ""): void =>
+    host.write(`/run/pool/${address(n)}/port`, number.toString());
+  const connections = () =>
+    state(
+      "connections",
+      { mount_point: MOUNT, volume: "gv0", address: address(1), others: [address(2)] },
+      "pi1-brick-connections",
+    );
+  const check = async () => (await host.check(connections())).changes;
+
+  it("wants nothing where all are connected, nor where the volume is not mounted", async () => {
+    expect(await check()).toEqual([]);
+    connected(2, 0);
+    host.command("findmnt", "false");
+    expect(await check()).toEqual([]);
+  });
+
+  it("leaves a brick that nobody serves to its own Pi's states", async () => {
+    connected(2, 0);
+    port(2, "");
+    expect(await check()).toEqual([]);
+    port(2, 49152);
+    peer(false);
+    expect(await check()).toEqual([]);
+  });
+
+  it("names a brick that answers and that the mount is not connected to, and mounts again", async () => {
+    connected(2, 0);
+    expect(await check()).toEqual([STUCK]);
+    host.write("/run/then", `sed -i s/connected.*/connected\\ =\\ 1/ ${client(2, "private")}`);
+    expect(await host.run("apply", connections())).toMatchObject({ status: 0, changes: [STUCK] });
+    expect(host.list("run")).toContain("unmounted");
+    expect(await check()).toEqual([]);
+  });
+
+  it("fails where a new mount is no better", async () => {
+    connected(2, 0);
+    const { status, output } = await host.run("apply", connections());
+    expect(status).toBe(65);
+    expect(output).toContain(`is still not connected to the brick ${name(2)}: see /var/log/glusterfs/`);
+  });
+
+  it("names a port that cannot be reached, and mounts nothing again for it", async () => {
+    connected(2, 0);
+    host.delete(`/run/open/${address(2)}:49152`);
+    const closed = `${MOUNT} is not connected to the brick ${name(2)}, whose port cannot be reached from pi1`;
+    expect(await check()).toEqual([closed]);
+    const { status, output } = await host.run("apply", connections());
+    expect(status).toBe(65);
+    expect(output).toContain("something closes the port of a brick");
+    expect(host.list("run")).not.toContain("unmounted");
+  });
+
+  it("waits for a client that is about to connect", async () => {
+    connected(2, 0);
+    host.hurry(/patience/, 5);
+    host.command("sleep", `sed -i s/connected.*/connected\\ =\\ 1/ ${client(2, "private")}`);
+    expect(await host.run("apply", connections())).toMatchObject({ status: 0, changes: [] });
+    expect(host.list("run")).not.toContain("unmounted");
+  });
+});
