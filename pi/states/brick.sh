@@ -6,9 +6,11 @@ takes address    # of this Pi
 takes 'others[]' # addresses of the other Pis
 
 want() {
-  local lost former counted noted
+  local lost former counted noted begun
   noted=$(cat "$note" 2>/dev/null) || true
   on_its_file_system "$noted"
+  begun=$(begun)
+  [ -z "$begun" ] || change "$brick has the mark of a volume that was begun and never made ($begun)" unmark
   if [ -n "$(brick_name "$(my_uuid)")" ]; then
     lost=$(lost)
     [ -z "$lost" ] || change "this Pi's copy of volume $volume is lost: $lost" refill
@@ -22,7 +24,7 @@ want() {
     tell mend "not yet: glusterd does not report volume $volume"
   elif [ ! -d "$brick" ]; then
     change "$brick is missing" mkdir -p "$brick"
-  elif [ -n "$(mark)" ]; then
+  elif [ -n "$(mark)" ] && [ -z "$begun" ]; then
     former=$(goes_on_at)
     [ -n "$former" ] ||
       refuse "$brick on $pi is a copy of a volume that no Pi knows ($(mark)): look at what is in it; if it is what" \
@@ -32,6 +34,9 @@ want() {
     # gluster would delete there what its other copies do not have.
     change "$brick is not empty, and is to become a copy of volume $volume" clear
   fi
+  [ -n "$(brick_name "$(my_uuid)")$(mark)" ] || [ ! -d "$brick" ] ||
+    [ "$(served_last)" = "$(cat "$unserved" 2>/dev/null)" ] || volume_elsewhere ||
+    mend "it is not noted when $brick was served last" note_served_last
   if [ -z "$noted" ]; then
     mend "the file system of $brick is not noted" note_file_system
   elif [ "$noted" != "$(file_system)" ]; then
@@ -41,7 +46,8 @@ want() {
 }
 
 note=$notes/file-system-$state
-indices_wait=5 # seconds; a brick's process makes them when it is started for the first time
+unserved=$notes/unserved-$state # when the folder was served last, noted before a volume is made of it
+indices_wait=5                  # seconds; a brick's process makes them when it is started for the first time
 
 # on_its_file_system: where the disk of a brick is not mounted, its folder on the card is not the brick.
 on_its_file_system() { # NOTED
@@ -110,6 +116,22 @@ volume_elsewhere() {
   return 1
 }
 
+# begun: the id of a volume that gluster began to make of this folder, and did not: no Pi has it, and nothing has served
+# the folder since it was noted. gluster marks the folders first, and a create that was cut off leaves the marks.
+begun() {
+  [ -z "$(brick_name "$(my_uuid)")" ] && [ -e "$unserved" ] && [ "$(served_last)" = "$(cat "$unserved")" ] &&
+    [ -n "$(mark)" ] && [ -z "$(goes_on_at)" ] && [ -z "$(counted_on)" ] || return 0
+  mark
+}
+
+# served_last: a brick's process writes this file anew every 30 s.
+served_last() { stat -c '%i %Y' "$brick/.glusterfs/health_check" 2>/dev/null || echo never; }
+
+note_served_last() {
+  mkdir -p "$notes"
+  served_last >"$unserved"
+}
+
 # clear: what lies there is kept.
 clear() {
   move_aside
@@ -135,7 +157,7 @@ set_aside() { # ADDRESS
 
 # The data stay. Where the volume goes on without this Pi, so does the mark, by which an old copy is known for one.
 unwant() {
-  rm -f "$note"
+  rm -f "$note" "$unserved"
   [ -d "$brick" ] || return 0
   forget_full # nobody keeps the note any more
   # Of files: a glusterd that does not run knows no volume.

@@ -1,8 +1,8 @@
 # shellcheck shell=bash disable=SC2154
-# Whether this Pi can give the commands to gluster, and which peers it has, as lines of NAME=VALUE; nothing is wanted
-# and nothing is changed. A new card cannot, nor can a Pi whose glusterd does not know whose a brick is, and is or meets
-# somebody else, nor one that has another address than its brick: it cannot part itself. Asked before all else, so of
-# files, in 0.02 s.
+# Whether this Pi can give the commands to gluster, which peers it has, and the volume's id, as lines of NAME=VALUE;
+# nothing is wanted and nothing is changed. A new card cannot, nor can a Pi whose glusterd does not know whose a brick
+# is, and is or meets somebody else, nor one that has another address than its brick: it cannot part itself. Asked
+# before all else, so of files, in 0.02 s.
 
 takes volume address # address: of this Pi
 
@@ -12,6 +12,7 @@ want() {
   if [ -s "$files/vols/$volume/info" ] && systemctl is-active -q glusterd.service && knows_whose_bricks && at_home; then
     echo knows=yes
     echo "peers=$(peer_names)"
+    echo "volume=$(values volume-id "$files/vols/$volume/info")"
   else
     echo knows=no
   fi

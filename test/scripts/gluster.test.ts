@@ -429,6 +429,25 @@ esac`,
       expect(existsSync(host.at(`${BRICK}/.glusterfs`))).toBe(true);
     });
 
+    it("loses the mark of a volume that gluster began to make and did not, if nothing has served it since", async () => {
+      glusterdKnows(host, { uuid: uuid(1) });
+      host.command("getfattr", "exit 1");
+      mkdirSync(host.at(`${BRICK}/.glusterfs`), { recursive: true });
+      host.write(`${BRICK}/.glusterfs/health_check`, "before");
+      expect((await host.run("apply", folder())).status).toBe(0);
+      marked(ID); // by a create that was cut off
+      const begun = `${BRICK} has the mark of a volume that was begun and never made (${ID})`;
+      expect((await check()).changes).toEqual([begun]);
+      host.command("setfattr", "rm /run/mark");
+      host.command("getfattr", "[ ! -e /run/mark ] || cat /run/mark");
+      expect((await host.run("apply", folder())).status).toBe(0);
+      expect((await check()).changes).toEqual([]);
+      marked(ID);
+      host.write(`${BRICK}/.glusterfs/health_check`, "by a process");
+      expect((await check()).output).toContain("refuse: ");
+      expect((await host.run("apply", folder())).status).toBe(65);
+    });
+
     it("is not refused because glusterd runs on no Pi", async () => {
       alone();
       marked(ID);
@@ -469,7 +488,8 @@ esac`,
       glusterdKnows(host, { uuid: uuid(1), peers: [peer(2)] });
       host.write(`${BRICK}/mine`, "kept");
       host.command("getfattr", "exit 1");
-      expect((await check()).changes).toEqual([NOTE]); // as long as there is no volume
+      // As long as there is no volume.
+      expect((await check()).changes).toEqual([`it is not noted when ${BRICK} was served last`, NOTE]);
       glusterdKnows(host, volume({ bricks: [brick(2), brick(3)] }), address(2));
       const why = `${BRICK} is not empty, and is to become a copy of volume gv0`;
       expect((await check()).changes).toEqual([why, NOTE]);
@@ -599,13 +619,13 @@ esac`,
         `${FILES}/peers/${uuid(2)}`,
         `uuid=${uuid(2)}\nstate=3\nhostname1=${address(2)}\nhostname2=pi2\n`,
       );
-      host.write(`${FILES}/vols/gv0/info`, "type=2\n");
+      host.write(`${FILES}/vols/gv0/info`, `type=2\nvolume-id=${ID}\n`);
       for (const n of [1, 2])
         host.write(`${FILES}/vols/gv0/bricks/${address(n)}`, `uuid=${uuid(n)}\nhostname=${address(n)}\n`);
     });
 
     it("it can, and names its peers", async () => {
-      expect(await knows()).toBe(`knows=yes\npeers=${address(2)} pi2\n`);
+      expect(await knows()).toBe(`knows=yes\npeers=${address(2)} pi2\nvolume=${ID}\n`);
     });
     it("it can where its brick has a name", async () => {
       host.write(`${FILES}/vols/gv0/bricks/${address(1)}`, `uuid=${uuid(1)}\nhostname=pi1\n`);
