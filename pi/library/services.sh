@@ -5,11 +5,22 @@
 # it has read them where the folder of the drop-in is new.
 want_service() {
   local shown
-  shown=$(systemctl show -p NeedDaemonReload,DropInPaths,UnitFileState,ActiveState "$1")
+  shown=$(unit_facts "$1")
+  if [[ $shown == *UnitFileState=masked* ]]; then
+    mend "$1 is masked" unmask "$1"
+    shown=$(unit_facts "$1")
+  fi
   is_read "$shown" "${2:-}" ||
     mend "systemd has not read the unit files of $1" systemctl daemon-reload
   [[ $shown$'\n' == *UnitFileState=enabled$'\n'* ]] || mend "$1 does not start at boot" systemctl enable -q "$1"
   [[ $shown =~ ActiveState=(active|reloading) ]] || mend "$1 is not running" start_service "$1"
+}
+
+unit_facts() { systemctl show -p NeedDaemonReload,DropInPaths,UnitFileState,ActiveState "$1"; }
+
+unmask() {
+  systemctl unmask -q "$1"
+  systemctl unmask -q --runtime "$1"
 }
 
 # is_read SHOWN [DROP_IN]: what "systemctl show" says of a unit's files.

@@ -89,6 +89,7 @@ damaged() {
   done
   if [ "$mode" = apply ] && ! systemctl is-active -q glusterd.service; then
     systemctl daemon-reload
+    unmask glusterd.service
     systemctl start glusterd.service 2>/dev/null || echo "glusterd does not start"
   fi
 }

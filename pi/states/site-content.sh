@@ -7,6 +7,7 @@ takes web_root
 first_page=/usr/share/nginx/html/index.html # /usr/share/nginx/www in the article's time
 
 want() {
+  local page
   need nginx nginx
   need_mount
   if ! there "$web_root"; then
@@ -14,6 +15,11 @@ want() {
   elif [ -z "$(find "$web_root" -maxdepth 0 -perm -005)" ]; then
     change "$web_root has mode $(stat -c %a "$web_root"): nginx cannot read it" chmod go+rx "$web_root"
   fi
+  for page in "$web_root/index.html" "$web_root/index.htm"; do
+    if there "$page" && [ -z "$(find -L "$page" -maxdepth 0 -perm -004)" ]; then
+      change "$page has mode $(stat -L -c %a "$page"): nginx cannot read it" chmod go+r "$page"
+    fi
+  done
   there "$web_root/index.html" || there "$web_root/index.htm" ||
     change "$web_root has no index.html" install -m 644 "$first_page" "$web_root/index.html"
 }
