@@ -28,7 +28,7 @@ import { webServerPart } from "./web-server";
 export function clusterParts(
   args: ClusterArgs,
   reachable: ReadonlySet<string>,
-  { knowing, peers }: Knowledge = { knowing: new Set(), peers: new Set() },
+  { knowing, peers }: Pick<Knowledge, "knowing" | "peers"> = { knowing: new Set(), peers: new Set() },
 ): Part[] {
   const { pis, volume } = args;
   const [first] = pis;

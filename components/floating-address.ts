@@ -68,7 +68,7 @@ ${instances.join("")}`;
 
 /** keepalived on one Pi: it holds its floating address while it serves, and others' while they do not. */
 export function floatingAddressPart(args: FloatingAddressArgs): Part {
-  const { pi, pis, floatingAddresses, turnAfter } = args;
+  const { pi, pis, floatingAddresses, hostname, turnAfter } = args;
   const packageName = `${pi.name}-keepalived-package`;
   return {
     type: "FloatingAddress",
@@ -82,6 +82,7 @@ export function floatingAddressPart(args: FloatingAddressArgs): Part {
         script: "keepalived",
         parameters: {
           address: pi.address,
+          host: hostname,
           floating: floatingAddresses[pis.indexOf(pi)] ?? "",
           addresses: floatingAddresses,
           config: keepalivedConfig(args),

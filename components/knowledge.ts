@@ -10,6 +10,8 @@ export interface Knowledge {
   readonly knowing: ReadonlySet<string>;
   /** Names and addresses of those that they have as peers. */
   readonly peers: ReadonlySet<string>;
+  /** Its id, by the word of those that have it; more than one where they do not agree. */
+  readonly volumes: ReadonlySet<string>;
 }
 
 /** States that want nothing: their checks print facts. */
@@ -34,10 +36,15 @@ export async function knowledge(
 ): Promise<Knowledge> {
   const { findings } = await ask(knowledgeStates(pis, volume.name), reached);
   const facts = pis.map((pi) => ({ pi, lines: findings.get(stateName(pi))?.details.split("\n") ?? [] }));
+  const named = (name: string): Set<string> =>
+    new Set(
+      facts.flatMap(({ lines }) =>
+        lines.flatMap((line) => (line.startsWith(`${name}=`) ? line.slice(name.length + 1).split(" ") : [])),
+      ),
+    );
   return {
     knowing: new Set(facts.filter(({ lines }) => lines.includes("knows=yes")).map(({ pi }) => pi.name)),
-    peers: new Set(
-      facts.flatMap(({ lines }) => lines.flatMap((line) => /^peers=(.*)/.exec(line)?.[1]?.split(" ") ?? [])),
-    ),
+    peers: named("peers"),
+    volumes: named("volume"),
   };
 }

@@ -94,7 +94,11 @@ export function clusterStatus(
     ...seen.problems.map((problem) => problem.message),
     ...(records === undefined ? [`nobody answers which A records ${args.hostname} has`] : []),
   ];
-  const well = drift.length === 0 && problems.length === 0 && pis.every(isWell);
+  const well =
+    drift.length === 0 &&
+    records !== undefined &&
+    seen.problems.every(({ kind }) => kind === "unseen") &&
+    pis.every(isWell);
   return { hostname: args.hostname, well, pis, drift, problems };
 }
 

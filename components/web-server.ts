@@ -62,7 +62,8 @@ export function webServerPart(
     ...common,
     name: `${pi.name}-nginx-settings`,
     script: "nginx-settings",
-    parameters: { content: nginxSettings(floating, published) },
+    parameters: { content: nginxSettings(floating, published), volume: volume.name },
+    after: [nginxPackage, names.volumeStarted(volume.name)], // whose id is the cluster's mark
   };
   const disturbedBy = [
     names.nginxUnit(pi),

@@ -9,6 +9,7 @@ import { packedProgram, PI } from "../operator/program";
 import {
   checkAll,
   command,
+  explain,
   given,
   OPERATOR,
   parseFindings,
@@ -249,7 +250,7 @@ export async function look(states: readonly State[], reached: ReadonlyMap<string
     if (concerns !== undefined && !reached.get(concerns)?.client) findings.delete(name);
   // What several say is said once: a jump host's problem, a refusal of the volume's.
   const all = new Map([...unreached, ...problems].map((problem) => [problem.message, problem]));
-  return { findings: propagate(states, findings), problems: [...all.values()] };
+  return { findings: explain(states, propagate(states, findings)), problems: [...all.values()] };
 }
 
 /** The same on this machine, from this checkout. */

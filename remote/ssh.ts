@@ -32,8 +32,9 @@ export interface Login {
  *   that is not there.
  * - login: the Pi does not take the key.
  * - silent: nobody answers there.
+ * - unseen: what this machine does not see from where it is; it says nothing against the cluster.
  */
-export type ProblemKind = "refused" | "login" | "silent" | "other";
+export type ProblemKind = "refused" | "login" | "silent" | "unseen" | "other";
 
 /** Why a Pi cannot be looked at, and what to do about it, in words. */
 export class HostProblem extends Error {

@@ -124,6 +124,8 @@ export interface Finding {
   readonly reasons: readonly string[];
   /** True where the repair can undo the states that name this one in disturbedBy. */
   readonly disturbs: boolean;
+  /** What is a reason where nothing else of the Pi or the volume has one, which would be the cause. Default: none. */
+  readonly symptoms?: readonly string[];
   /** Why nothing may be changed anywhere. Default: nothing speaks against it. */
   readonly refusals?: readonly string[];
   /** What the check printed besides: the differences of files, or facts. */
@@ -163,15 +165,27 @@ function split3(line: string): [string, string, string] {
 const CHANGE = "change: ";
 const MEND = "mend: ";
 const REFUSE = "refuse: ";
+const SYMPTOM = "symptom: ";
 
 function finding(lines: readonly string[], status: number): Finding {
+  const told = (kind: string): string[] =>
+    lines.filter((line) => line.startsWith(kind)).map((line) => line.slice(kind.length));
   const isReason = (line: string): boolean => line.startsWith(CHANGE) || line.startsWith(MEND);
-  const disturbs = status !== 0 || lines.some((line) => line.startsWith(CHANGE));
+  const isTold = (line: string): boolean =>
+    isReason(line) || line.startsWith(REFUSE) || line.startsWith(SYMPTOM);
+  const disturbs = status !== 0 || told(CHANGE).length > 0;
   const reasons = lines.filter(isReason).map((line) => line.slice(line.indexOf(": ") + 2));
-  const refusals = lines.filter((line) => line.startsWith(REFUSE)).map((line) => line.slice(REFUSE.length));
-  const details = lines.filter((line) => line !== "" && !isReason(line) && !line.startsWith(REFUSE));
+  const symptoms = told(SYMPTOM);
+  const refusals = told(REFUSE);
+  const details = lines.filter((line) => line !== "" && !isTold(line));
   if (status !== 0) reasons.push(`cannot be checked: ${details.pop() ?? `exit status ${status.toString()}`}`);
-  return { reasons, disturbs, ...(refusals.length > 0 && { refusals }), details: details.join("\n") };
+  return {
+    reasons,
+    disturbs,
+    ...(symptoms.length > 0 && { symptoms }),
+    ...(refusals.length > 0 && { refusals }),
+    details: details.join("\n"),
+  };
 }
 
 /** A reason in one printable line of at most 200 characters: a newline would be a command of its own. */
@@ -210,3 +224,21 @@ export function propagate(
   }
   return all;
 }
+
+/** The findings, with the symptoms that nothing else explains among the reasons. */
+export function explain(states: readonly State[], found: ReadonlyMap<string, Finding>): Map<string, Finding> {
+  const explained = new Set(
+    states.filter(({ name }) => (found.get(name)?.reasons.length ?? 0) > 0).map(placeOfCause),
+  );
+  const all = new Map(found);
+  for (const state of states) {
+    const own = all.get(state.name);
+    if (own?.symptoms === undefined || explained.has(state.on) || explained.has(ANYWHERE)) continue;
+    all.set(state.name, { ...own, reasons: [...own.reasons, ...own.symptoms] });
+  }
+  return all;
+}
+
+/** The volume and the site are every Pi's. */
+const ANYWHERE = "";
+const placeOfCause = ({ on, anywhere }: State): string => (anywhere ? ANYWHERE : on);

@@ -60,6 +60,22 @@ export const DRIFTS: readonly Drift[] = [
     touched: [/multi-user.target.wants\/nginx.service$/, /^\/etc\/rc.\.d\//],
   },
   {
+    what: "service masked",
+    on: "pi1",
+    broken: "systemctl mask -q --now nginx",
+    named: ["pi1-nginx"],
+    reason: "nginx.service is masked",
+    touched: [/^service-nginx/],
+  },
+  {
+    what: "glusterd masked and stopped",
+    on: "pi2",
+    broken: "systemctl mask -q --now glusterd",
+    named: ["pi2-glusterd", "gv0-peer-pi2"],
+    reason: "glusterd.service is masked",
+    touched: [gluster, /^service-glusterd/, /^\/etc\/systemd\//],
+  },
+  {
     what: "glusterd stopped",
     on: "pi2",
     broken: "systemctl stop glusterd",
@@ -139,6 +155,14 @@ export const DRIFTS: readonly Drift[] = [
     reason: "/mnt/gluster1/www has mode 700: nginx cannot read it",
   },
   {
+    what: "page unreadable",
+    on: "pi2",
+    broken: "chmod 000 /mnt/gluster1/www/index.html",
+    named: ["site-content"],
+    reason: "/mnt/gluster1/www/index.html has mode 0: nginx cannot read it",
+    touched: [onVolume("www/index.html")],
+  },
+  {
     what: "permissions of the shared config changed",
     on: "pi2",
     broken: "chmod 600 /mnt/gluster1/cluster",
@@ -165,7 +189,7 @@ export const DRIFTS: readonly Drift[] = [
     what: "brick process dead",
     on: "pi2",
     broken: "kill -KILL $(pgrep -x glusterfsd)",
-    named: ["pi2-brick-process"],
+    named: ["pi2-brick-process", "pi1-brick-connections", "pi2-brick-connections"],
     reason: "no process serves the brick /data/brick1/gv0",
     touched: [gluster, /^bricks/, /^service-glusterd$/], // it is what starts the process
   },
@@ -291,6 +315,77 @@ export const DRIFTS: readonly Drift[] = [
     broken: `update add ${NAME} ${TTL} A ${SUBNET}.9`,
     named: ["no-other-a-records"],
     reason: `${NAME} has an A record ${SUBNET}.9 that is none of the Pis'`,
+  },
+];
+
+/** What keeps visitors away and is nobody's to change but its owner's. */
+export interface Obstacle extends Pick<Drift, "what" | "on" | "broken" | "named"> {
+  /** Shell that takes it away. */
+  readonly undone: string;
+  /** What preview says, and up too, which fails where a resource is named. */
+  readonly said: string;
+}
+
+const RIVAL = "/etc/nginx/conf.d/a.conf";
+const rival = (lines: string): Pick<Obstacle, "broken" | "undone"> => ({
+  broken: `mkdir -p /srv/rival && echo another site >/srv/rival/index.html && printf '%s\\n' 'server { root /srv/rival; ${lines} }' >${RIVAL} && systemctl reload nginx && sleep 1`,
+  undone: `rm -r ${RIVAL} /srv/rival && systemctl reload nginx && sleep 1`,
+});
+const table = (rule: string): Pick<Obstacle, "broken" | "undone"> => ({
+  broken: `nft add table inet mine && nft 'add chain inet mine c ${rule}`,
+  undone: "nft delete table inet mine",
+});
+
+export const OBSTACLES: readonly Obstacle[] = [
+  {
+    what: "nginx.conf without its line for sites-enabled",
+    on: "pi1",
+    broken:
+      "cp -a /etc/nginx/nginx.conf /root/ && sed -i '/include .*sites-enabled/d' /etc/nginx/nginx.conf && systemctl reload nginx && sleep 1",
+    undone: "mv /root/nginx.conf /etc/nginx/nginx.conf && systemctl reload nginx && sleep 1",
+    named: ["pi1-nginx"],
+    said: '/etc/nginx/nginx.conf does not include it: add the line "include /etc/nginx/sites-enabled/*;" to its http part',
+  },
+  {
+    what: "another server block with the site's name",
+    on: "pi2",
+    ...rival(`server_name other.example.com ${NAME};`),
+    named: ["pi2-nginx"],
+    said: `another server block takes it: ${RIVAL}:1: server_name ${NAME}`,
+  },
+  {
+    what: "another server block that listens on the Pi's address",
+    on: "pi1",
+    ...rival(`listen ${address("pi1")}:80;`),
+    named: ["pi1-nginx"],
+    said: `another server block takes it: ${RIVAL}:1: listen ${address("pi1")}:80`,
+  },
+  {
+    what: "another program on port 80",
+    on: "pi2",
+    broken:
+      "systemctl stop nginx && systemd-run -q --unit=rival perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(Listen => 5, LocalPort => 80, ReuseAddr => 1) or die; sleep' && sleep 1",
+    undone: "systemctl stop rival && systemctl start nginx",
+    named: ["pi2-nginx"],
+    said: "port 80 is held by perl, process ",
+  },
+  {
+    what: "a firewall that keeps visitors away",
+    on: "pi1",
+    ...table(
+      "{ type filter hook input priority 0; }' && nft add rule inet mine c iif eth0 tcp dport 80 drop",
+    ),
+    named: [],
+    said: `http://${NAME}/ is not to be had at ${address("pi1")} from this machine`,
+  },
+  {
+    what: "a firewall between a Pi and a brick",
+    on: "pi1",
+    ...table(
+      `{ type filter hook output priority 0; }' && nft add rule inet mine c ip daddr ${address("pi2")} tcp dport 49152-60999 reject with tcp reset && sleep 5`,
+    ),
+    named: ["pi1-brick-connections"],
+    said: `/mnt/gluster1 is not connected to the brick ${address("pi2")}:/data/brick1/gv0, whose port cannot be reached from pi1`,
   },
 ];
 

@@ -45,7 +45,8 @@ printable() {
 }
 
 # tell KIND TEXT: the line in which a state says something to the look, which reads it in remote/state.ts. The kinds:
-# change and mend, see below; refuse; what cannot be said yet is a change or a mend that begins with "not yet: ".
+# change and mend, see below; refuse; symptom: counts where no other state of this Pi or of the volume has a reason,
+# which would be the cause; what cannot be said yet is a change or a mend that begins with "not yet: ".
 tell() {
   told=yes
   printf '%s: %s\n' "$1" "$2"
@@ -66,6 +67,12 @@ mend() {
   tell mend "$1"
   [ "$mode" != check ] || return 0
   "${@:2}"
+}
+
+# obstacle REASON: what keeps this state from being reached and is not ours to change: a look names it, and apply fails.
+obstacle() {
+  [ "$mode" = check ] || fail "$1"
+  tell change "$1"
 }
 
 # say TEXT: a line of progress, or of what was left alone.

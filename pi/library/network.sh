@@ -2,17 +2,55 @@
 # This Pi's addresses, and who serves the page.
 
 # own_addresses [WHERE...]: this Pi's, or those that "ip address show" finds there.
+# shellcheck disable=SC2120 # states give some
 own_addresses() { ip -4 -o address show "$@" | awk '{ split($4, own, "/"); print own[1] }'; }
 
 # interface ADDRESS: the one that has this address of the Pi's.
 interface() { ip -4 -o address | awk -v a="$1" '{ split($4, own, "/") } own[1] == a { print $2; exit }'; }
 
-# serves ADDRESS NAME: the page by the site's name, asked of a Pi's own address.
-serves() {
-  local status
-  # shellcheck disable=SC2016 # the inner shell expands them
-  status=$(timeout 5 bash -c \
-    'exec 3<>"/dev/tcp/$1/80" && printf "GET / HTTP/1.0\r\nHost: %s\r\n\r\n" "$2" >&3 && head -n 1 <&3' \
-    - "$1" "$2" 2>/dev/null) || return 1
-  [[ $status == HTTP/1.?" 200 "* ]]
+# serves ADDRESS NAME: the Pi there has the page by the site's name, from this cluster's server block.
+serves() { [ -z "$(unserved "$@")" ]; }
+
+mark_path=/.well-known/twopir # see nginx-settings.sh
+mark_file=/etc/nginx/snippets/twopir.conf
+nginx_loaded=/run/twopir-nginx # written by nginx's drop-in whenever it reads its config
+
+# unserved ADDRESS NAME: why a visitor does not get the page there; nothing where he does.
+unserved() {
+  local page mark known line
+  page=$(ask_nginx "$1" "$2" / sed -u '/^\r*$/q') # no more than the headers of a page of any size
+  line=${page%%$'\n'*}
+  case $line in
+    HTTP/1.?" 200 "*) ;;
+    HTTP/*) echo "the answer is ${line#* }" && return ;;
+    *) echo "nothing answers on port 80" && return ;;
+  esac
+  # shellcheck disable=SC2119 # all of them
+  if own_addresses | grep -qxF -- "$1" && ! mark_is_loaded; then return; fi
+  mark=$(ask_nginx "$1" "$2" "$mark_path" head -c 16000)
+  known=$(volume_ids)
+  # Where glusterd's files are gone nobody can tell one cluster's from another's.
+  if grep -qwF -- "${known:-text/plain}" <<<"$mark"; then return; fi
+  # Another Pi whose nginx an upgrade has not reached answers by the server block of before: with the page, or with 500
+  # where that is not called index.html.
+  [[ $mark != HTTP/1.?" 500 "* ]] || return 0
+  [ -n "$(etag <<<"$page")" ] && [ "$(etag <<<"$mark")" = "$(etag <<<"$page")" ] ||
+    echo "another server block answers, not this cluster's"
 }
+
+# mark_is_loaded: this Pi's nginx has read its mark; until then the page is enough.
+mark_is_loaded() { grep -qF "$mark_path" "$mark_file" 2>/dev/null && ! [ "$mark_file" -nt "$nginx_loaded" ]; }
+
+# ask_nginx ADDRESS NAME PATH READER...: what is answered there, as far as the reader takes it, without NULs and
+# carriage returns.
+ask_nginx() {
+  # shellcheck disable=SC2016 # the inner shell expands them
+  timeout 5 bash -c 'exec 3<>"/dev/tcp/$1/80" &&
+    printf "GET %s HTTP/1.0\r\nHost: %s\r\nUser-Agent: twopir\r\n\r\n" "$3" "$2" >&3 && "${@:4}" <&3' \
+    - "$@" 2>/dev/null | tr -d '\0\r' || true
+}
+
+etag() { sed -n 's/^ETag: //p'; }
+
+# volume_ids: of all volumes that this Pi's glusterd knows, in files that are there also while it does not run.
+volume_ids() { sed -n 's/^volume-id=//p' /var/lib/glusterd/vols/*/info 2>/dev/null || true; }

@@ -7,15 +7,73 @@ takes host    # the site's name
 
 # nginx-unit.sh writes it
 drop_in_path=/etc/systemd/system/nginx.service.d/twopir.conf
-loaded=/run/twopir-nginx # written by the drop-in whenever nginx reads its config
-patience=10              # seconds until the page must come; the volume is mounted by now
+patience=10 # seconds until the page must come; the volume is mounted by now
 
 want() {
+  local holder
   need nginx nginx
+  holder=$(port_holder)
+  [ -z "$holder" ] ||
+    obstacle "port 80 is held by $holder: end that, or let it listen elsewhere"
   want_service nginx.service "$drop_in_path"
-  sum | cmp -s - "$loaded" || change "nginx does not run the config that is on disk" reload
-  [ "$mode" = check ] || until_true "$patience" serves "$address" "$host" ||
-    fail "nginx runs but does not serve http://$host/ at $address: see /var/log/nginx/error.log"
+  sum | cmp -s - "$nginx_loaded" || change "nginx does not run the config that is on disk" reload
+  if [ "$mode" = check ]; then
+    serves "$address" "$host" || tell symptom "$(complaint)"
+  else
+    until_true "$patience" serves "$address" "$host" || fail "$(complaint)"
+  fi
+}
+
+# port_holder: what else than nginx listens on port 80 of all addresses, or of this Pi's; nothing where nothing does.
+port_holder() {
+  ss -Hltnp 'sport = :80' | grep -F -e " 0.0.0.0:80 " -e " *:80 " -e " $address:80 " |
+    sed -nE '/"nginx"/d; s/.*users:\(\("([^"]*)",pid=([0-9]+).*/\1, process \2/p' | head -n 1 || true
+}
+
+complaint() { echo "nginx runs, and a visitor at $address does not get http://$host/: $(cause)"; }
+
+# cause: of what nginx's own config says, then of its log.
+cause() {
+  local why config
+  why=$(unserved "$address" "$host")
+  config=$(nginx -T 2>/dev/null) || { echo "nginx refuses its config: $(nginx -t 2>&1 | grep -m 1 emerg)" && return; }
+  if ! grep -qxF "# configuration file /etc/nginx/sites-enabled/cluster:" <<<"$config"; then
+    echo "/etc/nginx/nginx.conf does not include it: add the line" \
+      "\"include /etc/nginx/sites-enabled/*;\" to its http part"
+  elif [ -n "$(rivals <<<"$config")" ]; then
+    echo "another server block takes it: $(rivals <<<"$config" | head -n 3 | paste -sd ';' | sed 's/;/; /g')"
+  else
+    echo "$why$(last_error)"
+  fi
+}
+
+# rivals: of "nginx -T" on stdin, where another server block than ours takes the name or the address.
+rivals() {
+  awk -v name="$host" -v address="$address" '
+    function judge(directive,  word, words, i) {
+      words = split(directive, word)
+      for (i = 2; word[1] == "server_name" && i <= words; i++)
+        if (word[i] == name) print file ":" line ": server_name " name
+      if (word[1] == "listen" && (word[2] == address || word[2] == address ":80"))
+        print file ":" line ": listen " word[2]
+    }
+    /^# configuration file .*:$/ { file = $4; sub(":$", "", file); line = 0; begun = ""; next }
+    { line++ }
+    file == "/etc/nginx/sites-enabled/cluster" { next }
+    {
+      sub("#.*", "")
+      parts = split($0, part, /[;{}]/)
+      for (p = 1; p < parts; p++) { judge(begun " " part[p]); begun = "" }
+      begun = begun " " part[parts]
+    }'
+}
+
+# last_error: what nginx logged of this address in the last minute; nothing where it did not.
+last_error() {
+  local line
+  line=$(tail -n 20 /var/log/nginx/error.log 2>/dev/null | grep -F "host: \"$host\"" | tail -n 1 |
+    sed -E 's/^.*: \*[0-9]+ //; s/, client: .*//') || true
+  [ -z "$line" ] || echo " ($line)"
 }
 
 sum() { nginx -T 2>/dev/null | sha256sum; }
@@ -40,7 +98,7 @@ workers() { pgrep -f '^nginx: worker process *$' || true; }
 replaced() { ! grep -qxF -- "$1" <<<"$(workers)"; } # PIDS of the old ones
 
 unwant() {
-  rm -f "$loaded"
+  rm -f "$nginx_loaded"
   if grep -qsx nginx "$notes"/packages-*; then
     systemctl stop nginx.service 2>/dev/null || true # its package goes soon
   else

@@ -170,7 +170,9 @@ describe("floating addresses", () => {
     await cluster.configure({ ...settings, "twopir:serverNames": ["twopir", "www.example.com"] });
     const outcome = await cluster.up();
     expect(outcome.failed).toBe(true);
-    expect(outcome.said).toContain("nginx runs but does not serve http://twopir.example.com/");
+    expect(outcome.said).toContain(
+      "another server block takes it: /etc/nginx/conf.d/0.conf:1: server_name twopir.example.com",
+    );
     expect(await workers()).toBe(before);
     await holdsAll("pi2");
     expect((await addresses()).sort()).toEqual(Object.values(FLOATING));
@@ -193,6 +195,17 @@ describe("floating addresses", () => {
     succeeded(outcome);
     expect(Object.keys(outcome.changed).sort()).toEqual(["pi1-keepalived", "pi2-keepalived"]);
     await eachHoldsItsOwn();
+  });
+
+  it("that were taken off both Pis are held again, by themselves or by an up", async () => {
+    for (const [name, floating] of Object.entries(FLOATING))
+      await inside(name, `ip address del ${floating}/32 dev eth0`);
+    succeeded(await cluster.up());
+    await eachHoldsItsOwn();
+    for (const floating of Object.values(FLOATING)) expect((await get(floating)).status).toBe(200);
+    const preview = await cluster.preview();
+    expect(preview.said).toBe("");
+    expect(preview.changed).toEqual({});
   });
 
   it("go again where the config has none", async () => {

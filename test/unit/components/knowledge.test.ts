@@ -37,6 +37,11 @@ describe("knowing", () => {
     expect([...peers].sort()).toEqual(["192.168.0.121", "192.168.0.122", "pi3.lan"]);
   });
 
+  it("says by which id they know it, two where they do not agree", async () => {
+    asked.answers = { pi1: "knows=no", pi2: "knows=yes\nvolume=a", pi3: "knows=yes\nvolume=b" };
+    expect([...(await knowledge(cluster(3), new Map())).volumes]).toEqual(["a", "b"]);
+  });
+
   it("asks each Pi about this volume, by names that are nobody else's", async () => {
     await who({});
     expect(asked.of.map(({ on }) => on)).toEqual(["pi1", "pi2", "pi3"]);

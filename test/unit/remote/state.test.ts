@@ -7,6 +7,7 @@ import { packedProgram, PI } from "../../../operator/program";
 import {
   checkAll,
   command,
+  explain,
   OPERATOR,
   parseFindings,
   printable,
@@ -397,5 +398,41 @@ describe("propagate", () => {
     ]);
     propagate(chain, found);
     expect(found.get("b")).toBe(none);
+  });
+});
+
+describe("explain", () => {
+  const on = (pi: string, name: string, more: Partial<State> = {}): State => ({
+    name,
+    on: pi,
+    script: "x",
+    parameters: {},
+    after: [],
+    ...more,
+  });
+  const states = [
+    on("pi1", "link"),
+    on("pi1", "nginx"),
+    on("pi2", "other"),
+    on("pi1", "volume", { anywhere: true }),
+  ];
+  const reasonsOf = (cause: string): readonly string[] => {
+    const well: Finding = { reasons: [], disturbs: false, details: "" };
+    const found = new Map<string, Finding>(states.map(({ name }) => [name, well]));
+    found.set("nginx", { ...well, symptoms: ["no page"] });
+    if (cause !== "") found.set(cause, { ...well, reasons: ["is missing"] });
+    return explain(states, found).get("nginx")?.reasons ?? [];
+  };
+
+  it("makes a reason of a symptom where no other state of the Pi or of the volume has one", () => {
+    expect(reasonsOf("")).toEqual(["no page"]);
+    expect(reasonsOf("other")).toEqual(["no page"]);
+    expect(reasonsOf("link")).toEqual([]);
+    expect(reasonsOf("volume")).toEqual([]);
+  });
+
+  it("is what a check tells as a symptom", () => {
+    const { symptoms, reasons, details } = find(state("a", "tell symptom 'no page'")).get("a") ?? {};
+    expect({ symptoms, reasons, details }).toEqual({ symptoms: ["no page"], reasons: [], details: "" });
   });
 });

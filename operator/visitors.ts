@@ -1,0 +1,81 @@
+import { request } from "node:http";
+
+/** Seconds that a visitor's question may take; a Pi in the same network answers in some milliseconds. */
+const PATIENCE = 3;
+
+/** By which a cluster's own answer is known, see pi/states/nginx-settings.sh: its volume's id, and the Pi's name. */
+const MARK = "/.well-known/twopir";
+
+/** What a visitor gets at an address. */
+export interface Visit {
+  readonly address: string;
+  /** Why it is not this cluster's page. Default: it is. */
+  readonly why?: string;
+  /** True where nothing answered at all. */
+  readonly silent: boolean;
+}
+
+/**
+ * Asks an address for the page as a visitor does, and whose it is.
+ *
+ * @param volumes Ids of the volume as the Pis know it; none: whose it is cannot be told, and is not asked.
+ * @param port Default: 80.
+ * @example await visit("192.168.0.121", "twopir.example.com", new Set(["0f6f0a3e-..."])) // { address, silent: false }
+ */
+export async function visit(
+  address: string,
+  hostname: string,
+  volumes: ReadonlySet<string>,
+  port = 80,
+): Promise<Visit> {
+  const get = (path: string): Promise<Answer> => answerOf({ host: address, port, path }, hostname);
+  try {
+    const page = await get("/");
+    if (page.status !== 200)
+      return { address, silent: false, why: `the answer is ${page.status.toString()}` };
+    if (volumes.size === 0) return { address, silent: false };
+    const mark = await get(MARK);
+    // As pi/library/network.sh has it: a Pi whose nginx an upgrade has not reached has no mark.
+    const before = mark.status === 500 || (page.etag !== "" && mark.etag === page.etag);
+    const ours = volumes.has(mark.body.split(" ")[0] ?? "") || before;
+    return {
+      address,
+      silent: false,
+      ...(!ours && { why: "another server block answers, not this cluster's" }),
+    };
+  } catch (error) {
+    return { address, silent: true, why: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+interface Answer {
+  readonly status: number;
+  readonly etag: string;
+  /** Its first bytes. */
+  readonly body: string;
+}
+
+/** @throws Error where nothing answers in time. */
+const answerOf = (
+  to: { readonly host: string; readonly port: number; readonly path: string },
+  hostname: string,
+): Promise<Answer> =>
+  new Promise((resolve, reject) => {
+    const asked = request({
+      ...to,
+      headers: { Host: hostname, "User-Agent": "twopir" },
+      agent: false,
+      timeout: PATIENCE * 1000,
+    });
+    asked.on("response", (response) => {
+      const answer = { status: response.statusCode ?? 0, etag: response.headers.etag ?? "" };
+      response.setEncoding("utf8").once("data", (body: string) => {
+        resolve({ ...answer, body });
+        response.destroy();
+      });
+      response.once("end", () => resolve({ ...answer, body: "" }));
+      response.on("error", reject);
+    });
+    asked.on("timeout", () => asked.destroy(new Error(`nothing answers within ${PATIENCE.toString()} s`)));
+    asked.on("error", reject).end();
+  });

@@ -1,0 +1,195 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { canIsolate, Host, state } from "./host";
+
+const ADDRESS = "192.168.0.121";
+const NAME = "twopir.example.com";
+const ID = "0f6f0a3e-7b5a-4c39-9a51-1d2c3b4a5f60";
+const SITE =
+  "# configuration file /etc/nginx/sites-enabled/cluster:\nserver {\n  server_name twopir twopir.example.com;\n}\n";
+const RIVAL = "# configuration file /etc/nginx/conf.d/a.conf:\n";
+
+describe.skipIf(!canIsolate)("nginx.sh", () => {
+  let host: Host;
+
+  // Files stand for what nginx answers to each question, for what listens on port 80, and for its config.
+  beforeEach(() => {
+    host = new Host();
+    host.command(
+      "timeout",
+      `[ "$2" != bash ] || exec cat "/run/answers$(tr / _ <<<"$8")"
+exec /usr/bin/timeout "$@"`,
+    );
+    host.command(
+      "nginx",
+      `case $1 in
+  -T) cat /run/config ;;
+  -t) [ ! -e /run/refused ] || { cat /run/refused >&2; exit 1; } ;;
+esac`,
+    );
+    host.command("ip", `echo '2: eth0    inet ${ADDRESS}/24 brd 192.168.0.255 scope global eth0'`);
+    host.write(
+      "/etc/nginx/snippets/twopir.conf",
+      `location = /.well-known/twopir { return 200 "${ID} pi1\\n"; }\n`,
+    );
+    host.command("ss", "cat /run/listening");
+    host.command("pgrep", "exit 1");
+    host.command(
+      "systemctl",
+      `case "$*" in
+  show*) printf 'NeedDaemonReload=no\\nDropInPaths=/etc/systemd/system/nginx.service.d/twopir.conf\\nUnitFileState=%s\\nActiveState=active\\n' "$(cat /run/unit-file)" ;;
+  unmask*) echo enabled >/run/unit-file ;;
+  *) echo "$*" >>/run/told ;;
+esac`,
+    );
+    host.write("/run/unit-file", "enabled\n");
+    host.write("/var/lib/glusterd/vols/gv0/info", `type=2\nvolume-id=${ID}\n`);
+    listening("nginx", 480);
+    config(SITE);
+    answers("/", "200 OK", 'ETag: "1-2"', "page");
+    answers("/.well-known/twopir", "200 OK", "Content-Type: text/plain", `${ID} pi1\n`);
+    host.hurry(/patience/, 1);
+  });
+  afterEach(() => host.remove());
+
+  const answers = (path: string, status: string, header: string, body: string): void =>
+    host.write(`/run/answers${path.replaceAll("/", "_")}`, `HTTP/1.1 ${status}\r\n${header}\r\n\r\n${body}`);
+  const listening = (name: string, pid: number, at = "0.0.0.0"): void =>
+    host.write("/run/listening", `LISTEN 0 511 ${at}:80 0.0.0.0:* users:(("${name}",pid=${pid},fd=5))\n`);
+  const config = (text: string): void => {
+    host.write("/run/config", text);
+    host.command("sha256sum", "cat >/dev/null; echo same");
+    host.write("/run/twopir-nginx", "same\n");
+  };
+  const nginx = () => state("nginx", { address: ADDRESS, host: NAME }, "pi1-nginx");
+  const symptom = async (): Promise<string> =>
+    /^symptom: .*? does not get http:\/\/\S+: (.*)$/m.exec((await host.check(nginx())).output)?.[1] ?? "";
+
+  it("wants nothing of a Pi whose visitors get the cluster's page", async () => {
+    expect(await host.check(nginx())).toEqual({ status: 0, changes: [], output: "" });
+    expect((await host.run("apply", nginx())).status).toBe(0);
+  });
+
+  it("fails where they do not, for the reason that a look gives", async () => {
+    answers("/", "403 Forbidden", "", "");
+    expect(await symptom()).toBe("the answer is 403 Forbidden");
+    const { status, output } = await host.run("apply", nginx());
+    expect({ status, why: output.includes("the answer is 403 Forbidden") }).toEqual({
+      status: 65,
+      why: true,
+    });
+  });
+
+  it.each([
+    ["nothing", "", "nothing answers on port 80"],
+    ["another site", "another site\n", "another server block answers, not this cluster's"],
+    [
+      "another cluster",
+      "11111111-7b5a-4c39-9a51-1d2c3b4a5f60 pi1\n",
+      "another server block answers, not this cluster's",
+    ],
+  ])("says that %s answers", async (what, body, why) => {
+    if (what === "nothing") host.write("/run/answers_", "");
+    else answers("/.well-known/twopir", "200 OK", "", body);
+    expect(await symptom()).toBe(why);
+  });
+
+  const OTHERS_MARK = "11111111-7b5a-4c39-9a51-1d2c3b4a5f60 pi1\n";
+  const marked = (body: string): void =>
+    answers("/.well-known/twopir", "200 OK", "Content-Type: text/plain", body);
+
+  it("asks for no mark that its nginx has not read, and counts any where no volume is known", async () => {
+    marked(OTHERS_MARK);
+    expect(await symptom()).not.toBe("");
+    host.write("/etc/nginx/snippets/twopir.conf", "gzip on;\n");
+    expect(await symptom()).toBe("");
+    host.write("/etc/nginx/snippets/twopir.conf", "location = /.well-known/twopir {}\n"); // newer than what it has read
+    expect(await symptom()).toBe("");
+    host.write("/run/twopir-nginx", "same\n");
+    expect(await symptom()).not.toBe("");
+    host.delete("/var/lib/glusterd/vols/gv0/info");
+    expect(await symptom()).toBe("");
+  });
+
+  it("counts another Pi's server block of before there were marks", async () => {
+    const other = host.script(`use network\nwant() { say "(\$(unserved 192.168.0.122 ${NAME}))"; }`, {});
+    const why = async (): Promise<string> => (await host.run("apply", other)).output.trim();
+    expect(await why()).toBe("()");
+    marked(OTHERS_MARK);
+    expect(await why()).toContain("another server block");
+    answers("/.well-known/twopir", "200 OK", 'ETag: "1-2"', "page");
+    expect(await why()).toBe("()");
+    answers("/.well-known/twopir", "500 Internal Server Error", "", "");
+    expect(await why()).toBe("()");
+    answers("/.well-known/twopir", "404 Not Found", "", "");
+    expect(await why()).toContain("another server block");
+  });
+
+  it.each([
+    [
+      "an nginx.conf without its include",
+      "# configuration file /etc/nginx/nginx.conf:\nhttp {}\n",
+      "does not include it: add the line",
+    ],
+    [
+      "a server block with the name",
+      `${RIVAL}server {\n  listen 80; server_name a.example.com twopir.example.com; # ours\n}\n${SITE}`,
+      "another server block takes it: /etc/nginx/conf.d/a.conf:2: server_name twopir.example.com",
+    ],
+    [
+      "a server block with the address",
+      `${SITE}${RIVAL}server {\n  # server_name twopir.example.com;\n  listen ${ADDRESS}:80 default_server;\n}\n`,
+      `another server block takes it: /etc/nginx/conf.d/a.conf:3: listen ${ADDRESS}:80`,
+    ],
+  ])("names %s", async (_, text, why) => {
+    config(text);
+    answers("/.well-known/twopir", "404 Not Found", "", "");
+    if (why.startsWith("another")) expect(await symptom()).toBe(why);
+    else expect(await symptom()).toContain(why);
+  });
+
+  it("names another program on port 80, and touches neither", async () => {
+    listening("apache2", 4711, "*");
+    const held = "port 80 is held by apache2, process 4711: end that, or let it listen elsewhere";
+    expect((await host.check(nginx())).changes).toContain(held);
+    const { status, output } = await host.run("apply", nginx());
+    expect(status).toBe(65);
+    expect(output).toContain(held);
+    expect(host.list("run")).not.toContain("told");
+    listening("other", 4712, "127.0.0.9");
+    expect((await host.check(nginx())).changes).toEqual([]);
+  });
+
+  it("is unmasked", async () => {
+    host.write("/run/unit-file", "masked\n");
+    expect((await host.check(nginx())).changes).toContain("nginx.service is masked");
+    expect((await host.run("apply", nginx())).status).toBe(0);
+    expect((await host.check(nginx())).changes).toEqual([]);
+  });
+});
+
+describe.skipIf(!canIsolate)("nginx-settings.sh", () => {
+  let host: Host;
+  const SETTINGS = "/etc/nginx/snippets/twopir.conf";
+  beforeEach(() => {
+    host = new Host();
+  });
+  afterEach(() => host.remove());
+  const settings = () =>
+    state("nginx-settings", { content: "gzip on;\n", volume: "gv0" }, "pi1-nginx-settings");
+
+  it("has the mark of the volume, once there is one", async () => {
+    expect((await host.check(settings())).changes).toEqual(["not yet: there is no volume gv0"]);
+    host.hurry(/known_wait/, 1);
+    expect((await host.run("apply", settings())).status).toBe(65);
+    host.write("/var/lib/glusterd/vols/gv0/info", `type=2\nvolume-id=${ID}\n`);
+    expect((await host.run("apply", settings())).status).toBe(0);
+    expect(host.read(SETTINGS)).toContain(`gzip on;\nlocation = /.well-known/twopir {`);
+    expect(host.read(SETTINGS)).toContain(`return 200 "${ID} pi1\\n"; }\n`);
+    expect((await host.check(settings())).changes).toEqual([]);
+  });
+
+  it("stays as it is where glusterd's files are gone", async () => {
+    host.write(SETTINGS, "gzip on;\n");
+    expect((await host.check(settings())).changes).toEqual([]);
+  });
+});

@@ -1,0 +1,56 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { visit } from "../../../operator/visitors";
+
+const NAME = "twopir.example.com";
+const ID = "0f6f0a3e-7b5a-4c39-9a51-1d2c3b4a5f60";
+const HERE = "127.0.0.1";
+
+describe("visit", () => {
+  let server: Server;
+  let answers: (path: string, host: string) => { status?: number; etag?: string; body: string };
+
+  beforeEach(async () => {
+    server = createServer((asked, answer) => {
+      const { status = 200, etag, body } = answers(asked.url ?? "", asked.headers.host ?? "");
+      answer.writeHead(status, etag === undefined ? {} : { ETag: etag }).end(body);
+    });
+    await new Promise<void>((resolve) => server.listen(0, HERE, resolve));
+  });
+  afterEach(() => new Promise((resolve) => server.close(resolve)));
+
+  const page = { etag: '"1-2"', body: "page" };
+  const marked = (id: string) => (path: string) =>
+    path === "/.well-known/twopir" ? { body: `${id} pi1\n` } : page;
+  const visited = (volumes: readonly string[] = [ID]) =>
+    visit(HERE, NAME, new Set(volumes), (server.address() as AddressInfo).port);
+  const why = async (volumes?: readonly string[]) => (await visited(volumes)).why;
+
+  it("finds nothing wrong with the cluster's own page, asked by the site's name", async () => {
+    answers = (path, host) => (host === NAME ? marked(ID)(path) : { status: 404, body: "" });
+    expect(await visited()).toEqual({ address: HERE, silent: false });
+  });
+
+  it("knows another cluster's page, and one that nobody marked", async () => {
+    answers = marked("11111111-7b5a-4c39-9a51-1d2c3b4a5f60");
+    expect(await why()).toContain("another server block answers");
+    answers = (path) => (path === "/" ? page : { status: 404, body: "no such page" });
+    expect(await why()).toContain("another server block answers");
+  });
+
+  it("counts the answer of a server block from before there were marks, and asks for none where no volume is known", async () => {
+    answers = () => page;
+    expect(await why()).toBeUndefined();
+    answers = (path) => (path === "/" ? page : { status: 404, body: "" });
+    expect(await why([])).toBeUndefined();
+  });
+
+  it("says which status it got, and that nothing answers", async () => {
+    answers = () => ({ status: 403, body: "" });
+    expect(await why()).toBe("the answer is 403");
+    const { port } = server.address() as AddressInfo;
+    await new Promise((resolve) => server.close(resolve));
+    expect(await visit(HERE, NAME, new Set(), port)).toMatchObject({ silent: true });
+  });
+});
