@@ -116,20 +116,36 @@ volume_elsewhere() {
   return 1
 }
 
-# begun: the id of a volume that gluster began to make of this folder, and did not: no Pi has it, and nothing has served
-# the folder since it was noted. gluster marks the folders first, and a create that was cut off leaves the marks.
+# begun: the id of a volume that gluster began to make of this folder, and did not: every Pi says that it has no such
+# volume, and nothing has served the folder since it was noted. gluster marks the folders first, and a create that was
+# cut off leaves the marks.
 begun() {
-  [ -z "$(brick_name "$(my_uuid)")" ] && [ -e "$unserved" ] && [ "$(served_last)" = "$(cat "$unserved")" ] &&
-    [ -n "$(mark)" ] && [ -z "$(goes_on_at)" ] && [ -z "$(counted_on)" ] || return 0
-  mark
+  local mark other answer
+  mark=$(mark)
+  [ -n "$mark" ] && [ -e "$unserved" ] && [ "$(served_last)" = "$(cat "$unserved")" ] &&
+    [ -z "$(brick_name "$(my_uuid)")$(brick_process)$(old_processes)" ] || return 0
+  # Also of other names, and in what was moved aside of glusterd's files.
+  ! grep -qsx "volume-id=$mark" /var/lib/glusterd/vols/*/info "$notes"/glusterd-*/vols/*/info || return 0
+  for other in localhost "${others[@]}"; do
+    answer=$(gluster_xml --remote-host="$other" volume info)
+    [[ $answer == *"</cliOutput>"* && $answer != *"$mark"* ]] || return 0
+  done
+  echo "$mark"
 }
 
-# served_last: a brick's process writes this file anew every 30 s.
-served_last() { stat -c '%i %Y' "$brick/.glusterfs/health_check" 2>/dev/null || echo never; }
+# served_last: what a brick's process leaves of itself: the id of the root and the indices when it is started for the
+# first time, their times at each write, and the time of a file that it writes anew every 30 s.
+served_last() {
+  echo "$brick $(file_system)"
+  { getfattr --only-values -n trusted.gfid "$brick" 2>/dev/null || true; } | od -An -tx1
+  stat -c '%n %i %y' "$brick/.glusterfs/health_check" "$brick/.glusterfs/indices"{,/xattrop,/dirty} 2>/dev/null || true
+}
 
 note_served_last() {
   mkdir -p "$notes"
-  served_last >"$unserved"
+  served_last >"$unserved.new"
+  sync "$unserved.new"
+  mv -T "$unserved.new" "$unserved"
 }
 
 # clear: what lies there is kept.

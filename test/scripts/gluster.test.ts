@@ -429,23 +429,48 @@ esac`,
       expect(existsSync(host.at(`${BRICK}/.glusterfs`))).toBe(true);
     });
 
-    it("loses the mark of a volume that gluster began to make and did not, if nothing has served it since", async () => {
-      glusterdKnows(host, { uuid: uuid(1) });
-      host.command("getfattr", "exit 1");
-      mkdirSync(host.at(`${BRICK}/.glusterfs`), { recursive: true });
-      host.write(`${BRICK}/.glusterfs/health_check`, "before");
-      expect((await host.run("apply", folder())).status).toBe(0);
-      marked(ID); // by a create that was cut off
+    describe("with the mark of a volume that gluster began to make and did not", () => {
       const begun = `${BRICK} has the mark of a volume that was begun and never made (${ID})`;
-      expect((await check()).changes).toEqual([begun]);
-      host.command("setfattr", "rm /run/mark");
-      host.command("getfattr", "[ ! -e /run/mark ] || cat /run/mark");
-      expect((await host.run("apply", folder())).status).toBe(0);
-      expect((await check()).changes).toEqual([]);
-      marked(ID);
-      host.write(`${BRICK}/.glusterfs/health_check`, "by a process");
-      expect((await check()).output).toContain("refuse: ");
-      expect((await host.run("apply", folder())).status).toBe(65);
+      const served = `${BRICK}/.glusterfs/health_check`;
+
+      beforeEach(async () => {
+        glusterdKnows(host, { uuid: uuid(1), peers: [peer(2)] });
+        glusterdKnows(host, { uuid: uuid(2) }, address(2));
+        host.command("getfattr", "exit 1");
+        host.command("pgrep", "[ ! -e /run/old ] || cat /run/old");
+        host.write(served, "before");
+        expect((await host.run("apply", folder())).status).toBe(0);
+        marked(ID);
+        rmSync(host.at(`${BRICK}/.glusterfs/indices`), { recursive: true });
+        host.command(
+          "getfattr",
+          'case "$*" in *volume-id*) [ ! -e /run/mark ] || cat /run/mark ;; *) exit 1 ;; esac',
+        );
+        host.command("setfattr", "rm /run/mark");
+      });
+
+      it("loses it", async () => {
+        expect((await check()).changes).toEqual([begun]);
+        expect((await host.run("apply", folder())).status).toBe(0);
+        expect((await check()).changes).toEqual([]);
+      });
+
+      it.each<[string, () => void]>([
+        ["a process has served it since", () => host.write(served, "after")],
+        ["a process has begun to", () => mkdirSync(host.at(`${BRICK}/.glusterfs/indices`))],
+        ["one runs now", () => host.write("/run/old", `4711 glusterfsd --brick-name ${BRICK} -l x\n`)],
+        ["another Pi knows the volume", () => glusterdKnows(host, volume({}), address(2))],
+        ["another Pi does not answer", () => rmSync(host.at(`/run/pool/${address(2)}`), { recursive: true })],
+        [
+          "glusterd had it, before its files were given back",
+          () => host.write("/var/lib/twopir/glusterd-1/vols/gv0/info", `volume-id=${ID}\n`),
+        ],
+      ])("keeps it where %s", async (_, happens) => {
+        happens();
+        expect((await check()).changes).not.toContain(begun);
+        await host.run("apply", folder());
+        expect(existsSync(host.at("/run/mark"))).toBe(true);
+      });
     });
 
     it("is not refused because glusterd runs on no Pi", async () => {
