@@ -28,7 +28,11 @@ function fstabLine({ pi, pis, volume }: MountArgs): string {
 export function mountPart(args: MountArgs): Part {
   const { pi, pis, volume, failover, turnAfter } = args;
   const stores = pis.filter(({ storage }) => storage);
-  const bricks = [...stores.map(names.brick), ...stores.map(names.brickProcess)];
+  const bricks = [
+    ...stores.map(names.brick),
+    ...stores.map(names.brickProcess),
+    names.volumeStarted(volume.name),
+  ];
   return {
     type: "Mount",
     name: `${pi.name}-mount`,

@@ -21,6 +21,9 @@ export const NGINX_LINK = "/etc/nginx/sites-enabled/cluster";
 const gluster = /^\/var\/lib\/glusterd\//;
 const onVolume = (file: string): RegExp => new RegExp(`^/data/brick1/gv0/(${file}$|\\.glusterfs/)`);
 
+/** A mount may have to be made anew, in its Pi's turn. */
+const remounted = [/^service-nginx/, onVolume("turn")];
+
 /** Everything that can drift, each once. */
 export const DRIFTS: readonly Drift[] = [
   {
@@ -73,7 +76,7 @@ export const DRIFTS: readonly Drift[] = [
     broken: "systemctl mask -q --now glusterd",
     named: ["pi2-glusterd", "gv0-peer-pi2"],
     reason: "glusterd.service is masked",
-    touched: [gluster, /^service-glusterd/, /^\/etc\/systemd\//],
+    touched: [gluster, /^service-glusterd/, /^bricks/, ...remounted], // of a masked unit systemd ends all processes
   },
   {
     what: "glusterd stopped",
@@ -183,7 +186,7 @@ export const DRIFTS: readonly Drift[] = [
     broken: "gluster --mode=script volume stop gv0 force >/dev/null",
     named: [],
     reason: "volume gv0 is Stopped",
-    touched: [gluster, /^bricks/],
+    touched: [gluster, /^bricks/, ...remounted],
   },
   {
     what: "brick process dead",
@@ -191,7 +194,7 @@ export const DRIFTS: readonly Drift[] = [
     broken: "kill -KILL $(pgrep -x glusterfsd)",
     named: ["pi2-brick-process", "pi1-brick-connections", "pi2-brick-connections"],
     reason: "no process serves the brick /data/brick1/gv0",
-    touched: [gluster, /^bricks/, /^service-glusterd$/], // it is what starts the process
+    touched: [gluster, /^bricks/, /^service-glusterd$/, ...remounted], // it is what starts the process
   },
   {
     what: "mount lost",
@@ -286,7 +289,7 @@ export const DRIFTS: readonly Drift[] = [
     broken: `gluster --mode=script volume remove-brick gv0 replica 1 ${address("pi2")}:/data/brick1/gv0 force >/dev/null && gluster --mode=script peer detach ${address("pi2")} >/dev/null`,
     named: [],
     reason: `${address("pi2")} is not a peer`,
-    touched: [gluster, /^\/data\/brick1\//, /^bricks/],
+    touched: [gluster, /^\/data\/brick1\//, /^bricks/, ...remounted],
   },
   {
     what: "A record deleted",
@@ -364,7 +367,7 @@ export const OBSTACLES: readonly Obstacle[] = [
     what: "another program on port 80",
     on: "pi2",
     broken:
-      "systemctl stop nginx && systemd-run -q --unit=rival perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(Listen => 5, LocalPort => 80, ReuseAddr => 1) or die; sleep' && sleep 1",
+      "systemctl stop nginx && systemd-run -q --unit=rival perl -MIO::Socket::INET -e 'IO::Socket::INET->new(Listen => 5, LocalPort => 80, ReuseAddr => 1) && sleep' && sleep 1",
     undone: "systemctl stop rival && systemctl start nginx",
     named: ["pi2-nginx"],
     said: "port 80 is held by perl, process ",

@@ -88,6 +88,7 @@ replace_fstab() {
 
 and_note() { # COMMAND...
   "$@"
+  [ "$(cat "$time_out" 2>/dev/null)" != "$failover" ] || return 0
   mkdir -p "$notes"
   printf '%s\n' "$failover" >"$time_out"
 }

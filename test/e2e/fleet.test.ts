@@ -52,7 +52,8 @@ describe("a drained Pi", () => {
       "gv0-peer-pi2": "update",
       "no-other-a-records": "update",
       "pi1-gluster-mount": "update", // it is told who is left to serve meanwhile, and finds nothing to do
-      "pi1-updates": "update", // the same
+      "pi1-brick-connections": "update", // the same
+      "pi1-updates": "update",
       "pi2-a-record": "delete",
     });
     expect(await addresses()).toEqual([address("pi1")]);
