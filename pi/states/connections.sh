@@ -13,7 +13,7 @@ want() {
   local name closed=() lost=()
   need gluster glusterfs-server
   mounted || return 0 # its own state says so
-  together || until_true "$patience" together || true
+  until_true "$patience" together || true
   for name in $(parted); do
     if answers "${name%%:*}" "$(brick_port "$name")"; then lost+=("$name"); else closed+=("$name"); fi
   done

@@ -68,7 +68,7 @@ rivals() {
     }'
 }
 
-# last_error: what nginx logged of this address in the last minute; nothing where it did not.
+# last_error: what nginx logged last of the site, of its last 20 lines; nothing where it did not.
 last_error() {
   local line
   line=$(tail -n 20 /var/log/nginx/error.log 2>/dev/null | grep -F "host: \"$host\"" | tail -n 1 |

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { canIsolate, Host, state } from "./host";
+import { address, ID } from "./pool";
 
-const ADDRESS = "192.168.0.121";
+const ADDRESS = address(1);
 const NAME = "twopir.example.com";
-const ID = "0f6f0a3e-7b5a-4c39-9a51-1d2c3b4a5f60";
 const SITE =
   "# configuration file /etc/nginx/sites-enabled/cluster:\nserver {\n  server_name twopir twopir.example.com;\n}\n";
 const RIVAL = "# configuration file /etc/nginx/conf.d/a.conf:\n";
@@ -111,7 +111,7 @@ esac`,
   });
 
   it("counts another Pi's server block of before there were marks", async () => {
-    const other = host.script(`use network\nwant() { say "(\$(unserved 192.168.0.122 ${NAME}))"; }`, {});
+    const other = host.script(`use network\nwant() { say "(\$(unserved ${address(2)} ${NAME}))"; }`, {});
     const why = async (): Promise<string> => (await host.run("apply", other)).output.trim();
     expect(await why()).toBe("()");
     marked(OTHERS_MARK);
