@@ -271,6 +271,9 @@ journals() {
   for k in $(made_pis); do
     cp "$lab_dir/pi$k/supervisor.log" "$1/pi$k-console.log" 2>/dev/null || true
     lives "pi$k" || continue
+    # What hangs in the kernel, and on what.
+    processes "pi$k" >"$1/pi$k-processes.log"
+    pid1 "$k" >/dev/null || continue
     # shellcheck disable=SC2016 # the inner shell expands them
     run_inside "$k" bash -c 'journalctl --boot --no-pager --output=short-precise
       for log in /var/log/nginx/error.log /var/log/glusterfs/*.log /var/log/glusterfs/bricks/*.log; do

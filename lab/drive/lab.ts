@@ -124,17 +124,28 @@ export async function whileFetching(
   return seen;
 }
 
-/** Asks every fifth of a second until it is so; the last answer is in the error. */
+/** Asks every fifth of a second until it is so, and waits no longer for an answer; the last one is in the error. */
 export async function until(what: string, seconds: number, ask: () => Promise<boolean>): Promise<void> {
   const end = Date.now() + seconds * 1000;
+  const over = new AbortController();
   let last: unknown;
-  while (Date.now() < end) {
-    try {
-      if (await ask()) return;
-    } catch (error) {
-      last = error;
+  const late = sleep(seconds * 1000, new Error("the last question has no answer yet"), {
+    signal: over.signal,
+  });
+  try {
+    while (Date.now() < end) {
+      try {
+        const answer = await Promise.race([ask(), late]);
+        if (answer === true) return;
+        last = answer === false ? last : answer;
+      } catch (error) {
+        last = error;
+      }
+      await sleep(200);
     }
-    await sleep(200);
+  } finally {
+    late.catch(() => undefined);
+    over.abort();
   }
   throw new Error(
     `not within ${seconds.toString()} s: ${what}${last instanceof Error ? ` (${last.message})` : ""}`,

@@ -25,6 +25,18 @@ spawn() {
 # lives GROUP: whether a process is in it.
 lives() { grep -qs '^populated 1' "$group/$1/cgroup.events"; }
 
+# processes GROUP: each thread of it, those that are ending too, and where in the kernel the ones that wait there are.
+processes() {
+  local pids task
+  pids=$(grep -lsE "/$prefix-$hash/$1(/|$)" /proc/[0-9]*/cgroup | cut -d / -f 3 | paste -sd ,) || true
+  [ -n "$pids" ] || return 0
+  ps -L -o pid,lwp,ppid,stat,etime,wchan:32,args -p "$pids"
+  for task in $(ps -L -o pid=,lwp=,stat= -p "$pids" | awk '$3 ~ /^[DZ]/ { print "/proc/" $1 "/task/" $2 }'); do
+    echo "== $task"
+    cat "$task/stack" 2>/dev/null || true
+  done
+}
+
 # end_group [GROUP]: kills every process of the group (of the whole lab without a name) and removes it.
 end_group() {
   local dir=$group${1:+/$1} deadline=$((SECONDS + 20)) hierarchy

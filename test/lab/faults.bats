@@ -37,6 +37,13 @@ rebooted() {
   ssh_pi1 sudo systemctl reboot || true
   within 30 rebooted "$id"
 }
+@test "a command in a Pi ends also when it was stopped before, as everything is while a Pi shuts down" {
+  lab exec pi1 sleep 300 &
+  within 10 lab exec pi1 pkill -STOP -x sleep
+  sleep 1 # for whoever waits for it and might stop, too
+  lab exec pi1 pkill -KILL -x sleep
+  within 5 eval "! kill -0 $! 2>/dev/null"
+}
 @test "reboot" {
   boot_id >"$BATS_FILE_TMPDIR/id"
   lab reboot pi1
