@@ -71,8 +71,8 @@ await_pi() {
 }
 
 # run_inside K COMMAND...: as root in the Pi, not by way of its network. A Pi that shuts down stops all of its processes
-# for a moment. nsenter, which stops itself when its child is stopped, would stay so, with a dead child that the Pi's PID 1
-# waits for: hence the shell between, which forks into the Pi and minds nothing but the end.
+# for a moment. nsenter, which stops itself when its child is stopped, would stay so, with a dead child that the Pi's
+# PID 1 waits for: hence the shell between, which forks into the Pi and minds nothing but the end.
 run_inside() {
   local pid
   pid=$(pid1 "$1") || die "pi$1 is off: switch it on with \`lab.sh on pi$1\`"
