@@ -2,8 +2,9 @@
 # The article's steps by ssh, on both Pis of the lab at once as far as they go at once: what npm run bench compares
 # `pulumi up` with. Ends when both serve the page.
 set -euo pipefail
-eval "$(bash "$(dirname "${BASH_SOURCE[0]}")/../lab/lab.sh" env)"
-pis=("$TWOPIR_LAB_SUBNET.121" "$TWOPIR_LAB_SUBNET.122")
+# Lines of NAME=VALUE, and two addresses are all that is needed of the list of the Pis.
+eval "$(bash "$(dirname "${BASH_SOURCE[0]}")/../lab/lab.sh" env | grep -v '^LAB_PIS=')"
+pis=("$LAB_PI1" "$LAB_PI2")
 name=twopir.$LAB_ZONE
 
 on() { # ADDRESS: a script for root on stdin
@@ -32,8 +33,12 @@ PI
 
 on "${pis[0]}" <<PI
 gluster peer probe ${pis[1]}
+tries=60
 until gluster --mode=script volume create gv0 replica 2 ${pis[0]}:/data/brick1/gv0 ${pis[1]}:/data/brick1/gv0 force; do
-  sleep 0.5 # the peer is not in the cluster at once
+  # The peer is not in the cluster at once.
+  tries=\$((tries - 1))
+  [ \$tries -gt 0 ]
+  sleep 0.5
 done
 gluster volume start gv0
 mount /mnt/gluster1
