@@ -10,6 +10,25 @@ ask() {
     fail "the name server $server does not answer: is the address right, is port 53 open from here?"
 }
 
+# own_records: address and TTL of each A record of the name itself, and not of one that it is an alias of.
+own_records() { ask | awk -v name="$name." 'tolower($1) == tolower(name) && $4 == "A" { print $5, $2 }'; }
+
+# require_no_alias: beside a CNAME a name has nothing else (RFC 1034, 3.6.2), so the server takes our update and ignores
+# it. The alias is somebody's own.
+require_no_alias() {
+  local target
+  target=$(alias_of "$name")
+  # What is an answer for every name gives way to a record.
+  [ -z "$target" ] || [ "$target" = "$(alias_of "nobody-$$.${name#*.}")" ] ||
+    refuse "$name is an alias (CNAME) of ${target%.}, and so cannot have the Pis' A records: remove the CNAME from" \
+      "zone $zone, or set twopir:hostname to another name"
+}
+
+alias_of() { # NAME
+  local name=$1
+  ask | awk -v name="$name." 'tolower($1) == tolower(name) && $4 == "CNAME" { print $5 }'
+}
+
 # update LINE...: one atomic dynamic update. Everything, the key too, reaches nsupdate on stdin only.
 update() {
   local answer

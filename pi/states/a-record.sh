@@ -5,10 +5,13 @@
 use dns
 takes address ttl # ttl: seconds
 
+patience=10 # seconds until the server returns what it accepted; a primary does at once
+
 want() {
   need dig bind9-dnsutils
   local ttl_now
-  ttl_now=$(ask | awk -v a="$address" '$4 == "A" && $5 == a { print $2 }')
+  require_no_alias
+  ttl_now=$(present_ttl)
   if [ -z "$ttl_now" ]; then
     change "$name has no A record $address" replace
   elif [ "$ttl_now" != "$ttl" ]; then
@@ -22,10 +25,22 @@ unwant() {
   command -v nsupdate >/dev/null ||
     fail "cannot remove the A record $address of $name: install bind9-dnsutils here, then run it again"
   update "update delete $name. A $address"
-  if [ -n "$(ask)" ]; then
+  if [ -n "$(own_records)" ]; then
     say "waiting until the TTL of $ttl s is over"
     sleep "$ttl"
   fi
 }
 
-replace() { update "update delete $name. A $address" "update add $name. $ttl A $address"; }
+replace() {
+  local ttl_now
+  update "update delete $name. A $address" "update add $name. $ttl A $address"
+  if until_true "$patience" is_there; then return; fi
+  ttl_now=$(present_ttl)
+  fail "the name server $server accepted the A record $address of $name, but returns" \
+    "${ttl_now:+TTL }${ttl_now:-no such record}: is $name a zone of its own, or does the server set its own TTLs?"
+}
+
+is_there() { [ "$(present_ttl)" = "$ttl" ]; }
+
+# present_ttl: of this record; nothing where it is not there.
+present_ttl() { own_records | awk -v a="$address" '$1 == a { print $2 }'; }

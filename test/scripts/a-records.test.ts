@@ -105,6 +105,39 @@ describe.skipIf(!canServe)("the A records, at a real name server", () => {
     server.change(`update delete ${NAME}. TXT`);
   });
 
+  it("are refused beside an alias, which stays", async () => {
+    server.change(`update add ${NAME}. 60 CNAME other.example.com.`);
+    for (const state of [pi1, pi2, only]) {
+      const seen = await server.run("check", state);
+      expect(seen.output).toContain(
+        `refuse: ${NAME} is an alias (CNAME) of other.example.com, and so cannot have`,
+      );
+      expect(await server.run("apply", state)).toMatchObject({ status: 65, changes: [] });
+    }
+    expect(server.records("other.example.com")).toEqual(["192.168.0.99 300"]);
+    expect(() => server.change(`prereq yxrrset ${NAME}. CNAME`)).not.toThrow();
+    server.change(`update delete ${NAME}. CNAME`);
+  });
+
+  it("come also where every name is an alias, which gives way", async () => {
+    server.change("update add *.example.com. 60 CNAME other.example.com.");
+    const { changes, status } = await server.run("apply", pi1);
+    const then = await server.run("check", pi1);
+    server.change("update delete *.example.com. CNAME");
+    expect({ changes, status }).toEqual({ changes: [`${NAME} has no A record 192.168.0.121`], status: 0 });
+    expect(then).toEqual(fine);
+  });
+
+  it("fail where the server takes them and does not give them: the name is a zone of its own", async () => {
+    server.change(`update add ${NAME}. 60 NS ns1.example.com.`);
+    const { status, output } = await server.run("apply", pi1);
+    server.change(`update delete ${NAME}.`);
+    expect(status).toBe(65);
+    expect(output).toContain(
+      "accepted the A record 192.168.0.121 of twopir.example.com, but returns no such record:",
+    );
+  });
+
   it.each<[string, Partial<typeof dns>, string]>([
     ["a wrong secret", { keySecret: WRONG_SECRET }, "BADSIG"],
     ["an unknown key", { keyName: "nobody" }, "BADKEY"],
