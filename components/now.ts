@@ -1,8 +1,9 @@
 import { packSite } from "../operator/pack";
+import { ipv6Records } from "../operator/records";
 import { visit, type Visit } from "../operator/visitors";
 import { look, reach, type Look, type PiAddress, type Reached, type Ssh } from "../remote/look";
 import { HostProblem } from "../remote/ssh";
-import type { State } from "../remote/state";
+import { mayBeCause, type State } from "../remote/state";
 import { recordTargets } from "./a-records";
 import type { ClusterArgs, Pi } from "./args";
 import { clusterParts, statesOf } from "./cluster";
@@ -42,44 +43,53 @@ export async function lookNow(config: ReachableCluster, besides: readonly State[
   const states = statesOf(parts);
   // Behind a jump host this machine is in another network.
   const asked = config.ssh.jumpHost ? [] : recordTargets(config).filter(({ pi }) => reachable.has(pi.name));
-  const ask = (address: string): Promise<Visit> => visit(address, config.hostname, known.volumes);
-  const [seen, visits] = await Promise.all([
+  // Twice, for an answer that was lost on the way.
+  const ask = async (address: string): Promise<Visit> => {
+    const first = await visit(address, config.hostname, known.volumes);
+    return first.why === undefined ? first : visit(address, config.hostname, known.volumes);
+  };
+  const [seen, elsewhere] = await Promise.all([
     look([...states, ...besides], reached),
-    // Twice, for an answer that was lost on the way.
-    Promise.all(
-      asked.map(async ({ address }) => {
-        const first = await ask(address);
-        return first.why === undefined ? first : ask(address);
-      }),
-    ),
+    config.ssh.jumpHost
+      ? []
+      : ipv6Records(config.hostname, config.dns).then((all) => Promise.all(all.map(ask))),
   ]);
+  // After the look, which waits until floating addresses are where they should be.
+  const visits = isWell(states, seen)
+    ? await Promise.all(asked.map(async ({ pi, address }) => ({ ...(await ask(address)), pi: pi.name })))
+    : [];
   return {
     parts,
     reached,
     seen: {
       ...seen,
-      problems: [...seen.problems, ...missedByVisitors(config.hostname, states, seen, visits)],
+      problems: [
+        ...seen.problems,
+        ...missedByVisitors(config.hostname, visits),
+        ...ledAway(config.hostname, elsewhere),
+      ],
     },
     unreached: [...reached.keys()].filter((name) => !reachable.has(name)),
   };
 }
 
+/** Whether all of the cluster that answers is as it should be, as far as the Pis see it themselves. */
+export const isWell = (states: readonly State[], { findings, problems }: Look): boolean =>
+  problems.every(({ kind }) => kind === "silent") &&
+  !states.some(({ name }) => mayBeCause(findings.get(name)));
+
 /**
- * What a visitor does not get from here, where all of the cluster is as it should be: nothing else would say so. Otherwise
- * it may be the cause, and when that is mended this is asked again.
+ * What a visitor does not get from here, where all of the cluster is well: nothing else would say so. Otherwise that may
+ * be the cause, and when it is mended this is asked again.
+ *
+ * @param visits Each with the Pi whose address it is.
  */
 export function missedByVisitors(
   hostname: string,
-  states: readonly State[],
-  { findings, problems }: Look,
-  visits: readonly Visit[],
+  visits: readonly (Visit & { readonly pi: string })[],
 ): HostProblem[] {
-  const well =
-    problems.every(({ kind }) => kind === "silent") &&
-    states.every(({ name }) => (findings.get(name)?.reasons.length ?? 0) === 0);
   const missed = visits.filter(({ why }) => why !== undefined);
-  if (!well || missed.length === 0) return [];
-  if (visits.every(({ silent }) => silent))
+  if (missed.length > 0 && visits.every(({ silent }) => silent))
     return [
       new HostProblem(
         `this machine gets an answer on port 80 from none of the Pis, which serve the page as they see it themselves: a firewall ` +
@@ -87,11 +97,29 @@ export function missedByVisitors(
         "unseen",
       ),
     ];
-  return missed.map(
-    ({ address, why = "" }) =>
-      new HostProblem(
-        `http://${hostname}/ is not to be had at ${address} from this machine (${why}), while the Pis serve it as they see it ` +
-          `themselves: look for a firewall that is not twopir's, and for another machine with that address.`,
-      ),
+  return visits.flatMap(({ address, pi, from = pi, why }) =>
+    why !== undefined
+      ? new HostProblem(
+          `http://${hostname}/ is not to be had at ${address} from this machine (${why}), while the Pis serve it as they see it ` +
+            `themselves: look for a firewall that is not twopir's, and for another machine with that address.`,
+        )
+      : from === pi
+        ? []
+        : new HostProblem(
+            `${address} is answered by ${from}, while ${pi}, whose address it is, serves: does keepalived run and answer there ` +
+              `(systemctl restart keepalived), or has somebody given that address to ${from}?`,
+          ),
   );
 }
+
+/** AAAA records that lead to something else: whoever has IPv6 goes there first, and the Pis are reached by IPv4 alone. */
+export const ledAway = (hostname: string, visits: readonly Visit[]): HostProblem[] =>
+  visits.flatMap(({ address, why, silent }) =>
+    why === undefined
+      ? []
+      : new HostProblem(
+          `${hostname} has an AAAA record ${address}, and this cluster does not answer there (${why}): visitors with IPv6 ` +
+            `try it first. Remove it, or point it at this cluster.`,
+          silent ? "unseen" : "other", // this machine may have no IPv6
+        ),
+  );

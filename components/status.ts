@@ -29,6 +29,8 @@ export interface ClusterStatus {
   readonly hostname: string;
   readonly well: boolean;
   readonly pis: readonly PiStatus[];
+  /** What is not as it should be, "pi1: nginx is inactive"; none of it where all is well. */
+  readonly notWell: readonly string[];
   /** What pulumi preview would name, "resource: reason". */
   readonly drift: readonly string[];
   /** Why something could not be looked at. */
@@ -94,27 +96,35 @@ export function clusterStatus(
     ...seen.problems.map((problem) => problem.message),
     ...(records === undefined ? [`nobody answers which A records ${args.hostname} has`] : []),
   ];
+  const notWell = pis.flatMap((pi) => faults(pi).map((fault) => `${pi.name}: ${fault}`));
   const well =
     drift.length === 0 &&
     records !== undefined &&
     seen.problems.every(({ kind }) => kind === "unseen") &&
-    pis.every(isWell);
-  return { hostname: args.hostname, well, pis, drift, problems };
+    notWell.length === 0;
+  return { hostname: args.hostname, well, pis, notWell, drift, problems };
 }
 
 /** Only the values that are known. */
 const given = <T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
 
-const isWell = (pi: PiStatus): boolean =>
-  pi.drained ||
-  (pi.reachable &&
-    pi.nginx === "active" &&
-    pi.glusterd === "active" &&
-    pi.mounted === true &&
-    pi.pageServed === true &&
-    !/^(held back|failed)/.test(pi.updates ?? "") &&
-    pi.brickServed !== false &&
-    (pi.healsWaiting ?? 0) === 0 &&
-    (pi.splitBrain ?? 0) === 0 &&
-    pi.aRecord);
+/** What is not as it should be, of what the table shows. */
+function faults(pi: PiStatus): string[] {
+  if (pi.drained) return [];
+  if (!pi.reachable) return ["it cannot be looked at"];
+  const rules: readonly [boolean, string][] = [
+    [pi.nginx !== "active", `nginx is ${pi.nginx ?? UNKNOWN}`],
+    [pi.glusterd !== "active", `glusterd is ${pi.glusterd ?? UNKNOWN}`],
+    [pi.brickServed === false, "no process serves its brick"],
+    [pi.mounted !== true, "the volume is not mounted"],
+    [(pi.healsWaiting ?? 0) > 0, `files that wait to be healed: ${pi.healsWaiting ?? UNKNOWN}`],
+    [(pi.splitBrain ?? 0) > 0, `files in split brain: ${pi.splitBrain ?? UNKNOWN}`],
+    [pi.pageServed !== true, "it does not serve the page"],
+    [/^(held back|failed)/.test(pi.updates ?? ""), `updates: ${pi.updates ?? UNKNOWN}`],
+    [!pi.aRecord, "no A record leads to it"],
+  ];
+  return rules.flatMap(([is, what]) => (is ? what : []));
+}
+
+const UNKNOWN = "unknown";

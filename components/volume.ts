@@ -70,6 +70,7 @@ export function volumePart(
         on: pi.name,
         script: "brick-process",
         parameters: gated,
+        unnoted: pis.some((one) => one.drained), // a copy that is left alone lacks what is written meanwhile
         after: [names.brick(pi)],
         disturbedBy: [names.brick(pi), names.glusterd(pi)],
       })),

@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { Resolver } from "node:dns/promises";
+import { isIP } from "node:net";
 import { promisify } from "node:util";
 import * as pulumi from "@pulumi/pulumi";
 import { refuse } from "./refuse";
@@ -27,21 +28,30 @@ export async function presentRecords(
 ): Promise<string[] | undefined> {
   if (provider === "none") return [];
   try {
-    return server === undefined ? await resolved(name) : await asked(name, server);
+    return server === undefined ? await resolved(name) : await asked(name, "A", server);
   } catch {
     return undefined;
   }
 }
 
-async function asked(name: string, server: string): Promise<string[]> {
+/**
+ * The IPv6 addresses that a name has at its primary server; none where the config names no server, or nobody answers.
+ *
+ * @example await ipv6Records("twopir.example.com", { provider: "rfc2136", server: "192.168.0.53" })
+ */
+export const ipv6Records = async (name: string, { server }: Zone): Promise<string[]> =>
+  server === undefined ? [] : asked(name, "AAAA", server).catch(() => []);
+
+async function asked(name: string, type: "A" | "AAAA", server: string): Promise<string[]> {
   const limits = [`+time=${PATIENCE}`, "+tries=1"];
   const { stdout } = await promisify(execFile)("dig", [
     ...["+tcp", "+short", "+norecurse", ...limits],
     `@${server}`,
     `${name}.`,
-    "A",
+    type,
   ]);
-  return stdout.split("\n").filter((line) => line !== "");
+  // An alias is a line, too.
+  return stdout.split("\n").filter((line) => isIP(line) !== 0);
 }
 
 const resolved = (name: string): Promise<string[]> =>

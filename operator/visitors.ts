@@ -9,6 +9,8 @@ const MARK = "/.well-known/twopir";
 /** What a visitor gets at an address. */
 export interface Visit {
   readonly address: string;
+  /** Name of the Pi that answers. Default: it does not say. */
+  readonly from?: string;
   /** Why it is not this cluster's page. Default: it is. */
   readonly why?: string;
   /** True where nothing answered at all. */
@@ -20,7 +22,7 @@ export interface Visit {
  *
  * @param volumes Ids of the volume as the Pis know it; none: whose it is cannot be told, and is not asked.
  * @param port Default: 80.
- * @example await visit("192.168.0.121", "twopir.example.com", new Set(["0f6f0a3e-..."])) // { address, silent: false }
+ * @example await visit("192.168.0.121", "twopir.example.com", new Set(["0f6f0a3e-..."])) // { address, silent: false, from: "pi1" }
  */
 export async function visit(
   address: string,
@@ -37,11 +39,12 @@ export async function visit(
     const mark = await get(MARK);
     // As pi/library/network.sh has it: a Pi whose nginx an upgrade has not reached has no mark.
     const before = mark.status === 500 || (page.etag !== "" && mark.etag === page.etag);
-    const ours = volumes.has(mark.body.split(" ")[0] ?? "") || before;
+    const [volume = "", from] = mark.body.trim().split(" ");
+    if (volumes.has(volume)) return { address, silent: false, ...(from !== undefined && { from }) };
     return {
       address,
       silent: false,
-      ...(!ours && { why: "another server block answers, not this cluster's" }),
+      ...(!before && { why: "another server block answers, not this cluster's" }),
     };
   } catch (error) {
     return { address, silent: true, why: error instanceof Error ? error.message : String(error) };

@@ -4,16 +4,19 @@ import { readFile } from "node:fs/promises";
 import { createConnection } from "node:net";
 import { join } from "node:path";
 import type { Client } from "ssh2";
-import { connect, destination, HostProblem, knownHostKey, run, type Login } from "./ssh";
+import { connect, destination, HostProblem, knownHostKey, run, takesFiles, type Login } from "./ssh";
 import { packedProgram, PI } from "../operator/program";
 import {
+  beforeFindings,
   checkAll,
   command,
   explain,
   given,
   OPERATOR,
   parseFindings,
+  printable,
   propagate,
+  withoutNotes,
   type Finding,
   type State,
 } from "./state";
@@ -210,6 +213,17 @@ export async function ask(states: readonly State[], reached: ReadonlyMap<string,
         const answered = new Map(
           [...parseFindings(answer, nonce)].filter(([name]) => here.some((state) => state.name === name)),
         );
+        const greeting = beforeFindings(answer, nonce);
+        const sends = here.some(({ name, upload }) => upload && answered.get(name)?.disturbs);
+        if (pi?.client && greeting !== "" && sends && !(await takesFiles(pi.client)))
+          problems.push(
+            new HostProblem(
+              `${place}: the login shell of user ${pi.login.user} prints "${printable(greeting)}", which breaks sftp, by ` +
+                `which files are sent. Let it print in a terminal only, e.g. by this line at the top of its ~/.bashrc: ` +
+                `[[ $- == *i* ]] || return`,
+              "refused",
+            ),
+          );
         const missing = here.filter(({ name }) => !answered.has(name));
         if (missing[0])
           problems.push(
@@ -250,7 +264,10 @@ export async function look(states: readonly State[], reached: ReadonlyMap<string
     if (concerns !== undefined && !reached.get(concerns)?.client) findings.delete(name);
   // What several say is said once: a jump host's problem, a refusal of the volume's.
   const all = new Map([...unreached, ...problems].map((problem) => [problem.message, problem]));
-  return { findings: explain(states, propagate(states, findings)), problems: [...all.values()] };
+  return {
+    findings: explain(states, propagate(states, withoutNotes(states, findings))),
+    problems: [...all.values()],
+  };
 }
 
 /** The same on this machine, from this checkout. */

@@ -182,6 +182,17 @@ function unreachable(login: Login, error: Error & { level?: string; code?: strin
   return `cannot be reached by ssh: ${error.message}.`;
 }
 
+/** Whether files can be sent there: where the login shell prints, sftp's first words are not its own. */
+export const takesFiles = (client: Client): Promise<boolean> =>
+  new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(false), DIAL_SECONDS * 1000);
+    client.sftp((error, sftp) => {
+      clearTimeout(timer);
+      resolve(error === undefined);
+      if (error === undefined) sftp.end();
+    });
+  });
+
 /**
  * Runs one command with that text on stdin and returns its stdout, within the time and size limits.
  *

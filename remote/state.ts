@@ -39,6 +39,8 @@ export interface State {
   readonly identity?: readonly string[];
   /** True where any Pi could run it, and the first that can be reached does. Default: false. */
   readonly anywhere?: boolean;
+  /** True where its notes are of what the user wants so, and are left out. Default: false. */
+  readonly unnoted?: boolean;
   /** The Pi that the look asks instead. Default: the one that it runs on. */
   readonly asked?: string;
   /** A file that is sent to the home of the user who logs in, where the state differs by more than a mend. */
@@ -124,6 +126,8 @@ export interface Finding {
   readonly reasons: readonly string[];
   /** True where the repair can undo the states that name this one in disturbedBy. */
   readonly disturbs: boolean;
+  /** Those of the reasons that cannot be the cause of anything else. Default: none. */
+  readonly notes?: readonly string[];
   /** What is a reason where nothing else of the Pi or the volume has one, which would be the cause. Default: none. */
   readonly symptoms?: readonly string[];
   /** Why nothing may be changed anywhere. Default: nothing speaks against it. */
@@ -131,6 +135,10 @@ export interface Finding {
   /** What the check printed besides: the differences of files, or facts. */
   readonly details: string;
 }
+
+/** What else the host printed, in the way of the answer to {@link checkAll}; "" where all is as it should be. */
+export const beforeFindings = (answer: string, nonce: string): string =>
+  answer.slice(0, Math.max(0, answer.indexOf(`${nonce} begin `))).trim();
 
 /** The findings in the answer to {@link checkAll}; a state whose check did not finish is not among them. */
 export function parseFindings(answer: string, nonce: string): Map<string, Finding> {
@@ -164,17 +172,19 @@ function split3(line: string): [string, string, string] {
 
 const CHANGE = "change: ";
 const MEND = "mend: ";
+const NOTE = "note: ";
 const REFUSE = "refuse: ";
 const SYMPTOM = "symptom: ";
 
 function finding(lines: readonly string[], status: number): Finding {
   const told = (kind: string): string[] =>
     lines.filter((line) => line.startsWith(kind)).map((line) => line.slice(kind.length));
-  const isReason = (line: string): boolean => line.startsWith(CHANGE) || line.startsWith(MEND);
+  const isReason = (line: string): boolean => [CHANGE, MEND, NOTE].some((kind) => line.startsWith(kind));
   const isTold = (line: string): boolean =>
     isReason(line) || line.startsWith(REFUSE) || line.startsWith(SYMPTOM);
   const disturbs = status !== 0 || told(CHANGE).length > 0;
   const reasons = lines.filter(isReason).map((line) => line.slice(line.indexOf(": ") + 2));
+  const notes = told(NOTE);
   const symptoms = told(SYMPTOM);
   const refusals = told(REFUSE);
   const details = lines.filter((line) => line !== "" && !isTold(line));
@@ -182,6 +192,7 @@ function finding(lines: readonly string[], status: number): Finding {
   return {
     reasons,
     disturbs,
+    ...(notes.length > 0 && { notes }),
     ...(symptoms.length > 0 && { symptoms }),
     ...(refusals.length > 0 && { refusals }),
     details: details.join("\n"),
@@ -219,17 +230,30 @@ export function propagate(
     const own = all.get(state.name);
     if (own === undefined || own.disturbs) continue;
     const causes = (state.disturbedBy ?? []).filter((name) => all.get(name)?.disturbs);
-    const reasons = own.reasons.length > 0 ? own.reasons : [`after ${causes.join(", ")}`];
+    const reasons =
+      own.reasons.length > 0 ? own.reasons : [`runs again after the change to ${causes.join(", ")}`];
     if (causes.length > 0) all.set(state.name, { ...own, disturbs: true, reasons });
+  }
+  return all;
+}
+
+/** The findings, without the notes that are of no use. */
+export function withoutNotes(
+  states: readonly State[],
+  found: ReadonlyMap<string, Finding>,
+): Map<string, Finding> {
+  const all = new Map(found);
+  for (const { name } of states.filter(({ unnoted }) => unnoted)) {
+    const { notes = [], ...own } = all.get(name) ?? {};
+    if ("reasons" in own)
+      all.set(name, { ...own, reasons: own.reasons.filter((reason) => !notes.includes(reason)) });
   }
   return all;
 }
 
 /** The findings, with the symptoms that nothing else explains among the reasons. */
 export function explain(states: readonly State[], found: ReadonlyMap<string, Finding>): Map<string, Finding> {
-  const explained = new Set(
-    states.filter(({ name }) => (found.get(name)?.reasons.length ?? 0) > 0).map(placeOfCause),
-  );
+  const explained = new Set(states.filter(({ name }) => mayBeCause(found.get(name))).map(placeOfCause));
   const all = new Map(found);
   for (const state of states) {
     const own = all.get(state.name);
@@ -238,6 +262,10 @@ export function explain(states: readonly State[], found: ReadonlyMap<string, Fin
   }
   return all;
 }
+
+/** Whether what was found in a state may be why something else is not well. */
+export const mayBeCause = (found: Finding | undefined): boolean =>
+  (found?.reasons.length ?? 0) > (found?.notes?.length ?? 0);
 
 /** The volume and the site are every Pi's. */
 const ANYWHERE = "";

@@ -9,6 +9,7 @@ notes=/var/lib/twopir      # what a Pi had before us, so that remove can put it 
 lock_file=/run/lock/twopir # one applying script at a time on a Pi
 said=65                    # exit status of fail: the reason has been said
 lock_wait=900              # seconds; the slowest state, a package installation on an old Pi, takes minutes
+lock_quiet=15              # of them without a word: the other states of the same run take their turns in 1 to 10 s
 
 # bounded COMMAND...: both streams go through printable, and nothing that it starts holds them open by another number.
 bounded() {
@@ -45,8 +46,8 @@ printable() {
 }
 
 # tell KIND TEXT: the line in which a state says something to the look, which reads it in remote/state.ts. The kinds:
-# change and mend, see below; refuse; symptom: counts where no other state of this Pi or of the volume has a reason,
-# which would be the cause; what cannot be said yet is a change or a mend that begins with "not yet: ".
+# change, mend and note, see below; refuse; symptom: counts where no other state of this Pi or of the volume has a
+# reason, which would be the cause; what cannot be said yet is a change or a mend that begins with "not yet: ".
 tell() {
   told=yes
   printf '%s: %s\n' "$1" "$2"
@@ -65,6 +66,13 @@ change() {
 # mend REASON FUNCTION [ARGUMENT...]: a change after which the states that this one disturbs are as they were.
 mend() {
   tell mend "$1"
+  [ "$mode" != check ] || return 0
+  "${@:2}"
+}
+
+# note REASON FUNCTION [ARGUMENT...]: a mend that explains nothing else: where another part is broken, this is not why.
+note() {
+  tell note "$1"
   [ "$mode" != check ] || return 0
   "${@:2}"
 }
@@ -119,8 +127,8 @@ need() {
 lock() {
   [ -n "$pi" ] || return 0
   exec 9>>"$lock_file"
-  if ! flock -n 9; then
-    say "waiting for $(holder)"
+  if ! flock -w "$lock_quiet" 9; then
+    say "waiting until this is done: $(holder)"
     flock -w "$lock_wait" 9 ||
       fail "still locked after $lock_wait s by $(holder): wait for it, or end that process on $pi"
   fi

@@ -195,6 +195,26 @@ left_on() {
 # heal_counts: a line for each brick, the number of files that wait to be healed; "-" where it is off.
 heal_counts() { gluster_tell volume heal "$volume" info | sed -n 's/^Number of entries: //p'; }
 
+# waiting_heals: how many files this copy has still to give to the others, by gluster's own index of them, without those
+# that are just on their way.
+waiting_heals() { once old_heals; }
+old_heals() {
+  local first
+  first=$(heal_index)
+  [ -n "$first" ] || { echo 0 && return; }
+  sleep 1
+  heal_index | { grep -cxFf <(printf '%s\n' "$first") || true; }
+}
+heal_index() {
+  find "$brick/.glusterfs/indices/xattrop" -type f -not -name 'xattrop-*' -printf '%f\n' 2>/dev/null || true
+}
+
+# split_brains: the most that any copy has; nothing where gluster does not say.
+split_brains() {
+  { timeout "$answer_wait" gluster volume heal "$volume" info split-brain 2>/dev/null || true; } |
+    sed -n 's/^Number of entries in split-brain: //p' | sort -n | tail -n 1
+}
+
 # heal_begins: everything is compared and copied, also after this script. gluster refuses until a new brick and its
 # self-heal daemon are connected, a second or two.
 heal_begins() {

@@ -17,13 +17,11 @@ want() {
   fact updates "$(updates)"
   [ -n "$brick" ] || return 0
   fact brick "$([ -n "$(brick_process)" ] && echo yes || echo no)"
-  # What this copy has still to give to the others, file by file: gluster's own index of it.
-  waiting=$(find "$brick/.glusterfs/indices/xattrop" -type f -not -name 'xattrop-*' 2>/dev/null | wc -l)
+  waiting=$(waiting_heals)
   fact heals "$waiting"
   split=0
   if [ "$waiting" -gt 0 ]; then
-    split=$(timeout "$answer_wait" gluster volume heal "$volume" info split-brain 2>/dev/null |
-      sed -n 's/^Number of entries in split-brain: //p' | sort -n | tail -n 1)
+    split=$(split_brains)
   fi
   fact split_brain "${split:-unknown}"
 }

@@ -28,8 +28,10 @@ it("two at once, beside somebody's apt, wait for each other and say for whom", a
   succeeded(first);
   succeeded(second);
   const said = first.said + second.said;
-  expect(said).toMatch(/waiting for apt-get, process \d+ of root, since .* \d\d:\d\d:\d\d/);
-  expect(said).toMatch(/waiting for pi[12]-[a-z-]+, process \d+ of pi, since \d{4}-\d\d-\d\dT/);
+  expect(said).toMatch(/waiting until this is done: apt-get, process \d+ of root, since .* \d\d:\d\d:\d\d/);
+  expect(said).toMatch(
+    /waiting until this is done: pi[12]-[a-z-]+, process \d+ of pi, since \d{4}-\d\d-\d\dT/,
+  );
   expect(
     await inside("pi1", "systemctl show -P Result own-apt; dpkg-query -W -f='${db:Status-Status}' tree"),
   ).toBe("success\ninstalled");

@@ -621,6 +621,28 @@ esac`,
       expect(told(host)).toEqual([]);
     });
 
+    describe("what waits to be healed", () => {
+      const index = `${BRICK}/.glusterfs/indices/xattrop`;
+      beforeEach(() => {
+        host.command("ss", "");
+        host.write(`${index}/xattrop-base`, "");
+        for (let i = 0; i < 5000; i += 1)
+          host.write(`${index}/00000000-0000-0000-0000-${i.toString().padStart(12, "0")}`, "");
+      });
+
+      it("is named, however much it is", async () => {
+        host.command("sleep", "");
+        expect((await host.run("check", served())).output).toContain(
+          "files of this copy that wait to be healed on the others: 5000",
+        );
+      });
+
+      it("is not named where it is gone a second later", async () => {
+        host.command("sleep", `rm -f ${index}/0*`);
+        expect((await host.run("check", served())).output).not.toContain("healed");
+      });
+    });
+
     it("is nobody's business while the volume is stopped, or has no brick here", async () => {
       host.command("ss", "");
       glusterdKnows(host, volume({ status: "Stopped" }));

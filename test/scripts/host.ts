@@ -182,7 +182,7 @@ export async function finished(child: ChildProcess): Promise<Run> {
   const status = await new Promise<number | null>((resolve) => child.once("close", resolve));
   const changes = output
     .split("\n")
-    .filter((line) => /^(change|mend): /.test(line))
+    .filter((line) => /^(change|mend|note): /.test(line))
     .map((line) => line.slice(line.indexOf(": ") + 2));
   return { status, changes, output };
 }

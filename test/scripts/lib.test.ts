@@ -229,7 +229,8 @@ want() { until_true 5 third; echo "$tried"; }`);
     const slow = (): ReturnType<Host["script"]> =>
       host.script("want() { touch /etc/started; until_true 10 test -e /etc/go; touch /etc/first; }");
 
-    it("lets one script at a time apply, and names the one that is waited for", async () => {
+    it("lets one script at a time apply, and names the one that is waited for long", async () => {
+      host.hurry(/lock_quiet/);
       const first = host.start("apply", slow());
       await until(() => existsSync(host.at("/etc/started")));
       const second = host.run(
@@ -241,10 +242,13 @@ want() { until_true 5 third; echo "$tried"; }`);
       expect((await finished(first)).status).toBe(0);
       const { status, output } = await second;
       expect(status).toBe(0);
-      expect(output).toMatch(/^waiting for pi1-x, process \d+ of root, since \d{4}-.*Z\nafter the first\n$/);
+      expect(output).toMatch(
+        /^waiting until this is done: pi1-x, process \d+ of root, since \d{4}-.*Z\nafter the first\n$/,
+      );
     });
 
     it("gives up in the end, and says who holds it", async () => {
+      host.hurry(/lock_quiet/);
       const first = host.start("apply", slow());
       await until(() => existsSync(host.at("/etc/started")));
       const { status, output } = await host.run("remove", host.script("unwant() { :; }", { lock_wait: 1 }));

@@ -1,33 +1,53 @@
 import { describe, expect, it } from "vitest";
-import { missedByVisitors } from "../../../components/now";
-import type { Visit } from "../../../operator/visitors";
+import { isWell, ledAway, missedByVisitors } from "../../../components/now";
+import { HostProblem } from "../../../remote/ssh";
 import type { Finding, State } from "../../../remote/state";
 
 const states: State[] = [{ name: "pi1-nginx", on: "pi1", script: "nginx", parameters: {}, after: [] }];
-const found = (...reasons: string[]): Map<string, Finding> =>
-  new Map([["pi1-nginx", { reasons, disturbs: reasons.length > 0, details: "" }]]);
-const got: Visit = { address: "192.168.0.121", silent: false };
-const silent: Visit = { address: "192.168.0.122", silent: true, why: "nothing answers within 3 s" };
+const found = (finding: Partial<Finding>) => ({
+  findings: new Map([["pi1-nginx", { reasons: [], disturbs: false, details: "", ...finding }]]),
+  problems: [],
+});
+const got = { address: "192.168.0.121", silent: false, pi: "pi1", from: "pi1" };
+const silent = { address: "192.168.0.122", silent: true, pi: "pi2", why: "nothing answers within 3 s" };
 
-const missed = (findings: Map<string, Finding>, ...visits: Visit[]): string[] =>
-  missedByVisitors("twopir.example.com", states, { findings, problems: [] }, visits).map(
-    ({ message }) => message,
-  );
+const missed = (...visits: Parameters<typeof missedByVisitors>[1]): string[] =>
+  missedByVisitors("twopir.example.com", visits).map(({ message }) => message);
 
 describe("what visitors miss", () => {
-  it("is named by address where the Pis find nothing wrong", () => {
-    expect(missed(found(), got, got)).toEqual([]);
-    expect(missed(found(), got, silent)).toEqual([
+  it("is named by address", () => {
+    expect(missed(got, got)).toEqual([]);
+    expect(missed(got, silent)).toEqual([
       expect.stringMatching(/^http:\/\/twopir.example.com\/ is not to be had at 192.168.0.122 .*within 3 s/),
     ]);
   });
 
-  it("is explained by what they find wrong", () => {
-    expect(missed(found("nginx.service is not running"), got, silent)).toEqual([]);
+  it("is asked for only where the Pis find nothing that explains it", () => {
+    expect(isWell(states, found({}))).toBe(true);
+    expect(isWell(states, found({ reasons: ["files wait"], notes: ["files wait"] }))).toBe(true);
+    expect(isWell(states, found({ reasons: ["nginx.service is not running"] }))).toBe(false);
+    expect(isWell(states, { ...found({}), problems: [new HostProblem("no key", "login")] })).toBe(false);
+    expect(isWell(states, { ...found({}), problems: [new HostProblem("off", "silent")] })).toBe(true);
   });
 
   it("is one warning where this machine gets no answer at all", () => {
-    expect(missed(found(), silent, silent)).toEqual([expect.stringContaining("from none of the Pis")]);
-    expect(missed(found(), { ...got, why: "the answer is 403" }, silent)).toHaveLength(2);
+    expect(missed(silent, silent)).toEqual([expect.stringContaining("from none of the Pis")]);
+    expect(missed({ ...got, why: "the answer is 403" }, silent)).toHaveLength(2);
+  });
+
+  it("is an address that another Pi answers, while its own serves", () => {
+    expect(missed({ ...got, from: "pi2" })).toEqual([
+      expect.stringContaining("192.168.0.121 is answered by pi2, while pi1, whose address it is, serves"),
+    ]);
+  });
+});
+
+describe("an AAAA record", () => {
+  it("is named where it leads to something else", () => {
+    expect(ledAway("twopir.example.com", [{ ...got, address: "2001:db8::1" }])).toEqual([]);
+    const [problem] = ledAway("twopir.example.com", [{ ...silent, address: "2001:db8::1" }]);
+    expect(problem?.message).toContain(
+      "has an AAAA record 2001:db8::1, and this cluster does not answer there",
+    );
   });
 });

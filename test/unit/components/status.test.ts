@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { clusterStatus } from "../../../components/status";
+import type { Reached } from "../../../remote/look";
 import { cluster } from "./cluster";
 
 it("an A record is there where it points: at the floating address of a Pi that has one", () => {
@@ -11,4 +12,19 @@ it("an A record is there where it points: at the floating address of a Pi that h
     );
   expect(aRecords(cluster(2))).toEqual([true, false]);
   expect(aRecords(cluster(2, { floatingAddresses }))).toEqual([false, true]);
+});
+
+it("not well is said with its reason, and what the reason is of", () => {
+  const facts = (...lines: string[]) => ({ reasons: [], disturbs: false, details: lines.join("\n") });
+  const well = ["nginx=active", "glusterd=active", "mount=yes", "page=yes", "updates=current", "brick=yes"];
+  const findings = new Map([
+    ["pi1-status", facts(...well, "heals=3", "split_brain=0")],
+    ["pi2-status", facts(...well, "heals=0", "split_brain=0")],
+  ]);
+  const { pis } = cluster(2);
+  const reached = new Map(pis.map(({ name }) => [name, { client: {} } as unknown as Reached]));
+  const records = ["192.168.0.121", "192.168.0.122"];
+  const status = clusterStatus(cluster(2), reached, { findings, problems: [] }, records);
+  expect(status.notWell).toEqual(["pi1: files that wait to be healed: 3"]);
+  expect(status.well).toBe(false);
 });

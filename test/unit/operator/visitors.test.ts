@@ -29,7 +29,7 @@ describe("visit", () => {
 
   it("finds nothing wrong with the cluster's own page, asked by the site's name", async () => {
     answers = (path, host) => (host === NAME ? marked(ID)(path) : { status: 404, body: "" });
-    expect(await visited()).toEqual({ address: HERE, silent: false });
+    expect(await visited()).toEqual({ address: HERE, silent: false, from: "pi1" });
   });
 
   it("knows another cluster's page, and one that nobody marked", async () => {

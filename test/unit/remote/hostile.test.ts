@@ -242,7 +242,8 @@ describe.skipIf(process.getuid?.() !== 0)("a host that is not what it seems", ()
   };
 
   /** What a look sees of an sshd with these options. */
-  async function seen(...options: readonly string[]): Promise<Look> {
+  const seen = (...options: readonly string[]): Promise<Look> => seenOf(state, ...options);
+  async function seenOf(one: State, ...options: readonly string[]): Promise<Look> {
     sshd = await startSshd(...options);
     port22.is = sshd.port;
     const pi = {
@@ -251,7 +252,7 @@ describe.skipIf(process.getuid?.() !== 0)("a host that is not what it seems", ()
       user: sshd.user,
       hostKey: publicKey(sshd.hostKeys.ed25519),
     };
-    return look([state], await reach([pi], { keyFile: sshd.userKey, knownHosts: "/dev/null" }));
+    return look([one], await reach([pi], { keyFile: sshd.userKey, knownHosts: "/dev/null" }));
   }
   const well = { reasons: [], disturbs: false, details: "" };
 
@@ -261,12 +262,21 @@ describe.skipIf(process.getuid?.() !== 0)("a host that is not what it seems", ()
     expect(findings.get("pi1-x")).toEqual(well);
   });
 
+  const printing = `ForceCommand=printf '\\033[2Jwelcome to\\nmy pi\\n'; echo oops >&2; eval "$SSH_ORIGINAL_COMMAND"`;
+
   it("a login shell that prints, in the way of everything, changes nothing", async () => {
-    const { findings, problems } = await seen(
-      `ForceCommand=printf '\\033[2Jwelcome to\\nmy pi\\n'; echo oops >&2; eval "$SSH_ORIGINAL_COMMAND"`,
-    );
+    const { findings, problems } = await seen(printing);
     expect(problems).toEqual([]);
     expect(findings.get("pi1-x")).toEqual(well);
+  });
+
+  it("but is refused where a file must be sent, which sftp would not do", async () => {
+    const upload = { from: "/no/such", as: "file" };
+    const { problems } = await seenOf({ ...state, parameters: { path: "/etc" }, upload }, printing);
+    expect(problems.map(({ kind }) => kind)).toEqual(["refused"]);
+    expect(problems[0]?.message).toContain(
+      'pi1: the login shell of user root prints "[2Jwelcome to my pi", which breaks sftp',
+    );
   });
 
   it.each([

@@ -269,7 +269,7 @@ describe.skipIf(process.getuid?.() !== 0)("look", () => {
       ],
       reached,
     );
-    expect(findings.get("victim")?.reasons).toEqual(["after cause"]);
+    expect(findings.get("victim")?.reasons).toEqual(["runs again after the change to cause"]);
   });
 
   it("guesses nothing about a Pi that cannot be reached, and says why", async () => {

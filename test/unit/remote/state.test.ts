@@ -8,6 +8,7 @@ import {
   checkAll,
   command,
   explain,
+  withoutNotes,
   OPERATOR,
   parseFindings,
   printable,
@@ -358,8 +359,8 @@ describe("propagate", () => {
     );
     expect(Object.fromEntries([...all].map(([name, { reasons }]) => [name, reasons]))).toEqual({
       a: ["gone"],
-      b: ["after a"],
-      c: ["after b"],
+      b: ["runs again after the change to a"],
+      c: ["runs again after the change to b"],
       d: [],
     });
   });
@@ -387,7 +388,7 @@ describe("propagate", () => {
         ["d", none],
       ]),
     );
-    expect(all.get("c")?.reasons).toEqual(["after a, b"]);
+    expect(all.get("c")?.reasons).toEqual(["runs again after the change to a, b"]);
     expect(all.get("d")?.reasons).toEqual([]);
   });
 
@@ -416,11 +417,11 @@ describe("explain", () => {
     on("pi2", "other"),
     on("pi1", "volume", { anywhere: true }),
   ];
-  const reasonsOf = (cause: string): readonly string[] => {
+  const reasonsOf = (cause: string, more: Partial<Finding> = {}): readonly string[] => {
     const well: Finding = { reasons: [], disturbs: false, details: "" };
     const found = new Map<string, Finding>(states.map(({ name }) => [name, well]));
     found.set("nginx", { ...well, symptoms: ["no page"] });
-    if (cause !== "") found.set(cause, { ...well, reasons: ["is missing"] });
+    if (cause !== "") found.set(cause, { ...well, reasons: ["is missing"], ...more });
     return explain(states, found).get("nginx")?.reasons ?? [];
   };
 
@@ -429,6 +430,26 @@ describe("explain", () => {
     expect(reasonsOf("other")).toEqual(["no page"]);
     expect(reasonsOf("link")).toEqual([]);
     expect(reasonsOf("volume")).toEqual([]);
+  });
+
+  it("does not take a note for the cause", () => {
+    expect(reasonsOf("link", { notes: ["is missing"] })).toEqual(["no page"]);
+    expect(reasonsOf("volume", { reasons: ["a", "is missing"], notes: ["is missing"] })).toEqual([]);
+    const { notes, reasons, disturbs } = find(state("a", "note 'files wait' false")).get("a") ?? {};
+    expect({ notes, reasons, disturbs }).toEqual({
+      notes: ["files wait"],
+      reasons: ["files wait"],
+      disturbs: false,
+    });
+  });
+
+  it("goes without the notes of a state that is unnoted", () => {
+    const found = new Map<string, Finding>([
+      ["a", { reasons: ["gone", "wait"], notes: ["wait"], disturbs: true, details: "" }],
+      ["b", { reasons: ["wait"], notes: ["wait"], disturbs: false, details: "" }],
+    ]);
+    const left = withoutNotes([on("pi1", "a", { unnoted: true }), on("pi1", "b")], found);
+    expect([left.get("a")?.reasons, left.get("b")?.reasons]).toEqual([["gone"], ["wait"]]);
   });
 
   it("is what a check tells as a symptom", () => {
