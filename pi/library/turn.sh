@@ -20,7 +20,10 @@ in_turn() {
 # alone COMMAND...: this Pi stops only while enough of the others serve and have a full copy, without a visitor's
 # noticing, and must serve again afterwards: what comes after it is not started otherwise. The caller sets host.
 alone() {
+  local why
   take_turn
+  why=$(unready)
+  [ -z "$why" ] || say "this Pi must be interrupted; waiting up to $turn_patience s for the others: $why"
   until_true "$turn_patience" others_ready ||
     fail "this Pi must be interrupted, but after $turn_patience s the others are not ready: $(unready)"
   step_aside
@@ -32,6 +35,8 @@ alone() {
 # a Pi that is away; the shell has it until it ends.
 take_turn() {
   { exec 8>>"$mount_point/turn"; } 2>/dev/null || fail "cannot write to $mount_point, so no turn can be taken"
+  if flock -n 8; then return; fi
+  say "waiting up to $turn_patience s: it is another Pi's turn to be interrupted"
   flock -w "$turn_patience" 8 || fail "it is another Pi's turn, and has been for $turn_patience s"
 }
 

@@ -19,13 +19,16 @@ want() {
       "give it that one alone in their network, or set its address in twopir:pis to $source"
   reason=$(difference "$rules_path" "$rules")
   [ -n "$reason" ] || loaded || reason="the firewall's rules are not loaded as they are on disk"
-  [ -z "$reason" ] || nobody_is_cut_off # also where nft is not there yet: while nothing has been changed
+  # Also where nft is not there yet: while nothing has been changed.
+  [ -z "$reason" ] || nobody_is_cut_off
+  [ -e "$rules_path" ] || all_may_log_in
   want_ours "$loader_path"
   want_ours "$unit_path"
   want_ours "$drop_in_path"
   need nft nftables
   if [ -n "$reason" ]; then
     show_difference "$rules_path" "$rules"
+    tell_of_closed
     change "$reason" try_rules
   elif [ -e "$candidate" ] && ! systemctl is-active -q "$roll_back.timer"; then
     change "$candidate was never confirmed" rm -f "$candidate"
@@ -45,6 +48,38 @@ nobody_is_cut_off() {
     refuse "$(xargs <<<"$others") is connected to a brick of $pi, since it has mounted the volume or is a peer, and" \
       "the firewall of $pi would cut it off: list it as twopir:volume.clients, or, if it is not to come any more, set" \
       "twopir:volume.disconnect: true"
+}
+
+# all_may_log_in: nothing here limits how often one may log in, but where somebody is let in before that. Pulumi logs in
+# for each resource, and where it is shut out half-way, every other one fails.
+all_may_log_in() {
+  local rule
+  rule=$({
+    nft list ruleset || true
+    iptables-save || true
+  } 2>/dev/null | awk '
+    $1 == "table" { family = $2 }
+    family == "ip6" || !/dports? (\{ )?([0-9a-z-]+, ?)*(22|ssh)([ ,]|$)/ { next }
+    !/limit|recent|meter|ct count|(add|update) @/ { if (/accept|ACCEPT/) exit; next }
+    /log|LOG/ && !/drop|reject|accept|DROP|REJECT|ACCEPT/ { next }
+    / [0-9]+\/second/ || / [0-9][0-9][0-9]+\/minute/ { next } # more often than an up does
+    { $1 = $1; print; exit }')
+  [ -z "$rule" ] ||
+    refuse "a firewall of $pi, which is not twopir's, limits how often one may log in by ssh ($rule), and the first" \
+      "up does so some 30 times in two minutes: let the machine that runs it in before that rule, or take the limit" \
+      "away until it is done, e.g. \"sudo ufw delete limit ssh && sudo ufw allow ssh\""
+}
+
+# tell_of_closed: what else listens on a port that only the Pis and the clients will reach.
+tell_of_closed() {
+  ss -Hltnp | awk '
+    { port = $4; sub(".*:", "", port); who = "the kernel" }
+    match($0, /users:\(\("[^"]*/) { who = substr($0, RSTART + 9, RLENGTH - 9) }
+    $4 ~ /^(127\.|\[::1\])/ || who ~ /^gluster/ { next }
+    port == 24007 || port == 24008 || (port >= 49152 && port <= 60999) { print who ", port " port }' |
+    sort -u | while read -r closed; do
+    say "closed to all but the Pis and twopir:volume.clients: $closed"
+  done
 }
 
 # former_pis: those of the rules that are on disk.

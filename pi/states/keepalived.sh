@@ -52,6 +52,8 @@ validate() {
   # Debian 12's (2.2.7) ends itself by SIGTERM where a config has a script, be it right or wrong: what it says counts.
   [ "$status" -eq 0 ] || [ "$status$answer" = 143 ] ||
     fail "keepalived refuses its config, so it stays as it was: $answer"
+  # What was there before this state was.
+  [ -e "$states/$state" ] || keep "$config_path"
 }
 
 reload() { systemctl reload keepalived.service; }
@@ -64,4 +66,7 @@ unwant() {
   rm -f "$config_path" "$tracker_path" "$linger_path" "$drop_in_path" "$loaded" "$arp_before"
   rmdir "$(dirname "$tracker_path")" "$(dirname "$drop_in_path")" 2>/dev/null || true
   systemctl daemon-reload
+  put_back "$config_path"
+  [ ! -e "$config_path" ] ||
+    say "$config_path is what it was before twopir; to start keepalived with it: sudo systemctl enable --now keepalived"
 }

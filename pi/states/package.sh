@@ -19,22 +19,25 @@ install_packages() {
   [ "$free" -ge "$room" ] ||
     fail "no disk space for $*: only ${free// /} MB free on /usr, $room MB needed. Free some, then run pulumi up again"
   wait_for_apt
-  [ -z "$(dpkg --audit)" ] || quiet dpkg --configure -a # an earlier installation was cut off
+  # An earlier installation was cut off.
+  [ -z "$(dpkg --audit)" ] || quiet dpkg --force-confdef --force-confold --configure -a
   refresh_lists
   note_new "$@"
   quiet apt-get "${apt_options[@]}" install -y --no-install-recommends "$@"
 }
 
 apt_wait=300 # seconds for somebody else's apt on this Pi; apt itself would fail at once
-# It asks nothing, and waits where one begins between our check and our own apt.
-apt_options=(-q -o "DPkg::Lock::Timeout=$apt_wait" -o Acquire::Retries=3)
+# It asks nothing, waits where one begins between our check and our own apt, and keeps a config file that was there
+# before the package, where dpkg would ask.
+apt_options=(-q -o "DPkg::Lock::Timeout=$apt_wait" -o Acquire::Retries=3
+  -o DPkg::Options::=--force-confdef -o DPkg::Options::=--force-confold)
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a
 
 wait_for_apt() {
   local who
   who=$(apt_process)
   [ -n "$who" ] || return 0
-  say "waiting for $who"
+  say "waiting until this is done: $who"
   until_true "$apt_wait" apt_is_free ||
     fail "$(apt_process) still keeps everybody else from installing after $apt_wait s:" \
       "wait for it, or end it, then run pulumi up again"
@@ -71,9 +74,9 @@ note_new() {
     sed -n 's/^Inst \([^ :]*\) (.*/\1/p' >>"$notes/packages-$state" || true
 }
 
-# quiet COMMAND...: its output only where it fails, and then what matters of it.
+# quiet COMMAND...: of its output the config files that were kept, and where it fails what matters of it.
 quiet() {
-  local log
+  local log file
   log=$(mktemp)
   if ! "$@" </dev/null >"$log" 2>&1; then
     grep -E '^(E|W|Err|dpkg):' "$log" >&2 || tail -n 12 "$log" >&2
@@ -81,6 +84,10 @@ quiet() {
     fail "\"$*\" failed, see above. Is the Pi on the network, are its clock and /etc/apt/sources.list right?" \
       "Then run pulumi up again (Debian 13 for 32-bit ARM has no glusterfs: use a 64-bit system)"
   fi
+  # dpkg ends its lines for a terminal.
+  tr -d '\r' <"$log" | sed -nE "s/^Configuration file '(.*)'$/\1/p" | sort -u | while read -r file; do
+    say "$file was there before the package and stays as it is; the package's own is $file.dpkg-dist"
+  done
   rm -f "$log"
 }
 

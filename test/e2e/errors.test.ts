@@ -90,6 +90,33 @@ describe("a key", () => {
   });
 });
 
+describe("what would break an up half-way is found before the first change", () => {
+  const refused = async (said: RegExp): Promise<void> => {
+    const outcome = await cluster.up();
+    expect(outcome.failed).toBe(true);
+    expect(outcome.said).toMatch(said);
+    expect(outcome.changed).toEqual({});
+  };
+
+  it("a firewall of the user's that limits logins", async () => {
+    await inside(
+      "pi2",
+      `nft add table inet mine && nft 'add chain inet mine c { type filter hook input priority 0; }' &&
+       nft add rule inet mine c tcp dport 22 ct state new limit rate over 12/minute drop`,
+    );
+    await refused(
+      /a firewall of pi2, .* \(tcp dport 22 ct state new limit rate over 12\/minute .*ufw delete limit ssh/,
+    );
+    await inside("pi2", "nft delete table inet mine");
+  });
+
+  it("a login shell that prints", async () => {
+    await inside("pi2", "sed -i '1i echo hello from my pi' /home/pi/.bashrc");
+    await refused(/pi2: the login shell of user pi prints "hello from my pi", which breaks sftp/);
+    await inside("pi2", "sed -i 1d /home/pi/.bashrc");
+  });
+});
+
 describe("one Pi alone has a fault, the other is finished as far as it can be", () => {
   it("no sudo on pi2", async () => {
     const sudoers = "/etc/sudoers.d";
@@ -147,11 +174,17 @@ describe("one Pi alone has a fault, the other is finished as far as it can be", 
 
 describe("with all of that mended", () => {
   it("pulumi up goes on from there", async () => {
+    const own = "/etc/nginx/nginx.conf";
+    const mine = "events {}\nhttp {\n  # mine\n  include /etc/nginx/sites-enabled/*;\n}\n";
+    await inside("pi2", `mkdir -p /etc/nginx && printf '${mine}' >${own}`);
     const outcome = await cluster.up();
     expect(outcome.said).not.toMatch(/error/);
     expect(outcome.failed).toBe(false);
     expect(outcome.changed).not.toHaveProperty("pi1-nginx-package");
     for (const name of ["pi1", "pi2"]) expect((await get(address(name))).status).toBe(200);
+    // A config file from before the package is kept, where dpkg would ask.
+    expect(outcome.said).toContain(`${own} was there before the package and stays as it is`);
+    expect(await inside("pi2", `cat ${own}`)).toContain("# mine");
   });
 });
 

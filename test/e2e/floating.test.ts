@@ -49,6 +49,7 @@ async function unnoticed(happening: () => Promise<void>): Promise<void> {
 
 describe("floating addresses", () => {
   it("take the place of the Pis' own in the name, the site served throughout", async () => {
+    await inside("pi1", "mkdir -p /etc/keepalived && echo '! mine' >/etc/keepalived/keepalived.conf");
     await cluster.configure(settings);
     let outcome: Outcome | undefined;
     const seen = await whileFetching(async () => {
@@ -208,11 +209,30 @@ describe("floating addresses", () => {
     expect(preview.changed).toEqual({});
   });
 
+  it("that another Pi answers, since keepalived hangs, are named", async () => {
+    await inside("pi1", "kill -STOP $(pgrep -x keepalived)");
+    await holdsAll("pi2");
+    await until("pi2 answers at pi1's address", 20, async () =>
+      (await get(FLOATING.pi1, "/.well-known/twopir")).body.includes("pi2"),
+    );
+    const preview = await cluster.preview();
+    await inside("pi1", "kill -CONT $(pgrep -x keepalived)");
+    expect(preview.said).toContain(
+      `${FLOATING.pi1} is answered by pi2, while pi1, whose address it is, serves`,
+    );
+    await eachHoldsItsOwn();
+    expect((await cluster.preview()).said).toBe("");
+  });
+
   it("go again where the config has none", async () => {
     await cluster.configure({});
     const outcome = await cluster.up();
     succeeded(outcome);
     expect((await addresses()).sort()).toEqual(PIS.map(address));
+    // Somebody's own config, from before.
+    expect(await inside("pi1", "cat /etc/keepalived/keepalived.conf && rm -r /etc/keepalived")).toBe(
+      "! mine",
+    );
     for (const pi of PIS) {
       expect(await held(pi)).toEqual([]);
       expect(
