@@ -15,6 +15,8 @@ export const configPath = ({ mount }: Volume): string => `${mount}/cluster`;
 
 const webRoot = ({ mount }: Volume): string => `${mount}/www`;
 
+const ownCopy = (pi: Pi, { brick }: Volume): string => (pi.storage && !pi.arbiter ? `${brick}/www` : "");
+
 /**
  * The article's server block, and one line for what twopir sets on each Pi (none there: no error).
  *
@@ -61,7 +63,7 @@ function siteStates({ volume, hostname, leader, release, ...args }: SiteArgs): S
         ...common,
         name: names.siteContent,
         script: "site-content",
-        parameters: { mount_point: volume.mount, web_root: webRoot(volume) },
+        parameters: { mount_point: volume.mount, web_root: webRoot(volume), copy: ownCopy(leader, volume) },
       },
     ];
   const folder = `${volume.mount}/releases/${release.id}`;

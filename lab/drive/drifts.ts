@@ -55,6 +55,14 @@ export const DRIFTS: readonly Drift[] = [
     touched: [/^service-nginx/],
   },
   {
+    what: "nginx hangs",
+    on: "pi2",
+    broken: "kill -STOP $(pgrep -x nginx)",
+    named: ["pi2-nginx"],
+    reason: "does not get http://twopir.example.com/: nothing answers on port 80",
+    touched: [/^service-nginx/],
+  },
+  {
     what: "service disabled",
     on: "pi2",
     broken: "systemctl disable -q nginx",
@@ -95,6 +103,14 @@ export const DRIFTS: readonly Drift[] = [
     touched: [/sites-enabled\/cluster$/],
   },
   {
+    what: "the other link missing",
+    on: "pi1",
+    broken: "rm /etc/nginx/sites-available/cluster",
+    named: ["pi1-sites-available-link", "pi1-nginx"],
+    reason: "/etc/nginx/sites-available/cluster is missing",
+    touched: [/sites-available\/cluster$/],
+  },
+  {
     what: "link wrong",
     on: "pi1",
     broken: "ln -sfn /etc/hostname /etc/nginx/sites-available/cluster",
@@ -126,6 +142,14 @@ export const DRIFTS: readonly Drift[] = [
     touched: [onVolume("cluster")],
   },
   {
+    what: "shared config deleted",
+    on: "pi1",
+    broken: "rm /mnt/gluster1/cluster",
+    named: ["site-config", "pi1-nginx", "pi2-nginx"],
+    reason: "/mnt/gluster1/cluster is missing",
+    touched: [onVolume("cluster")],
+  },
+  {
     what: "nginx runs an older config than the one on disk",
     on: "pi1",
     broken:
@@ -143,6 +167,14 @@ export const DRIFTS: readonly Drift[] = [
     touched: [/snippets\/twopir.conf$/],
   },
   {
+    what: "nginx's settings deleted",
+    on: "pi1",
+    broken: "rm /etc/nginx/snippets/twopir.conf",
+    named: ["pi1-nginx-settings", "pi1-nginx"],
+    reason: "/etc/nginx/snippets/twopir.conf is missing",
+    touched: [/snippets\/twopir.conf$/],
+  },
+  {
     what: "page deleted",
     on: "pi2",
     broken: "rm /mnt/gluster1/www/index.html",
@@ -156,6 +188,13 @@ export const DRIFTS: readonly Drift[] = [
     broken: "chmod 700 /mnt/gluster1/www",
     named: ["site-content"],
     reason: "/mnt/gluster1/www has mode 700: nginx cannot read it",
+  },
+  {
+    what: "permissions of the volume changed",
+    on: "pi2",
+    broken: "chmod 700 /mnt/gluster1",
+    named: ["site-content"],
+    reason: "/mnt/gluster1 has mode 700: nginx cannot enter it",
   },
   {
     what: "page unreadable",
@@ -202,6 +241,44 @@ export const DRIFTS: readonly Drift[] = [
     broken: "umount -l /mnt/gluster1",
     named: ["pi2-gluster-mount", "pi2-nginx"],
     reason: "/mnt/gluster1 is not mounted",
+  },
+  {
+    what: "the mount's process dead",
+    on: "pi2",
+    broken: "kill -KILL $(pgrep -f 'glusterfs .*/mnt/gluster1$')",
+    named: ["pi2-gluster-mount", "pi2-nginx"],
+    reason: "the mount at /mnt/gluster1 does not answer",
+  },
+  {
+    what: "glusterd does not start at boot",
+    on: "pi2",
+    broken: "systemctl disable -q glusterd",
+    named: ["pi2-glusterd"],
+    reason: "glusterd.service does not start at boot",
+    touched: [/glusterd.service$/],
+  },
+  {
+    what: "this host's name gone from /etc/hosts",
+    on: "pi1",
+    broken: "sed '/^127.0.0.1/d' /etc/hosts >/root/hosts && cat /root/hosts >/etc/hosts && rm /root/hosts",
+    named: ["pi1-glusterd"],
+    reason: "/etc/hosts lacks localhost",
+    touched: [/^\/etc\/hosts$/],
+  },
+  {
+    what: "the watch over the copy stopped",
+    on: "pi2",
+    broken: "systemctl stop twopir-full-copy",
+    named: ["pi2-full-copy"],
+    reason: "twopir-full-copy.service is not running",
+  },
+  {
+    what: "twopir's program edited",
+    on: "pi2",
+    broken: "echo '# mine' >>/usr/local/lib/twopir/current/library/turn.sh",
+    named: ["pi2-twopir", "pi2-twopir-upload"],
+    reason: "pi2-twopir: the program in /usr/local/lib/twopir/versions/",
+    touched: [/^\/usr\/local\/(lib|sbin)\/twopir/],
   },
   {
     what: "mount line edited",
@@ -276,6 +353,13 @@ export const DRIFTS: readonly Drift[] = [
     reason: "/mnt/gluster1 is mounted without nodev, nosuid and noexec",
   },
   {
+    what: "the time of the updates stopped",
+    on: "pi2",
+    broken: "systemctl stop twopir-upgrade.timer",
+    named: ["pi2-updates"],
+    reason: "twopir-upgrade.timer is not running",
+  },
+  {
     what: "updates switched off",
     on: "pi1",
     broken: "systemctl disable -q --now twopir-upgrade.timer && rm /etc/apt/apt.conf.d/52twopir",
@@ -296,6 +380,13 @@ export const DRIFTS: readonly Drift[] = [
     on: "dns",
     broken: `update delete ${NAME} A ${address("pi2")}`,
     named: ["pi2-a-record"],
+    reason: `${NAME} has no A record ${address("pi2")}`,
+  },
+  {
+    what: "A records deleted",
+    on: "dns",
+    broken: `update delete ${NAME} A`,
+    named: ["pi1-a-record", "pi2-a-record"],
     reason: `${NAME} has no A record ${address("pi2")}`,
   },
   {
@@ -323,12 +414,15 @@ export const DRIFTS: readonly Drift[] = [
 
 /** What keeps visitors away and is nobody's to change but its owner's. */
 export interface Obstacle extends Pick<Drift, "what" | "on" | "broken" | "named"> {
-  /** Shell that takes it away. */
+  /** What takes it away, as `broken`. */
   readonly undone: string;
-  /** What preview says, and up too, which fails where a resource is named. */
+  /** What preview says, and up too. */
   readonly said: string;
+  /** Whether up fails for it. Default: where a resource is named. */
+  readonly fails?: boolean;
 }
 
+const DROP_INS = "/etc/systemd/system/nginx.service.d";
 const RIVAL = "/etc/nginx/conf.d/a.conf";
 const rival = (lines: string): Pick<Obstacle, "broken" | "undone"> => ({
   broken: `mkdir -p /srv/rival && echo another site >/srv/rival/index.html && printf '%s\\n' 'server { root /srv/rival; ${lines} }' >${RIVAL} && systemctl reload nginx && sleep 1`,
@@ -364,6 +458,22 @@ export const OBSTACLES: readonly Obstacle[] = [
     said: `another server block takes it: ${RIVAL}:1: listen ${address("pi1")}:80`,
   },
   {
+    what: "a rule that forbids the page",
+    on: "pi2",
+    broken: `echo 'deny all;' >${RIVAL} && systemctl reload nginx && sleep 1`,
+    undone: `rm ${RIVAL} && systemctl reload nginx && sleep 1`,
+    named: ["pi2-nginx"],
+    said: "the answer is 403",
+  },
+  {
+    what: "a config that nginx refuses",
+    on: "pi1",
+    broken: `echo 'nonsense on;' >${RIVAL}`,
+    undone: `rm ${RIVAL}`,
+    named: ["pi1-nginx"],
+    said: `unknown directive "nonsense" in ${RIVAL}:1`,
+  },
+  {
     what: "another program on port 80",
     on: "pi2",
     broken:
@@ -389,6 +499,43 @@ export const OBSTACLES: readonly Obstacle[] = [
     ),
     named: ["pi1-brick-connections"],
     said: `/mnt/gluster1 is not connected to the brick ${address("pi2")}:/data/brick1/gv0, whose port cannot be reached from pi1`,
+  },
+  {
+    what: "a drop-in that keeps nginx from starting",
+    on: "pi2",
+    broken: `mkdir -p ${DROP_INS} && printf '[Service]\nExecStartPre=/bin/false\n' >${DROP_INS}/own.conf && systemctl daemon-reload && systemctl stop nginx`,
+    undone: `rm ${DROP_INS}/own.conf && systemctl daemon-reload && systemctl reset-failed nginx; systemctl start nginx`,
+    named: ["pi2-nginx"],
+    said: `nginx.service is not running (is it because of ${DROP_INS}/own.conf, which is not twopir's?)`,
+  },
+  {
+    what: "a page that nginx cannot read",
+    on: "pi1",
+    broken: "cd /mnt/gluster1/www && mkdir own && echo mine >own/page.html && chmod 600 own/page.html",
+    undone: "cd /mnt/gluster1/www && [ $(stat -c %a own/page.html) = 600 ] && rm -r own",
+    named: ["site-content"],
+    said: "nginx cannot read these, so visitors cannot get them: own/page.html (mode 600)",
+    fails: false,
+  },
+  {
+    what: "an AAAA record that leads to something else",
+    on: "dns",
+    broken: `update add ${NAME}. 60 AAAA 2001:db8::1`,
+    undone: `update delete ${NAME}. AAAA`,
+    named: [],
+    said: `${NAME} has an AAAA record 2001:db8::1, and this cluster does not answer there`,
+  },
+  {
+    what: "an alias in the place of the A records",
+    on: "dns",
+    broken: `update delete ${NAME}. A\nupdate add ${NAME}. 60 CNAME ns.example.com.`,
+    undone: [
+      `update delete ${NAME}. CNAME`,
+      ...["pi1", "pi2"].map((name) => `update add ${NAME}. ${TTL.toString()} A ${address(name)}`),
+    ].join("\n"),
+    named: [],
+    said: `${NAME} is an alias (CNAME) of ns.example.com, and so cannot have the Pis' A records`,
+    fails: true,
   },
 ];
 

@@ -15,6 +15,8 @@ mark_path=/.well-known/twopir # see nginx-settings.sh
 mark_file=/etc/nginx/snippets/twopir.conf
 nginx_loaded=/run/twopir-nginx # written by nginx's drop-in whenever it reads its config
 
+silence="nothing answers on port 80"
+
 # unserved ADDRESS NAME: why a visitor does not get the page there; nothing where he does.
 unserved() {
   local page mark known line
@@ -23,7 +25,7 @@ unserved() {
   case $line in
     HTTP/1.?" 200 "*) ;;
     HTTP/*) echo "the answer is ${line#* }" && return ;;
-    *) echo "nothing answers on port 80" && return ;;
+    *) echo "$silence" && return ;;
   esac
   # shellcheck disable=SC2119 # all of them
   if own_addresses | grep -qxF -- "$1" && ! mark_is_loaded; then return; fi

@@ -6,13 +6,19 @@ takes mount_point
 # mounted: the volume is at mount_point.
 mounted() { findmnt -n -t fuse.glusterfs --mountpoint "$mount_point" >/dev/null; }
 
+stat_wait=10 # seconds, as for a brick that answers nothing (network.ping-timeout)
+
 # need_mount: without it the files would land on the card, under the mount point; and what is on the volume stays there.
 need_mount() {
-  if mounted; then return; fi
+  local fault="is not mounted"
+  if mounted; then
+    if timeout "$stat_wait" stat -t "$mount_point" >/dev/null 2>&1; then return; fi
+    fault="does not answer"
+  fi
   case $mode in
-    apply) fail "$mount_point is not mounted" ;;
-    remove) say "$mount_point is not mounted, so what is on the volume stays there" ;;
-    *) tell change "not yet: $mount_point is not mounted" ;;
+    apply) fail "$mount_point $fault" ;;
+    remove) say "$mount_point $fault, so what is on the volume stays there" ;;
+    *) tell change "not yet: $mount_point $fault" ;;
   esac
   exit 0
 }

@@ -13,7 +13,8 @@ want_service() {
   is_read "$shown" "${2:-}" ||
     mend "systemd has not read the unit files of $1" systemctl daemon-reload
   [[ $shown$'\n' == *UnitFileState=enabled$'\n'* ]] || mend "$1 does not start at boot" systemctl enable -q "$1"
-  [[ $shown =~ ActiveState=(active|reloading) ]] || mend "$1 is not running" start_service "$1"
+  [[ $shown =~ ActiveState=(active|reloading) ]] ||
+    mend "$1 is not running$(others_files "$1")" start_service "$1"
 }
 
 unit_facts() { systemctl show -p NeedDaemonReload,DropInPaths,UnitFileState,ActiveState "$1"; }
@@ -29,4 +30,12 @@ is_read() { [[ $1 == *NeedDaemonReload=no* && (-z ${2:-} || "${1/DropInPaths=/ }
 start_service() {
   systemctl reset-failed "$1" 2>/dev/null || true
   systemctl start "$1" || fail "$1 does not start: $(journalctl -q --no-pager -o cat -n 5 -u "$1" | tr '\n' ' ')"
+}
+
+# others_files UNIT: which files of /etc that are not twopir's have a part in it.
+others_files() {
+  local files
+  files=$(systemctl show -P DropInPaths -P FragmentPath "$1" | tr ' ' '\n' |
+    { grep '^/etc/' || true; } | { grep -v twopir || true; } | xargs)
+  [ -z "$files" ] || echo " (is it because of $files, which is not twopir's?)"
 }

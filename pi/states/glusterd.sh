@@ -14,7 +14,7 @@ join_patience=15 # seconds until a glusterd that was started has met the others;
 want() {
   local reason pool='' known=''
   # A minimal Debian has no such line, and gluster talks to its own host by that name.
-  grep -Eq '^127\.0\.0\.1[[:space:]].*\blocalhost\b' /etc/hosts || change "/etc/hosts lacks localhost" add_localhost
+  grep -Eq '^127\.0\.0\.1[[:space:]].*\blocalhost\b' /etc/hosts || mend "/etc/hosts lacks localhost" add_localhost
   [ -e "$drop_in_path" ] || ! was_there || mend "what glusterd was before is not noted" note_before
   want_ours "$drop_in_path"
   need glusterd glusterfs-server

@@ -16,12 +16,28 @@ want() {
   [ -z "$holder" ] ||
     obstacle "port 80 is held by $holder: end that, or let it listen elsewhere"
   want_service nginx.service "$drop_in_path"
-  sum | cmp -s - "$nginx_loaded" || change "nginx does not run the config that is on disk" reload
+  sum | cmp -s - "$nginx_loaded" || change "nginx does not run the config that is on disk$(objection)" reload
   if [ "$mode" = check ]; then
     serves "$address" "$host" || tell symptom "$(complaint)"
   else
-    until_true "$patience" serves "$address" "$host" || fail "$(complaint)"
+    until_true "$patience" serves "$address" "$host" || wake
   fi
+}
+
+# objection: what nginx says of a config that it refuses, with file and line.
+objection() {
+  local answer
+  answer=$(nginx -t -q 2>&1) ||
+    echo ", which it refuses: $({ grep -m 1 emerg <<<"$answer" || tail -n 1 <<<"$answer"; } | sed 's/^nginx: //')"
+}
+
+# wake: one that listens and answers nobody hangs; nobody loses anything by its restart.
+wake() {
+  if [ "$(unserved "$address" "$host")" = "$silence" ] && ss -Hltnp 'sport = :80' | grep -F '"nginx"' >/dev/null; then
+    say "nginx runs and answers nobody, so it is started again"
+    systemctl restart nginx.service || true
+  fi
+  until_true "$patience" serves "$address" "$host" || fail "$(complaint)"
 }
 
 # port_holder: what else than nginx listens on port 80 of all addresses, or of this Pi's; nothing where nothing does.
@@ -36,8 +52,9 @@ complaint() { echo "nginx runs, and a visitor at $address does not get http://$h
 cause() {
   local why config
   why=$(unserved "$address" "$host")
-  config=$(nginx -T 2>/dev/null) || { echo "nginx refuses its config: $(nginx -t 2>&1 | grep -m 1 emerg)" && return; }
-  if ! grep -qxF "# configuration file /etc/nginx/sites-enabled/cluster:" <<<"$config"; then
+  if ! config=$(nginx -T 2>/dev/null); then
+    echo "it goes on with an older config than the one on disk$(objection)"
+  elif ! grep -qxF "# configuration file /etc/nginx/sites-enabled/cluster:" <<<"$config"; then
     echo "/etc/nginx/nginx.conf does not include it: add the line" \
       "\"include /etc/nginx/sites-enabled/*;\" to its http part"
   elif [ -n "$(rivals <<<"$config")" ]; then

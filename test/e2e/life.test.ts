@@ -1,5 +1,5 @@
 import { beforeAll, expect, it } from "vitest";
-import { NGINX_LINK } from "../../lab/drive/drifts";
+import { breakByHand, DRIFTS, NGINX_LINK } from "../../lab/drive/drifts";
 import {
   address,
   addresses,
@@ -65,6 +65,26 @@ it("names what somebody changed by hand, and repairs that and no more", async ()
   expect(preview.said).toContain(`${NGINX_LINK} is missing`);
   const outcome = await upUnnoticed();
   expect(outcome.changed).toEqual(preview.changed);
+  await nothingToDo();
+});
+
+/** Of all that test/e2e/drift.test.ts breaks one by one. */
+const DOZEN = [
+  ...["link missing", "the default site is back", "shared config edited by hand", "nginx's settings edited"],
+  ...["page unreadable", "volume option changed", "mount line edited", "firewall's rules flushed"],
+  ...["glusterd does not start at boot", "the watch over the copy stopped", "updates switched off"],
+  "A record deleted",
+];
+
+it("names a dozen things that are broken at once, each with its reason, and repairs them by one up", async () => {
+  const dozen = DRIFTS.filter(({ what }) => DOZEN.includes(what));
+  expect(dozen).toHaveLength(12);
+  for (const drift of dozen) await breakByHand(drift);
+  const preview = await cluster.preview();
+  for (const { reason } of dozen) expect(preview.said).toContain(reason);
+  for (const { named } of dozen)
+    expect(Object.keys(preview.changed)).toEqual(expect.arrayContaining([...named]));
+  expect(succeeded(await cluster.up()).changed).toEqual(preview.changed);
   await nothingToDo();
 });
 
