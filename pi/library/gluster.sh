@@ -196,13 +196,16 @@ left_on() {
 heal_counts() { gluster_tell volume heal "$volume" info | sed -n 's/^Number of entries: //p'; }
 
 # waiting_heals: how many files this copy has still to give to the others, by gluster's own index of them, without those
-# that are just on their way.
+# that are just on their way, and those that were to be given to a brick that has left.
 waiting_heals() { once old_heals; }
 old_heals() {
-  local first
+  local first counts
   first=$(heal_index)
   [ -n "$first" ] || { echo 0 && return; }
   sleep 1
+  counts=$({ timeout "$answer_wait" gluster volume heal "$volume" info 2>/dev/null || true; } |
+    sed -n 's/^Number of entries: //p' | sort -u)
+  [ "$counts" != 0 ] || { echo 0 && return; }
   heal_index | { grep -cxFf <(printf '%s\n' "$first") || true; }
 }
 heal_index() {
