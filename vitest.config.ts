@@ -9,7 +9,13 @@ const unit: TestProjectConfiguration = {
   test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout, chaiConfig },
 };
 const scripts: TestProjectConfiguration = {
-  test: { name: "scripts", include: ["test/scripts/**/*.test.ts"], testTimeout, chaiConfig },
+  test: {
+    name: "scripts",
+    include: ["test/scripts/**/*.test.ts"],
+    testTimeout,
+    hookTimeout: testTimeout,
+    chaiConfig,
+  },
 };
 
 /** Each file in a lab of its own, which test/run.ts gives it; a first `pulumi up` on bare Pis takes minutes. */
