@@ -23,9 +23,11 @@ alone() {
   local why
   take_turn
   why=$(unready)
-  [ -z "$why" ] || say "this Pi must be interrupted; waiting up to $turn_patience s for the others: $why"
-  until_true "$turn_patience" others_ready ||
-    fail "this Pi must be interrupted, but after $turn_patience s the others are not ready: $(unready)"
+  if [ -n "$why" ]; then
+    say "this Pi must be interrupted; waiting up to $turn_patience s for the others: $why"
+    until_true "$turn_patience" others_ready ||
+      fail "this Pi must be interrupted, but after $turn_patience s the others are not ready: $(unready)"
+  fi
   step_aside
   "$@"
   resume_serving
