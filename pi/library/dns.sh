@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2034,SC2154 # states use what is set here
 # What the A records share.
 
 takes server zone name key_name key_secret
@@ -10,8 +10,12 @@ ask() {
     fail "the name server $server does not answer: is the address right, is port 53 open from here?"
 }
 
-# own_records: address and TTL of each A record of the name itself, and not of one that it is an alias of.
-own_records() { ask | awk -v name="$name." 'tolower($1) == tolower(name) && $4 == "A" { print $5, $2 }'; }
+patience=10 # seconds until the server returns what it accepted; a primary does at once
+
+# own_records TYPE: value and TTL of each such record of the name itself, and not of one that it is an alias of.
+own_records() {
+  ask | awk -v name="$name." -v type="$1" 'tolower($1) == tolower(name) && $4 == type { print $5, $2 }'
+}
 
 # require_no_alias: beside a CNAME a name has nothing else (RFC 1034, 3.6.2), so the server takes our update and ignores
 # it. The alias is somebody's own.
@@ -26,7 +30,7 @@ require_no_alias() {
 
 alias_of() { # NAME
   local name=$1
-  ask | awk -v name="$name." 'tolower($1) == tolower(name) && $4 == "CNAME" { print $5 }'
+  own_records CNAME | cut -d ' ' -f 1
 }
 
 # update LINE...: one atomic dynamic update. Everything, the key too, reaches nsupdate on stdin only.

@@ -5,8 +5,6 @@
 use dns
 takes address ttl # ttl: seconds
 
-patience=10 # seconds until the server returns what it accepted; a primary does at once
-
 want() {
   need dig bind9-dnsutils
   local ttl_now
@@ -25,7 +23,7 @@ unwant() {
   command -v nsupdate >/dev/null ||
     fail "cannot remove the A record $address of $name: install bind9-dnsutils here, then run it again"
   update "update delete $name. A $address"
-  if [ -n "$(own_records)" ]; then
+  if [ -n "$(own_records A)" ]; then
     say "waiting until the TTL of $ttl s is over"
     sleep "$ttl"
   fi
@@ -43,4 +41,4 @@ replace() {
 is_there() { [ "$(present_ttl)" = "$ttl" ]; }
 
 # present_ttl: of this record; nothing where it is not there.
-present_ttl() { own_records | awk -v a="$address" '$1 == a { print $2 }'; }
+present_ttl() { own_records A | awk -v a="$address" '$1 == a { print $2 }'; }

@@ -4,13 +4,11 @@
 use dns
 takes 'addresses[]'
 
-patience=10 # seconds until the server returns what it accepted; a primary does at once
-
 want() {
   need dig bind9-dnsutils
   local address have
   require_no_alias
-  have=$(own_records | awk '{ print $1 }' | sort)
+  have=$(own_records A | awk '{ print $1 }' | sort)
   for address in $have; do
     [[ " ${addresses[*]} " == *" $address "* ]] ||
       change "$name has an A record $address that is none of the Pis'" take_out "$address"
@@ -23,6 +21,6 @@ take_out() { # ADDRESS
     fail "the name server $server accepted that $name loses the A record $1, but still returns it"
 }
 
-is_gone() { ! own_records | awk '{ print $1 }' | grep -xF -- "$1" >/dev/null; }
+is_gone() { ! own_records A | awk '{ print $1 }' | grep -xF -- "$1" >/dev/null; }
 
 unwant() { :; } # the Pis' own records go with their own states
