@@ -22,7 +22,7 @@ import {
 } from "./state";
 
 /** Seconds that all checks of one Pi may take; under one in the lab, a few on an old Pi. */
-const LOOK_SECONDS = 20;
+const LOOK_SECONDS = 25;
 
 /** A Pi as the config names it. */
 export interface PiAddress {

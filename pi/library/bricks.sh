@@ -4,7 +4,7 @@
 
 use gluster
 
-brick_wait=5 # seconds until a brick answers; a living one does in 0.5 s, and a look has 20 for all
+brick_wait=5 # seconds until a brick answers; a living one does in 0.5 s, and a look has 25 for all
 
 # show_bricks: mounts each brick that answers at $shown/0, $shown/1 and so on, until the script ends. Sets bricks_shown,
 # their names (address:path). In a look nothing can be written there. A brick is connected to by its address, so the

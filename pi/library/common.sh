@@ -1,5 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # who reads this file uses what is set here
-# What all states share. A state's script defines want and unwant, and runs in one of three modes:
+# What all states share. A state's script defines want and unwant, and runs in one of three modes; a program that runs
+# for ever has one of its own:
 #
 #   check    prints what differs, changes nothing
 #   apply    the same decisions, and makes the changes
@@ -11,7 +12,8 @@ said=65                    # exit status of fail: the reason has been said
 lock_wait=900              # seconds; the slowest state, a package installation on an old Pi, takes minutes
 lock_quiet=15              # of them without a word: the other states of the same run take their turns in 1 to 10 s
 
-# bounded COMMAND...: both streams go through printable, and nothing that it starts holds them open by another number.
+# bounded COMMAND...: stdout and stderr go through printable, each by itself. 3 and 4 carry them past the pipes, and are
+# closed for COMMAND: a daemon that it starts would hold the session open.
 bounded() {
   {
     { "$@" 2>&3 3>&- 4>&- | printable >&4 3>&- 4>&-; } 3>&1 | printable >&2 4>&-
@@ -57,24 +59,18 @@ told='' # by this state
 # change REASON FUNCTION [ARGUMENT...]: the only way to alter a host. Prints the reason in both modes and calls
 # the function in apply mode only, so that the check and the change cannot disagree. No redirection at the call:
 # the shell would open the file in check mode too.
-change() {
-  tell change "$1"
-  [ "$mode" != check ] || return 0
-  "${@:2}"
-}
+change() { act change "$@"; }
 
 # mend REASON FUNCTION [ARGUMENT...]: a change after which the states that this one disturbs are as they were.
-mend() {
-  tell mend "$1"
-  [ "$mode" != check ] || return 0
-  "${@:2}"
-}
+mend() { act mend "$@"; }
 
 # note REASON FUNCTION [ARGUMENT...]: a mend that explains nothing else: where another part is broken, this is not why.
-note() {
-  tell note "$1"
+note() { act note "$@"; }
+
+act() { # KIND REASON FUNCTION [ARGUMENT...]
+  tell "$1" "$2"
   [ "$mode" != check ] || return 0
-  "${@:2}"
+  "${@:3}"
 }
 
 # obstacle REASON: what keeps this state from being reached and is not ours to change: a look names it, and apply fails.
@@ -173,6 +169,16 @@ until_true() {
     [ "$SECONDS" -lt "$end" ] || return 1
     sleep 0.5
   done
+}
+
+# halted PID: a signal has stopped it or a child of it (SIGSTOP), so that it answers nobody, while the kernel takes
+# connections for it.
+halted() {
+  local processes=("$1")
+  # read is false at the end of the file, and where there is none.
+  { read -ra processes -d '' <"/proc/$1/task/$1/children"; } 2>/dev/null || processes+=("$1")
+  processes=("${processes[@]/#//proc/}")
+  grep -qs '^State:[[:space:]]*T' "${processes[@]/%//status}"
 }
 
 # in_time SECONDS QUESTION [ARGUMENT...]: a check asks once; when applying, what it is about may have begun just now.

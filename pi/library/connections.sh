@@ -6,6 +6,7 @@ use gluster on-volume
 # connections: a line for each brick that the mount knows: its name (address:path), and 1 where it is connected or 0.
 connections() {
   local client files=()
+  mount_answers || return 0
   for client in "$mount_point"/.meta/graphs/active/"$volume"-client-*; do
     files+=("$client/options/remote-host" "$client/options/remote-subvolume" "$client/private")
   done

@@ -3,7 +3,7 @@
 
 use on-volume
 
-mount_wait=10 # seconds that a living mount needs at most to answer; one that lost its bricks hangs or says ENOTCONN
+mount_wait=10 # seconds
 
 unit() { systemd-escape -p --suffix=mount "$mount_point"; }
 

@@ -3,16 +3,18 @@
 
 takes mount_point
 
-# mounted: the volume is at mount_point.
-mounted() { findmnt -n -t fuse.glusterfs --mountpoint "$mount_point" >/dev/null; }
+# mounted: the volume is at mount_point. By the kernel's list alone, since whoever asks the path hangs with the mount.
+mounted() { findmnt -n -l -t fuse.glusterfs -o TARGET | grep -xF -- "$mount_point" >/dev/null; }
 
-stat_wait=10 # seconds, as for a brick that answers nothing (network.ping-timeout)
+# mount_answers: one that lost its bricks hangs or says ENOTCONN.
+mount_answers() { timeout "$stat_wait" stat -t "$mount_point" >/dev/null 2>&1; }
+stat_wait=15 # seconds; a brick that answers nothing holds up every mount for ten (network.ping-timeout)
 
 # need_mount: without it the files would land on the card, under the mount point; and what is on the volume stays there.
 need_mount() {
   local fault="is not mounted"
   if mounted; then
-    if timeout "$stat_wait" stat -t "$mount_point" >/dev/null 2>&1; then return; fi
+    if mount_answers; then return; fi
     fault="does not answer"
   fi
   case $mode in

@@ -15,9 +15,36 @@ want_service() {
   [[ $shown$'\n' == *UnitFileState=enabled$'\n'* ]] || mend "$1 does not start at boot" systemctl enable -q "$1"
   [[ $shown =~ ActiveState=(active|reloading) ]] ||
     mend "$1 is not running$(others_files "$1")" start_service "$1"
+  ! halted "$(sed -n 's/^MainPID=//p' <<<"$shown")" ||
+    mend "$1 was stopped by a signal, and answers nobody" systemctl kill -s CONT "$1"
 }
 
-unit_facts() { systemctl show -p NeedDaemonReload,DropInPaths,UnitFileState,ActiveState "$1"; }
+unit_facts() { systemctl show -p NeedDaemonReload,DropInPaths,UnitFileState,ActiveState,MainPID "$1"; }
+
+# listeners PORT: what listens there, of all addresses or of this Pi's.
+listeners() {
+  ss -Hltnp "sport = :$1" | { grep -F -e " 0.0.0.0:$1 " -e " *:$1 " -e " $address:$1 " || true; }
+}
+
+# by_hand UNIT PROGRAM PORT: the processes of that program that listen there and are not the unit's.
+by_hand() {
+  local pid group
+  for pid in $(listeners "$3" | { grep -o "\"$2\",pid=[0-9]*" || true; } | sed 's/.*=//' | sort -un); do
+    group=$(cat "/proc/$pid/cgroup" 2>/dev/null) || continue # it has ended meanwhile
+    [[ $group == *"/$1"* ]] || echo "$pid"
+  done
+}
+
+# end_by_hand PROGRAM SIGNAL PIDS: what was started by hand ends as that signal asks it to, so that systemd's own can
+# start; after ten seconds at once.
+end_by_hand() {
+  local pids
+  read -ra pids <<<"$3"
+  kill -s "$2" "${pids[@]}" || true
+  until_true 10 ended "${pids[@]}" || kill -s TERM "${pids[@]}" || true
+  until_true 10 ended "${pids[@]}" || fail "the $1 that was started by hand does not end: sudo kill -KILL $3"
+}
+ended() { ! kill -0 "$@" 2>/dev/null; }
 
 unmask() {
   systemctl unmask -q "$1"

@@ -29,7 +29,7 @@ program() {
       parted=yes
       if cut_off; then
         # What a former process noted is judged when the network is there: a boot begins without.
-        [ "$(noted "$full_note")" != "$(brick_process)" ] || forget_full
+        [ "$(get_note "$full_note")" != "$(brick_process)" ] || forget_full
         continue
       fi
       if [ "$SECONDS" -ge "$due" ]; then
@@ -49,7 +49,7 @@ program() {
     case $heals in
       0)
         failed=0 due=$((SECONDS + again))
-        note "$(brick_process)"
+        set_note "$(brick_process)"
         ;;
       "$waits")
         failed=$((failed + 1))
@@ -128,15 +128,15 @@ most_know=3 # there are more than two
 keep() {
   local process now off
   process=$(brick_process)
-  [ -n "$process" ] && [ -n "$(noted "$full_note")" ] && clock_is_right && alone || return 1
+  [ -n "$process" ] && [ -n "$(get_note "$full_note")" ] && clock_is_right && alone || return 1
   now=$(date +%s)
-  if [ "$(noted "$full_note")" != "$process" ]; then
-    off=$((now - $(noted "$alone_note" | grep . || echo 0)))
+  if [ "$(get_note "$full_note")" != "$process" ]; then
+    off=$((now - $(get_note "$alone_note" | grep . || echo 0)))
     if [ "$off" -lt 0 ] || [ "$off" -gt "$absence" ]; then
       forget_full
       return 1
     fi
-    note "$process"
+    set_note "$process"
   fi
   setfattr -n "$alone_note" -v "$now" "$brick"
 }
@@ -146,8 +146,8 @@ clock_is_right() {
   [ -e /run/systemd/timesync/synchronized ] || [ "$(timedatectl show -P NTPSynchronized 2>/dev/null)" = yes ]
 }
 
-note() { # PROCESS
-  [ -z "$1" ] || [ "$(noted "$full_note")" = "$1" ] || setfattr -n "$full_note" -v "$1" "$brick" || true
+set_note() { # PROCESS
+  [ -z "$1" ] || [ "$(get_note "$full_note")" = "$1" ] || setfattr -n "$full_note" -v "$1" "$brick" || true
 }
 
-noted() { getfattr --only-values -n "$1" "$brick" 2>/dev/null || true; }
+get_note() { getfattr --only-values -n "$1" "$brick" 2>/dev/null || true; }

@@ -13,10 +13,12 @@ program() {
   needed=$((${#others[@]} > 0 ? ${#others[@]} : 1))
   packages=$(waiting)
   [ -n "$packages" ] || [ -e "$wanted" ] || return 0
-  mounted || fail "$mount_point is not mounted, so nothing is interrupted"
+  if ! mounted || ! mount_answers; then
+    fail "$mount_point is not mounted, or does not answer, so nothing is interrupted"
+  fi
   host=$(site_name)
   [ -z "$packages" ] || change "upgrades wait: $packages" alone upgrade
-  [ ! -e "$wanted" ] || change "$(sort -u "$wanted.pkgs" 2>/dev/null | xargs) want a reboot" alone reboot
+  [ ! -e "$wanted" ] || change "$(sort -u "$wanted.pkgs" 2>/dev/null | xargs) need a reboot" alone reboot
 }
 
 unattended() { APT_CONFIG=$ungated unattended-upgrade "$@"; }

@@ -9,19 +9,29 @@ takes 'earlier[]' # addresses of those that twopir:pis lists before this one
 
 drop_in_path=/etc/systemd/system/glusterd.service.d/twopir.conf
 files=/var/lib/glusterd
+silent_wait=150  # seconds
 join_patience=15 # seconds until a glusterd that was started has met the others; 2 s in the lab
 
 want() {
-  local reason pool='' known=''
+  local reason pool='' known='' by_hand
   # A minimal Debian has no such line, and gluster talks to its own host by that name.
   grep -Eq '^127\.0\.0\.1[[:space:]].*\blocalhost\b' /etc/hosts || mend "/etc/hosts lacks localhost" add_localhost
   [ -e "$drop_in_path" ] || ! was_there || mend "what glusterd was before is not noted" note_before
   want_ours "$drop_in_path"
   need glusterd glusterfs-server
+  [ -d /var/log/glusterfs/bricks ] ||
+    mend "/var/log/glusterfs/bricks is missing, without which no brick starts" give_logs
+  by_hand=$(by_hand glusterd.service glusterd 24007 | xargs)
+  [ -z "$by_hand" ] ||
+    mend "glusterd was started by hand, and keeps systemd's own from the port" end_by_hand glusterd TERM "$by_hand"
   reason=$(damaged)
   [ -z "$reason" ] || read -r pool known <<<"$(find_pool)"
   [ -z "$pool" ] || give_back
   want_service glusterd.service "$drop_in_path"
+  if systemctl is-active -q glusterd.service && ! is_awake; then
+    mend "glusterd runs and does not answer" wake
+    [ "$mode" != check ] || return 0
+  fi
   if [ -z "$pool" ] && ! at_home; then
     read -r pool known <<<"$(find_pool)"
     [ -z "$pool" ] || reason=$(stranger)
@@ -29,6 +39,22 @@ want() {
   fi
 }
 
+# give_logs: what runs goes on writing to files that nobody sees.
+give_logs() {
+  install -d /var/log/glusterfs/bricks
+  pkill -HUP -x 'gluster(d|fs|fsd)' || true
+}
+
+# is_awake: asked in a look by what others ask, too; in apply that would wait for an answer.
+is_awake() { if [ "$mode" = check ]; then answered peer status; else glusterd_answers; fi; }
+
+# wake: it is silent for two minutes after a peer has died, too.
+wake() {
+  say "waiting up to $silent_wait s for an answer, then glusterd is started again"
+  until_true "$silent_wait" glusterd_answers || systemctl restart glusterd.service
+}
+
+# give_back: by the reason and the pool of want.
 give_back() {
   local foreign
   [ -n "$reason" ] || return 0
@@ -72,10 +98,6 @@ find_pool() {
   done
 }
 
-# listens ADDRESS: a Pi that is off would cost ten seconds.
-# shellcheck disable=SC2016 # the inner shell expands it
-listens() { timeout 1 bash -c '</dev/tcp/"$0"/24007' "$1" 2>/dev/null; }
-
 # damaged: which of glusterd's files is gone, or empty, as a power cut leaves it; or that it does not start with them.
 # It may run on as if nothing were, and would not start again, or as another one.
 damaged() {
@@ -87,10 +109,14 @@ damaged() {
       echo "$file is empty" && return
     fi
   done
+  file=$(find "$files/vols/$volume" -maxdepth 1 -name '*.vol' -empty | head -n 1)
+  [ -z "$file" ] || { echo "$file is empty" && return; }
   if [ "$mode" = apply ] && ! systemctl is-active -q glusterd.service; then
     systemctl daemon-reload
     unmask glusterd.service
-    systemctl start glusterd.service 2>/dev/null || echo "glusterd does not start"
+    # Where it may be because of a file of the user's, want_service says so, and these are left alone.
+    systemctl start glusterd.service 2>/dev/null || [ -n "$(others_files glusterd.service)" ] ||
+      echo "glusterd does not start"
   fi
 }
 
@@ -155,7 +181,8 @@ rejoin() {
   printf 'uuid=%s\nstate=3\nhostname1=%s\n' "$peer" "$pool" >"$files/peers/$peer"
   say "what glusterd had is in $aside"
   start_service glusterd.service
-  until_true "$join_patience" has_volume || fail "$pool does not tell it of the volume $volume: run pulumi up again"
+  until_true "$join_patience" has_volume || fail "glusterd did not hear of the volume $volume from $pool:" \
+    "run pulumi up again"
   # Bricks, self-heal daemon and peers' names are as they should be only from the next start on.
   systemctl restart glusterd.service
   until_true "$join_patience" joined || fail "glusterd does not join: $(not_joined)"

@@ -15,7 +15,7 @@ drop_in_path=/etc/systemd/system/keepalived.service.d/twopir.conf
 loaded=/run/twopir-keepalived # written by the drop-in whenever keepalived reads its config
 arp_before=/run/twopir-arp    # written by linger
 patience=30                   # seconds until the address is here; 6 s in the lab
-settle=20                     # seconds that a look waits for it: the test must have been passed five times
+settle=12                     # seconds that a look waits for it: the test must have been passed five times
 
 want() {
   want_ours "$tracker_path"

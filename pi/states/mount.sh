@@ -1,26 +1,38 @@
 # shellcheck shell=bash disable=SC2154
 # The volume is mounted, now and after every boot.
 
-use turn mounting
+use turn mounting services
 takes fstab_line
 takes failover # seconds; what the volume's options say
 
 want() {
   [ "$(fstab_lines)" = "$fstab_line" ] || change "/etc/fstab has $(described) for $mount_point" write_fstab
   need mount.glusterfs glusterfs-client
-  [ -d "$mount_point" ] || mounted || change "$mount_point is missing" mkdir -p "$mount_point"
+  [ "$(systemctl show -P LoadState "$(unit)")" != masked ] ||
+    mend "$(unit) is masked, so the volume does not come at boot" unmask "$(unit)"
+  # Before all that would hang with it.
+  if mounted && ! mount_answers; then
+    change "the mount at $mount_point does not answer" revive
+    return
+  fi
+  [ -d "$mount_point" ] || change "$mount_point is missing" mkdir -p "$mount_point"
   nothing_lands_beneath
   if ! mounted; then
     change "$mount_point is not mounted" and_note mount_volume
-  elif ! timeout "$mount_wait" stat -t "$mount_point" >/dev/null 2>&1; then
-    change "the mount at $mount_point does not answer" and_note remount_volume
   elif [ "$(cat "$time_out" 2>/dev/null)" != "$failover" ]; then
     change "$mount_point was mounted with another failover time" in_turn and_note remount_volume
-  elif [[ ,$(findmnt -n -o OPTIONS --mountpoint "$mount_point"), != *,nosuid,nodev,noexec,* ]]; then
-    # They are asked for in the kernel's order.
-    change "$mount_point is mounted without nodev, nosuid and noexec" \
-      mount -o remount,bind,nodev,nosuid,noexec "$mount_point"
+  elif ! has_options; then
+    change "$mount_point is mounted without rw, nodev, nosuid and noexec" set_options
   fi
+}
+
+# In the kernel's order.
+has_options() { [[ ,$(findmnt -n -o OPTIONS --mountpoint "$mount_point"), == ,rw,*nosuid,nodev,noexec,* ]]; }
+
+set_options() {
+  mount -o remount,bind,rw,nodev,nosuid,noexec "$mount_point" || true
+  has_options || fail "gluster's own mount is read-only, so no turn can be taken through it:" \
+    "on one Pi after the other, sudo systemctl restart $(unit)"
 }
 
 # Which time-out the connections to the bricks have: gluster sets it when it connects, and cannot be asked.
@@ -38,6 +50,16 @@ nothing_lands_beneath() {
   [[ ${flags%% *} == *i* ]] ||
     change "what is written to $mount_point while the volume is away would land on the card" \
       beneath chattr +i "$mount_point"
+}
+
+# revive: one that a signal has stopped goes on, with what was written and has not reached the bricks yet. One that
+# hangs else would keep the kernel, and whoever asks it, waiting for ever.
+revive() {
+  local process="^/usr/sbin/glusterfs .* $mount_point\$"
+  pkill -CONT -f "$process" || true
+  if mount_answers; then return; fi
+  pkill -KILL -f "$process" || true
+  and_note remount_volume
 }
 
 # beneath COMMAND...: as if the volume were not mounted, in a mount namespace of its own, so that nobody else notices.

@@ -7,14 +7,21 @@ takes host    # the site's name
 
 # nginx-unit.sh writes it
 drop_in_path=/etc/systemd/system/nginx.service.d/twopir.conf
-patience=10 # seconds until the page must come; the volume is mounted by now
+patience=10    # seconds until the page must come; the volume is mounted by now
+config_wait=12 # seconds until nginx has read its config, part of which lies on the volume (see stat_wait)
 
 want() {
-  local holder
+  local holder by_hand folder
   need nginx nginx
   holder=$(port_holder)
   [ -z "$holder" ] ||
     obstacle "port 80 is held by $holder: end that, or let it listen elsewhere"
+  for folder in /var/log/nginx /var/lib/nginx; do
+    [ -d "$folder" ] || mend "$folder is missing, without which nginx does not start" give_folder "$folder"
+  done
+  by_hand=$(by_hand nginx.service nginx 80 | xargs)
+  [ -z "$by_hand" ] ||
+    mend "nginx was started by hand, and keeps systemd's own from the port" end_by_hand nginx QUIT "$by_hand"
   want_service nginx.service "$drop_in_path"
   sum | cmp -s - "$nginx_loaded" || change "nginx does not run the config that is on disk$(objection)" reload
   if [ "$mode" = check ]; then
@@ -24,10 +31,16 @@ want() {
   fi
 }
 
+# give_folder FOLDER: nginx that runs goes on writing to files that nobody sees.
+give_folder() {
+  install -d -g adm "$1"
+  timeout "$config_wait" nginx -s reopen 2>/dev/null || true
+}
+
 # objection: what nginx says of a config that it refuses, with file and line.
 objection() {
   local answer
-  answer=$(nginx -t -q 2>&1) ||
+  answer=$(timeout "$config_wait" nginx -t -q 2>&1) ||
     echo ", which it refuses: $({ grep -m 1 emerg <<<"$answer" || tail -n 1 <<<"$answer"; } | sed 's/^nginx: //')"
 }
 
@@ -42,8 +55,7 @@ wake() {
 
 # port_holder: what else than nginx listens on port 80 of all addresses, or of this Pi's; nothing where nothing does.
 port_holder() {
-  ss -Hltnp 'sport = :80' | grep -F -e " 0.0.0.0:80 " -e " *:80 " -e " $address:80 " |
-    sed -nE '/"nginx"/d; s/.*users:\(\("([^"]*)",pid=([0-9]+).*/\1, process \2/p' | head -n 1 || true
+  listeners 80 | sed -nE '/"nginx"/d; s/.*users:\(\("([^"]*)",pid=([0-9]+).*/\1, process \2/p' | head -n 1 || true
 }
 
 complaint() { echo "nginx runs, and a visitor at $address does not get http://$host/: $(cause)"; }
@@ -52,7 +64,7 @@ complaint() { echo "nginx runs, and a visitor at $address does not get http://$h
 cause() {
   local why config
   why=$(unserved "$address" "$host")
-  if ! config=$(nginx -T 2>/dev/null); then
+  if ! config=$(timeout "$config_wait" nginx -T 2>/dev/null); then
     echo "it goes on with an older config than the one on disk$(objection)"
   elif ! grep -qxF "# configuration file /etc/nginx/sites-enabled/cluster:" <<<"$config"; then
     echo "/etc/nginx/nginx.conf does not include it: add the line" \
@@ -93,7 +105,7 @@ last_error() {
   [ -z "$line" ] || echo " ($line)"
 }
 
-sum() { nginx -T 2>/dev/null | sha256sum; }
+sum() { timeout "$config_wait" nginx -T 2>/dev/null | sha256sum; }
 
 # A reload keeps the connections; it needs a config that nginx accepts, and says why it does not.
 reload() {

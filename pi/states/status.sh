@@ -1,18 +1,20 @@
 # shellcheck shell=bash disable=SC2154
 # Facts of one Pi for npm run status, as lines of NAME=VALUE; nothing is wanted and nothing is changed.
 
-use gluster network
+use gluster network on-volume
 takes brick # empty where it stores nothing
-takes mount_point address host
+takes address host
 
-stale=3  # days; apt tries every day
-answer=5 # seconds that a living mount needs at most to answer
+# shellcheck disable=SC2034 # on-volume.sh reads it
+stat_wait=5 # seconds; who asks for the status waits for it
+
+stale=3 # days; apt tries every day
 
 want() {
   local waiting split
   fact nginx "$(systemctl is-active nginx 2>/dev/null || true)"
   fact glusterd "$(systemctl is-active glusterd 2>/dev/null || true)"
-  fact mount "$(mount_answers && echo yes || echo no)"
+  fact mount "$(mounted && mount_answers && echo yes || echo no)"
   fact page "$(serves "$address" "$host" && echo yes || echo no)"
   fact updates "$(updates)"
   [ -n "$brick" ] || return 0
@@ -24,11 +26,6 @@ want() {
     split=$(split_brains)
   fi
   fact split_brain "${split:-unknown}"
-}
-
-mount_answers() {
-  timeout "$answer" findmnt -n -t fuse.glusterfs --mountpoint "$mount_point" >/dev/null &&
-    timeout "$answer" stat -t "$mount_point" >/dev/null 2>&1
 }
 
 # updates: what of them somebody should know. apt's own timers tell of a failure by nothing but a stamp that stays old.

@@ -19,7 +19,7 @@ import { PI } from "../../operator/program";
 import { stdin, type State } from "../../remote/state";
 
 /** Folders of a host that a test gets for itself; the rest of the system shows through. */
-const OWN = ["etc", "var/lib", "run", "mnt", "usr/local/sbin", "usr/local/lib"];
+const OWN = ["etc", "var/lib", "var/log", "run", "mnt", "usr/local/sbin", "usr/local/lib"];
 
 /** True where a mount namespace can be had, which takes root; the tests that need one are skipped elsewhere. */
 export const canIsolate = spawnSync("unshare", ["--mount", "true"]).status === 0;
@@ -45,7 +45,7 @@ export const state = (script: string, parameters: State["parameters"] = {}, name
 });
 
 /**
- * A scratch host: real scripts in a real bash as on a Pi, in a mount namespace in which /etc, /var/lib, /run, /mnt,
+ * A scratch host: real scripts in a real bash as on a Pi, in a mount namespace in which /etc, /var/lib, /var/log, /run, /mnt,
  * /usr/local/lib and /usr/local/sbin are folders of the test's own. Stand-ins for a Pi's commands go to the last, the
  * first on the scripts' PATH, where the program of this checkout is, too.
  */
@@ -53,7 +53,7 @@ export class Host {
   readonly root = mkdtempSync(join(tmpdir(), "twopir-host-"));
 
   constructor() {
-    for (const folder of [...OWN, "run/lock", "var/lib/twopir"])
+    for (const folder of [...OWN, "run/lock", "var/lib/twopir", "var/log/nginx", "var/log/glusterfs/bricks"])
       mkdirSync(this.at(folder), { recursive: true });
     // Debian's awk is a link through /etc/alternatives, which is hidden.
     symlinkSync(realpathSync("/usr/bin/awk"), this.at("/usr/local/sbin/awk"));
@@ -148,11 +148,11 @@ exec /usr/bin/stat "$@"`,
     return run;
   }
 
-  /** Everything that there is but the lock: paths with mode, time of change, and content or target. */
+  /** Everything that there is but the lock and logs: paths with mode, time of change, and content or target. */
   tree(): string[] {
     const entries = readdirSync(this.root, { recursive: true, encoding: "utf8" }).sort();
     return entries
-      .filter((path) => path !== "run/lock/twopir" && path !== "script.sh" && !path.startsWith("pi/"))
+      .filter((path) => path !== "run/lock/twopir" && path !== "script.sh" && !/^(pi|var\/log)\//.test(path))
       .map((path) => {
         const { mode, ctimeMs } = lstatSync(this.at(path));
         const kind = mode & 0o170000;

@@ -1,3 +1,4 @@
+import { mkdirSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { canIsolate, Host, state } from "./host";
 import { address, ID } from "./pool";
@@ -14,6 +15,7 @@ describe.skipIf(!canIsolate)("nginx.sh", () => {
   // Files stand for what nginx answers to each question, for what listens on port 80, and for its config.
   beforeEach(() => {
     host = new Host();
+    mkdirSync(host.at("/var/lib/nginx"), { recursive: true });
     host.command(
       "timeout",
       `[ "$2" != bash ] || exec cat "/run/answers$(tr / _ <<<"$8")"
@@ -157,6 +159,11 @@ esac`,
     expect(host.list("run")).not.toContain("told");
     listening("other", 4712, "127.0.0.9");
     expect((await host.check(nginx())).changes).toEqual([]);
+  });
+
+  it("takes nobody for one that was started by hand where nothing listens", async () => {
+    host.write("/run/listening", "");
+    expect(await host.check(nginx())).toMatchObject({ status: 0, changes: [], output: "" });
   });
 
   it("is unmasked", async () => {

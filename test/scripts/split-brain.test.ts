@@ -38,7 +38,7 @@ describe.skipIf(!canIsolate)("split-brain.sh", () => {
   // another thing on another brick, and what is made there is made in each brick.
   beforeEach(() => {
     host = new Host();
-    host.command("findmnt", "");
+    host.command("findmnt", "echo /mnt/gluster1");
     host.command("systemctl", "");
     host.command("getfattr", "");
     glusterStandIn(host);

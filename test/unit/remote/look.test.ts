@@ -235,6 +235,23 @@ describe.skipIf(process.getuid?.() !== 0)("look", () => {
     expect(await Promise.all(closed)).toEqual([true, true]);
   });
 
+  it("loses no other's answer to a check that hangs", async () => {
+    const reached = await reach([pi("pi1")], ssh());
+    const { findings, problems } = await look(
+      [
+        state("hangs", "pi1", "tell mend wrong; sleep 60"),
+        state("well", "pi1", ":"),
+        state("here", OPERATOR, "sleep 60"),
+      ],
+      reached,
+    );
+    expect(problems).toEqual([]);
+    const late = "cannot be checked: its check did not end within 20 s: something hangs";
+    expect(findings.get("hangs")?.reasons).toEqual(["wrong", late]);
+    expect(findings.get("here")?.reasons).toEqual([late]);
+    expect(findings.get("well")?.reasons).toEqual([]);
+  });
+
   it("makes a problem of a refusal, once for all that say it", async () => {
     const reached = await reach([pi("pi1"), pi("pi2")], ssh());
     const { findings, problems } = await look(
@@ -312,12 +329,12 @@ describe.skipIf(process.getuid?.() !== 0)("look", () => {
     const pid = text("pid");
     const looking = look([state("slow", OPERATOR, `bash -c 'echo $$ >${pid}; sleep 300; :'`)], new Map());
     while (!existsSync(pid) || readFileSync(pid, "utf8") === "") await sleep(20);
-    vi.advanceTimersByTime(21_000);
+    vi.advanceTimersByTime(26_000);
     const { findings, problems } = await looking;
     vi.useRealTimers();
     expect(findings.size).toBe(0);
     expect(problems.map((problem) => problem.message)).toEqual([
-      "the checks on this machine were not done after 20 s.",
+      "the checks on this machine were not done after 25 s.",
     ]);
     // Whoever inherits a dead process may take a while to collect it.
     const left = (): string =>
