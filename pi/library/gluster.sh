@@ -5,6 +5,8 @@ takes volume
 
 busy_wait=90   # seconds; a create or an add-brick of another Pi takes a few
 answer_wait=10 # seconds; glusterd answers in 0.1 s, and a dead peer can make it silent for two minutes
+# A check that asks twice ends in its time, see check_limit.
+[ "$mode" != check ] || answer_wait=6
 
 # On a brick; see programs/full-copy.sh. Every other attribute of a brick's root is healed, so that a note would come to
 # the other Pis' bricks.
@@ -66,7 +68,7 @@ answered() { [[ $(gluster_xml "$@") == *"</cliOutput>"* ]]; }
 # volume_xml: what this Pi's glusterd knows of the volume; nothing where it knows none.
 volume_xml() { gluster_xml volume info "$volume" | { grep -F '<bricks>' || true; }; }
 
-# field NAME: the text of the first such element in XML on stdin.
+# field NAME: the text of the only such element in XML on stdin.
 field() { sed -nE "s:.*<$1>([^<]*)</$1>.*:\\1:p"; }
 
 # bricks_in: UUID of its Pi, name (host:path) and kind (data or arbiter) of each brick in what "volume info" says, on
@@ -92,7 +94,7 @@ mark() {
   [ -z "$hex" ] || sed -E 's/(.{8})(.{4})(.{4})(.{4})/\1-\2-\3-\4-/' <<<"$hex"
 }
 
-# volume_bricks: the same of the volume.
+# volume_bricks: bricks_in, of the volume, by this Pi's glusterd.
 volume_bricks() { once own_bricks; }
 own_bricks() { volume_xml | bricks_in; }
 
@@ -133,6 +135,10 @@ glusterd_answers() { [ -n "$(gluster_says peer status)" ]; }
 
 # uuid_there ADDRESS: what glusterd at the address calls itself; nothing where none answers.
 uuid_there() { gluster_says --remote-host="$1" system:: uuid get | sed -n 's/^UUID: //p'; }
+
+# listens ADDRESS: glusterd's port there is open; to ask a Pi that is off would cost ten seconds.
+# shellcheck disable=SC2016 # the inner shell expands it
+listens() { timeout 1 bash -c '</dev/tcp/"$0"/24007' "$1" 2>/dev/null; }
 
 # own ADDRESS: it is one of this Pi's.
 own() { grep -qwF "$1" <<<"$(ip -4 -o address)"; }
@@ -194,6 +200,24 @@ left_on() {
 
 # heal_counts: a line for each brick, the number of files that wait to be healed; "-" where it is off.
 heal_counts() { gluster_tell volume heal "$volume" info | sed -n 's/^Number of entries: //p'; }
+
+# heal_soon SECONDS: what waits to be healed is healed now, and not within cluster.heal-timeout. Looks on for so long; a
+# copy that is off gets it when it comes back.
+heal_soon() {
+  local left answer
+  if [ "$(heals_left)" = 0 ]; then return; fi
+  answer=$(gluster_tell volume heal "$volume") || { say "gluster does not heal yet: $answer" && return; }
+  ! [[ $(split_brains) =~ ^[1-9] ]] || return 0 # they wait for the user's word, see split-brain.sh
+  until_true "$1" heal_settled || true
+  left=$(heals_left)
+  [ "$left" = 0 ] || say "files that still wait: $left; gluster goes on with them, once every copy is there"
+}
+heal_settled() {
+  local counts
+  counts=$(heal_counts) || true
+  [[ $counts == *-* || ! $counts =~ [1-9] ]]
+}
+heals_left() { { heal_counts || true; } | awk '{ sum += $1 } END { print sum + 0 }'; }
 
 # waiting_heals: how many files this copy has still to give to the others, by gluster's own index of them, without those
 # that are just on their way, and those that were to be given to a brick that has left.

@@ -5,14 +5,15 @@
 
 use turn mounting connections
 
-patience=10 # seconds; a client tries every 3 s
+patience=10      # seconds; a client tries every 3 s
+heal_patience=30 # seconds; 1 s in the lab
 # shellcheck disable=SC2034 # turn.sh reads it
 all_full=no
 
 want() {
   local name closed=() lost=()
   need gluster glusterfs-server
-  mounted || return 0 # its own state says so
+  mounted && mount_answers || return 0 # its own state says so
   until_true "$patience" together || true
   for name in $(parted); do
     if answers "${name%%:*}" "$(brick_port "$name")"; then lost+=("$name"); else closed+=("$name"); fi
@@ -21,6 +22,8 @@ want() {
     change "$mount_point is not connected to the brick ${lost[*]}, which answers" connect "${lost[@]}"
   [ ${#closed[@]} -eq 0 ] ||
     mend "$mount_point is not connected to the brick ${closed[*]}, whose port cannot be reached from $pi" tell_why
+  # What a mount that was not connected wrote, the turn's file too.
+  [ "$mode" != apply ] || heal_soon "$heal_patience"
 }
 
 # parted: names of the bricks that are served and that the mount is not connected to. Of those that are not, and of a

@@ -5,6 +5,7 @@ use gate
 takes address # of the peer
 takes drained # yes: it is left alone, and may be away
 
+settle=5       # seconds that one that was lost for a moment is waited for; glusterd asks again every 3 s
 patience=30    # seconds until a peer that answered the probe is connected; 1 s in the lab
 parted_wait=30 # seconds until a busy Pi knows that it was parted from its former pool; more than 10 at load 12
 
@@ -18,7 +19,7 @@ want() {
     change "$address is not a peer" probe
   elif moved "$uuid"; then
     change "$address is the peer that was at $(names_of "$uuid")" move "$uuid"
-  elif ! joined "$uuid"; then
+  elif ! joined "$uuid" && ! { listens "$address" && until_true "$settle" meets "$uuid"; }; then
     mend "$address is not a connected peer" probe
   fi
 }
@@ -29,6 +30,9 @@ peer() { peers | grep "^$1 " || true; }
 names_of() { peer "$1" | cut -d ' ' -f 4- | xargs; }
 
 joined() { [[ $(peer "$1") == "$1 3 1 "* ]]; }
+
+# meets UUID: the same, asked anew in a look, too.
+meets() { [[ $(flat_xml peer status | peers_in | grep "^$1 ") == "$1 3 1 "* ]]; }
 
 # moved UUID: the pool has this peer under an address that is not the Pi's any more. A name counts as right where the
 # peer can be reached by it.

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { canIsolate, Host, state } from "./host";
-import { address, brick, BRICK, glusterdKnows, glusterStandIn, name, uuid } from "./pool";
+import { address, brick, BRICK, glusterdKnows, glusterStandIn, healInfo, name, told, uuid } from "./pool";
 
 const MOUNT = "/mnt/gluster1";
 const STUCK = `${MOUNT} is not connected to the brick ${name(2)}, which answers`;
@@ -13,7 +13,7 @@ describe.skipIf(!canIsolate)("connections.sh", () => {
     host = new Host();
     glusterStandIn(host);
     peer(true);
-    host.command("findmnt", "true");
+    host.command("findmnt", `echo ${MOUNT}`);
     host.command("systemd-escape", "echo mnt-gluster1.mount");
     host.command("umount", "touch /run/unmounted");
     host.command(
@@ -29,7 +29,7 @@ describe.skipIf(!canIsolate)("connections.sh", () => {
     }
     port(2, 49152);
     host.write(`/run/open/${address(2)}:49152`, "");
-    host.hurry(/patience/, 1);
+    host.hurry(/(heal_)?patience/, 1);
   });
   afterEach(() => host.remove());
 
@@ -56,7 +56,7 @@ describe.skipIf(!canIsolate)("connections.sh", () => {
   it("wants nothing where all are connected, nor where the volume is not mounted", async () => {
     expect(await check()).toEqual([]);
     connected(2, 0);
-    host.command("findmnt", "false");
+    host.command("findmnt", "");
     expect(await check()).toEqual([]);
   });
 
@@ -76,6 +76,16 @@ describe.skipIf(!canIsolate)("connections.sh", () => {
     expect(await host.run("apply", connections())).toMatchObject({ status: 0, changes: [STUCK] });
     expect(host.list("run")).toContain("unmounted");
     expect(await check()).toEqual([]);
+  });
+
+  it("has healed what was written meanwhile", async () => {
+    host.write("/run/heal", healInfo({ [name(1)]: ["/turn"], [name(2)]: [] }));
+    const { output } = await host.run("apply", connections());
+    expect(told(host)).toEqual(["volume heal gv0"]);
+    expect(output).toContain("files that still wait: 1; gluster goes on with them");
+    host.write("/run/heal", healInfo({ [name(1)]: [], [name(2)]: [] }));
+    expect(await host.run("apply", connections())).toMatchObject({ status: 0, output: "" });
+    expect(told(host)).toEqual(["volume heal gv0"]);
   });
 
   it("fails where a new mount is no better", async () => {
