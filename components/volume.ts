@@ -17,6 +17,7 @@ const options = (failover: number, three: boolean, allowed: readonly string[]): 
   "network.ping-timeout=10",
   `cluster.quorum-type=${three ? "auto" : "none"}`,
   `auth.allow=${allowed.join(",")}`,
+  "cluster.self-heal-daemon=on", // gluster's own default, in words since "volume heal disable" takes it away
   "cluster.heal-timeout=60", // what could not be healed at once is tried again after so long, not after 10 min
 ];
 

@@ -95,3 +95,12 @@ write_file() {
   mv -T "$candidate" "$1"
   trap - EXIT
 }
+
+# may_be_entered FOLDER...: nginx's user can, www-data, who is 33 on every Debian.
+may_be_entered() {
+  local folder
+  for folder; do
+    [ -n "$(find "$folder" -maxdepth 0 \( -perm -001 -o -uid 33 -perm -100 -o -gid 33 -perm -010 \))" ] ||
+      change "$folder has mode $(stat -c %a "$folder"): nginx cannot enter it" chmod go+x "$folder"
+  done
+}

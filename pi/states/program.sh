@@ -13,6 +13,8 @@ history=$notes/program # TIME VERSION of each that was installed
 
 want() {
   local now left
+  [ ! -d "$home" ] || [ -w "$home" ] ||
+    obstacle "$home cannot be written to: the card is mounted read-only, as Linux does with one that fails (see dmesg)"
   now=$(basename "$(readlink "$current" || true)")
   if [ "$now" != "$version" ]; then
     change "$(described "$now")" install

@@ -15,6 +15,7 @@ want() {
     change "release $(short "$release") is not on the volume yet; $now" unpack
     return
   fi
+  may_be_entered "$mount_point" "$releases" "$folder"
   now=$(contents "$folder/www" | sha256sum)
   if there "$folder/contents"; then was=$(sha256sum <"$folder/contents"); fi
   if [ "$now" != "$was" ]; then
