@@ -9,7 +9,7 @@ export interface Drift {
   readonly on: string;
   /** Shell in that Pi, or lines for nsupdate. */
   readonly broken: string;
-  /** The resources that preview must name, and no others. */
+  /** The resources that preview must name, and no others; none here: not compared. */
   readonly named: readonly string[];
   /** One of the reasons that it must give. */
   readonly reason: string;
@@ -18,6 +18,7 @@ export interface Drift {
 }
 
 export const NGINX_LINK = "/etc/nginx/sites-enabled/cluster";
+const GLUSTERD_DROP_INS = "/etc/systemd/system/glusterd.service.d";
 const gluster = /^\/var\/lib\/glusterd\//;
 const onVolume = (file: string): RegExp => new RegExp(`^/data/brick1/gv0/(${file}$|\\.glusterfs/)`);
 
@@ -55,12 +56,34 @@ export const DRIFTS: readonly Drift[] = [
     touched: [/^service-nginx/],
   },
   {
-    what: "nginx hangs",
+    what: "nginx's workers stopped by a signal",
     on: "pi2",
-    broken: "kill -STOP $(pgrep -x nginx)",
+    broken: "kill -STOP $(pgrep -f '^nginx: worker')",
     named: ["pi2-nginx"],
-    reason: "does not get http://twopir.example.com/: nothing answers on port 80",
+    reason: "nginx.service was stopped by a signal, and answers nobody",
     touched: [/^service-nginx/],
+  },
+  {
+    what: "nginx started by hand",
+    on: "pi1",
+    broken: "systemctl stop nginx && nginx",
+    named: ["pi1-nginx"],
+    reason: "nginx was started by hand, and keeps systemd's own from the port",
+    touched: [/^service-nginx/],
+  },
+  {
+    what: "nginx's logs deleted",
+    on: "pi2",
+    broken: "rm -r /var/log/nginx",
+    named: ["pi2-nginx"],
+    reason: "/var/log/nginx is missing, without which nginx does not start",
+  },
+  {
+    what: "a service stopped by a signal",
+    on: "pi1",
+    broken: "systemctl kill -s STOP nginx",
+    named: ["pi1-nginx"],
+    reason: "nginx.service was stopped by a signal, and answers nobody",
   },
   {
     what: "service disabled",
@@ -92,6 +115,22 @@ export const DRIFTS: readonly Drift[] = [
     broken: "systemctl stop glusterd",
     named: ["pi2-glusterd", "gv0-peer-pi2"],
     reason: "glusterd.service is not running",
+    touched: [gluster, /^service-glusterd/],
+  },
+  {
+    what: "glusterd hangs",
+    on: "pi2",
+    broken: "kill -STOP $(pgrep -x glusterd)",
+    named: [],
+    reason: "glusterd runs and does not answer",
+    touched: [gluster, /^service-glusterd/],
+  },
+  {
+    what: "glusterd started by hand",
+    on: "pi1",
+    broken: "systemctl stop glusterd && /usr/sbin/glusterd -p /var/run/glusterd.pid && sleep 3",
+    named: ["pi1-glusterd"],
+    reason: "glusterd was started by hand, and keeps systemd's own from the port",
     touched: [gluster, /^service-glusterd/],
   },
   {
@@ -233,7 +272,52 @@ export const DRIFTS: readonly Drift[] = [
     broken: "kill -KILL $(pgrep -x glusterfsd)",
     named: ["pi2-brick-process", "pi1-brick-connections", "pi2-brick-connections"],
     reason: "no process serves the brick /data/brick1/gv0",
-    touched: [gluster, /^bricks/, /^service-glusterd$/, ...remounted], // it is what starts the process
+    touched: [gluster, /^bricks/, /^service-glusterd$/, ...remounted], // a restart of glusterd starts the process
+  },
+  {
+    what: "brick process hangs",
+    on: "pi1",
+    broken: "kill -STOP $(pgrep -x glusterfsd); sleep 15", // by then the mounts have given it up (network.ping-timeout)
+    named: [],
+    reason: "no process serves the brick /data/brick1/gv0",
+    touched: [gluster, /^bricks/, /^service-glusterd$/, ...remounted],
+  },
+  {
+    what: "self-heal daemon dead",
+    on: "pi2",
+    broken: "pkill -KILL -f 'process-name glustershd'",
+    named: ["pi2-brick-process"],
+    reason: "gluster's self-heal daemon does not run",
+    touched: [gluster, /^service-glusterd$/],
+  },
+  {
+    what: "self-heal daemon hangs",
+    on: "pi1",
+    broken: "pkill -STOP -f 'process-name glustershd'",
+    named: ["pi1-brick-process"],
+    reason: "gluster's self-heal daemon does not run",
+  },
+  {
+    what: "heals switched off",
+    on: "pi2",
+    broken: "gluster --mode=script volume heal gv0 disable >/dev/null",
+    named: ["gv0-options"],
+    reason: "cluster.self-heal-daemon of gv0 is disable instead of on",
+    touched: [gluster],
+  },
+  {
+    what: "mount hangs",
+    on: "pi2",
+    broken: "pkill -STOP -f 'glusterfs .*/mnt/gluster1$'",
+    named: [],
+    reason: "the mount at /mnt/gluster1 does not answer",
+  },
+  {
+    what: "volume mounted read-only",
+    on: "pi1",
+    broken: "mount -o remount,bind,ro,nosuid,nodev,noexec /mnt/gluster1",
+    named: ["pi1-gluster-mount"],
+    reason: "/mnt/gluster1 is mounted without rw, nodev, nosuid and noexec",
   },
   {
     what: "mount lost",
@@ -258,7 +342,7 @@ export const DRIFTS: readonly Drift[] = [
     touched: [/glusterd.service$/],
   },
   {
-    what: "this host's name gone from /etc/hosts",
+    what: "localhost gone from /etc/hosts",
     on: "pi1",
     broken: "sed '/^127.0.0.1/d' /etc/hosts >/root/hosts && cat /root/hosts >/etc/hosts && rm /root/hosts",
     named: ["pi1-glusterd"],
@@ -273,12 +357,26 @@ export const DRIFTS: readonly Drift[] = [
     reason: "twopir-full-copy.service is not running",
   },
   {
+    what: "the watch over the copy hangs",
+    on: "pi1",
+    broken: "systemctl kill -s STOP twopir-full-copy",
+    named: ["pi1-full-copy"],
+    reason: "twopir-full-copy.service was stopped by a signal, and answers nobody",
+  },
+  {
     what: "twopir's program edited",
     on: "pi2",
     broken: "echo '# mine' >>/usr/local/lib/twopir/current/library/turn.sh",
     named: ["pi2-twopir", "pi2-twopir-upload"],
     reason: "pi2-twopir: the program in /usr/local/lib/twopir/versions/",
     touched: [/^\/usr\/local\/(lib|sbin)\/twopir/],
+  },
+  {
+    what: "mount masked",
+    on: "pi2",
+    broken: "systemctl mask -q mnt-gluster1.mount",
+    named: ["pi2-gluster-mount"],
+    reason: "mnt-gluster1.mount is masked, so the volume does not come at boot",
   },
   {
     what: "mount line edited",
@@ -350,10 +448,10 @@ export const DRIFTS: readonly Drift[] = [
     on: "pi2",
     broken: "mount -o remount,bind,suid,dev,exec /mnt/gluster1",
     named: ["pi2-gluster-mount"],
-    reason: "/mnt/gluster1 is mounted without nodev, nosuid and noexec",
+    reason: "/mnt/gluster1 is mounted without rw, nodev, nosuid and noexec",
   },
   {
-    what: "the time of the updates stopped",
+    what: "the timer of the updates stopped",
     on: "pi2",
     broken: "systemctl stop twopir-upgrade.timer",
     named: ["pi2-updates"],
@@ -509,12 +607,37 @@ export const OBSTACLES: readonly Obstacle[] = [
     said: `nginx.service is not running (is it because of ${DROP_INS}/own.conf, which is not twopir's?)`,
   },
   {
+    what: "a drop-in that keeps glusterd from starting",
+    on: "pi1",
+    broken: `printf '[Service]\\nExecStartPre=/bin/false\\n' >${GLUSTERD_DROP_INS}/own.conf && systemctl daemon-reload && systemctl stop glusterd`,
+    undone: `rm ${GLUSTERD_DROP_INS}/own.conf && systemctl daemon-reload && systemctl reset-failed glusterd; systemctl start glusterd && sleep 5`,
+    named: ["gv0-peer-pi1", "pi1-glusterd"],
+    said: `glusterd.service is not running (is it because of ${GLUSTERD_DROP_INS}/own.conf`,
+  },
+  {
+    what: "a card that is read-only",
+    on: "pi2",
+    broken: "mount -o remount,ro /",
+    undone: "mount -o remount,rw /",
+    named: ["pi2-twopir"],
+    said: "the card is mounted read-only, as Linux does with one that fails",
+  },
+  {
     what: "a page that nginx cannot read",
     on: "pi1",
     broken: "cd /mnt/gluster1/www && mkdir own && echo mine >own/page.html && chmod 600 own/page.html",
     undone: "cd /mnt/gluster1/www && [ $(stat -c %a own/page.html) = 600 ] && rm -r own",
     named: ["site-content"],
     said: "nginx cannot read these, so visitors cannot get them: own/page.html (mode 600)",
+    fails: false,
+  },
+  {
+    what: "a link among the pages",
+    on: "pi2",
+    broken: "cd /mnt/gluster1/www && ln -s index.html copy.html",
+    undone: "rm /mnt/gluster1/www/copy.html",
+    named: ["site-content"],
+    said: "so visitors cannot get them: copy.html (a link, and nginx follows none)",
     fails: false,
   },
   {
