@@ -250,7 +250,7 @@ export function bringsBack(kinds: readonly Kind[], table: string): void {
     const text = [
       "# What one Pi may lose",
       "",
-      "Written by `test/e2e/${table}.test.ts`, which takes each from a running cluster, writes a file meanwhile, and sees one",
+      `Written by \`test/e2e/${table}.test.ts\`, which takes each from a running cluster, writes a file meanwhile, and sees one`,
       "`pulumi up` bring back all copies while the site is served, delete nothing, and the next preview empty.",
       "",
       "| lost | on | what `pulumi preview` prints |",
