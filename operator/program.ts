@@ -12,7 +12,7 @@ export interface Program {
   readonly version: string;
   /** Path of the archive on this machine. */
   readonly archive: string;
-  /** The archive's content: 50 kB. */
+  /** The archive's content: 60 kB. */
   readonly bytes: Buffer;
 }
 

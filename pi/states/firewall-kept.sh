@@ -7,7 +7,7 @@ use services firewall-rules
 want() {
   need nft nftables
   if [ -e "$candidate" ]; then
-    change "the firewall's new rules are only tried" confirm
+    change "the firewall's new rules are loaded on trial, not yet confirmed" confirm
   elif [ "$mode" = apply ] && ! loaded; then
     fail "the firewall's new rules were taken back, since nobody confirmed them in time: run pulumi up again"
   fi

@@ -3,17 +3,17 @@
 # are gone.
 
 use files services
-takes volume brick mount_point address # those of the program
+takes volume brick mount_point address # what programs/full-copy.sh takes
 
 unit_path=/etc/systemd/system/twopir-full-copy.service
 former=/usr/local/lib/twopir/full-copy # of a version that had it by itself
 
 want() {
   want_ours "$unit_path"
-  is_noted || mend "twopir-full-copy.service has not these parameters" hand_over
+  is_noted || mend "twopir-full-copy.service runs with other parameters" hand_over
   want_service twopir-full-copy.service
   runs_current || change "twopir-full-copy.service runs an earlier program" systemctl restart twopir-full-copy.service
-  [ ! -e "$former" ] || mend "$former is left of an earlier version" rm -f "$former"
+  [ ! -e "$former" ] || mend "$former is left over from an earlier version" rm -f "$former"
 }
 
 hand_over() {

@@ -39,7 +39,7 @@ wait_for_apt() {
   [ -n "$who" ] || return 0
   say "waiting until this is done: $who"
   until_true "$apt_wait" apt_is_free ||
-    fail "$(apt_process) still keeps everybody else from installing after $apt_wait s:" \
+    fail "$(apt_process) still holds apt's lock after $apt_wait s:" \
       "wait for it, or end it, then run pulumi up again"
 }
 

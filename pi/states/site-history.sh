@@ -3,20 +3,20 @@
 
 use releases
 
-kept=4
+kept=4 # the live one, and three to go back to
 
 want() {
   local now name names
   need_releases
   now=$(live)
-  [ "${now#* }" = "$release" ] || change "release $(short "$release") goes live" note
+  [ "${now#* }" = "$release" ] || change "release $(short "$release") goes live" go_live
   names=$(superfluous)
   for name in $names; do
     change "release ${name:0:12}${name:64} is superfluous" rm -rf -- "$releases/$name"
   done
 }
 
-note() { printf '%s %s\n' "$(date -u +%FT%TZ)" "$release" >>"$history"; }
+go_live() { printf '%s %s\n' "$(date -u +%FT%TZ)" "$release" >>"$history"; }
 
 # superfluous: what is there of releases, and of half ones that a killed run left, without the last few that were live.
 superfluous() {

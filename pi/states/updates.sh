@@ -5,7 +5,7 @@
 use files services
 takes apt                                   # the content of apt's file that says what is installed
 takes window                                # of the night, as HH:MM
-takes volume mount_point address 'others[]' # those of the program
+takes volume mount_point address 'others[]' # what programs/updates.sh takes
 
 apt_path=/etc/apt/apt.conf.d/52twopir
 held_path=/etc/apt/apt.conf.d/53twopir-held
@@ -24,7 +24,7 @@ want() {
   want_service twopir-upgrade.timer
   is_read "$(systemctl show -p NeedDaemonReload,DropInPaths twopir-upgrade.service)" ||
     mend "systemd has not read the unit files of twopir-upgrade.service" systemctl daemon-reload
-  [ ! -e "$former" ] || mend "$former is left of an earlier version" rm -f "$former"
+  [ ! -e "$former" ] || mend "$former is left over from an earlier version" rm -f "$former"
 }
 
 timer() {
