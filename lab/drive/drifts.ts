@@ -615,14 +615,6 @@ export const OBSTACLES: readonly Obstacle[] = [
     said: `glusterd.service is not running (is it because of ${GLUSTERD_DROP_INS}/own.conf`,
   },
   {
-    what: "a card that is read-only",
-    on: "pi2",
-    broken: "mount -o remount,ro /",
-    undone: "mount -o remount,rw /",
-    named: ["pi2-twopir"],
-    said: "the card is mounted read-only, as Linux does with one that fails",
-  },
-  {
     what: "a page that nginx cannot read",
     on: "pi1",
     broken: "cd /mnt/gluster1/www && mkdir own && echo mine >own/page.html && chmod 600 own/page.html",
