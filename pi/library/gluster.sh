@@ -206,9 +206,13 @@ heal_counts() { gluster_tell volume heal "$volume" info | sed -n 's/^Number of e
 heal_soon() {
   local left answer
   if [ "$(heals_left)" = 0 ]; then return; fi
-  answer=$(gluster_tell volume heal "$volume") || { say "gluster does not heal yet: $answer" && return; }
-  ! [[ $(split_brains) =~ ^[1-9] ]] || return 0 # they wait for the user's word, see split-brain.sh
-  until_true "$1" heal_settled || true
+  if ! answer=$(gluster_tell volume heal "$volume"); then
+    say "gluster does not heal yet: $answer"
+  elif [[ $(split_brains) =~ ^[1-9] ]]; then
+    return 0 # they wait for the user's word, see split-brain.sh
+  else
+    until_true "$1" heal_settled || true
+  fi
   left=$(heals_left)
   [ "$left" = 0 ] || say "files that still wait: $left; gluster goes on with them, once every copy is there"
 }
