@@ -25,6 +25,9 @@ const onVolume = (file: string): RegExp => new RegExp(`^/data/brick1/gv0/(${file
 /** A mount may have to be made anew, in its Pi's turn. */
 const remounted = [/^service-nginx/, onVolume("turn")];
 
+/** A restart of glusterd starts a brick's process. */
+const restarted = [gluster, /^bricks/, /^service-glusterd$/, ...remounted];
+
 /** Everything that can drift, each once. */
 export const DRIFTS: readonly Drift[] = [
   {
@@ -272,7 +275,7 @@ export const DRIFTS: readonly Drift[] = [
     broken: "kill -KILL $(pgrep -x glusterfsd)",
     named: ["pi2-brick-process", "pi1-brick-connections", "pi2-brick-connections"],
     reason: "no process serves the brick /data/brick1/gv0",
-    touched: [gluster, /^bricks/, /^service-glusterd$/, ...remounted], // a restart of glusterd starts the process
+    touched: restarted,
   },
   {
     what: "brick process hangs",
@@ -280,7 +283,7 @@ export const DRIFTS: readonly Drift[] = [
     broken: "kill -STOP $(pgrep -x glusterfsd); sleep 15", // by then the mounts have given it up (network.ping-timeout)
     named: [],
     reason: "no process serves the brick /data/brick1/gv0",
-    touched: [gluster, /^bricks/, /^service-glusterd$/, ...remounted],
+    touched: restarted,
   },
   {
     what: "self-heal daemon dead",

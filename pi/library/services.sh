@@ -26,10 +26,10 @@ listeners() {
   ss -Hltnp "sport = :$1" | { grep -F -e " 0.0.0.0:$1 " -e " *:$1 " -e " $address:$1 " || true; }
 }
 
-# by_hand UNIT PROGRAM PORT: the processes of that program that listen there and are not the unit's.
+# by_hand UNIT PROGRAM: of the listeners on stdin, the processes of that program that are not the unit's.
 by_hand() {
   local pid group
-  for pid in $(listeners "$3" | { grep -o "\"$2\",pid=[0-9]*" || true; } | sed 's/.*=//' | sort -un); do
+  for pid in $({ grep -o "\"$2\",pid=[0-9]*" || true; } | sed 's/.*=//' | sort -un); do
     group=$(cat "/proc/$pid/cgroup" 2>/dev/null) || continue # it has ended meanwhile
     [[ $group == *"/$1"* ]] || echo "$pid"
   done

@@ -16,7 +16,7 @@ want() {
   mounted && mount_answers || return 0 # its own state says so
   until_true "$patience" together || true
   for name in $(parted); do
-    if answers "${name%%:*}" "$(brick_port "$name")"; then lost+=("$name"); else closed+=("$name"); fi
+    if listens 2 "${name%%:*}" "$(brick_port "$name")"; then lost+=("$name"); else closed+=("$name"); fi
   done
   [ ${#lost[@]} -eq 0 ] ||
     change "$mount_point is not connected to the brick ${lost[*]}, which answers" connect "${lost[@]}"
@@ -37,9 +37,6 @@ parted() {
   done
 }
 together() { [ -z "$(parted)" ]; }
-
-# shellcheck disable=SC2016 # the inner shell expands them
-answers() { timeout 2 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$1" "$2" 2>/dev/null; } # ADDRESS PORT
 
 tell_why() {
   fail "something closes the port of a brick, here or there, perhaps a firewall that is not twopir's: open it" \

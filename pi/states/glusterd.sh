@@ -21,7 +21,7 @@ want() {
   need glusterd glusterfs-server
   [ -d /var/log/glusterfs/bricks ] ||
     mend "/var/log/glusterfs/bricks is missing, without which no brick starts" give_logs
-  by_hand=$(by_hand glusterd.service glusterd 24007 | xargs)
+  by_hand=$(listeners 24007 | by_hand glusterd.service glusterd | xargs)
   [ -z "$by_hand" ] ||
     mend "glusterd was started by hand, and keeps systemd's own from the port" end_by_hand glusterd TERM "$by_hand"
   reason=$(damaged)
@@ -92,7 +92,7 @@ at_home() {
 find_pool() {
   local other uuid
   for other in "${others[@]}"; do
-    listens "$other" || continue
+    listens 1 "$other" 24007 || continue
     uuid=$(known_to "$other")
     if [ -n "$uuid" ] && [ -n "$(bricks_at "$other")" ]; then echo "$other $uuid" && return; fi
   done

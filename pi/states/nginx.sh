@@ -11,15 +11,16 @@ patience=10    # seconds until the page must come; the volume is mounted by now
 config_wait=12 # seconds until nginx has read its config, part of which lies on the volume (see stat_wait)
 
 want() {
-  local holder by_hand folder
+  local listening holder by_hand folder
   need nginx nginx
-  holder=$(port_holder)
+  listening=$(listeners 80)
+  holder=$(port_holder <<<"$listening")
   [ -z "$holder" ] ||
     obstacle "port 80 is held by $holder: end that, or let it listen elsewhere"
   for folder in /var/log/nginx /var/lib/nginx; do
     [ -d "$folder" ] || mend "$folder is missing, without which nginx does not start" give_folder "$folder"
   done
-  by_hand=$(by_hand nginx.service nginx 80 | xargs)
+  by_hand=$(by_hand nginx.service nginx <<<"$listening" | xargs)
   [ -z "$by_hand" ] ||
     mend "nginx was started by hand, and keeps systemd's own from the port" end_by_hand nginx QUIT "$by_hand"
   want_service nginx.service "$drop_in_path"
@@ -53,9 +54,9 @@ wake() {
   until_true "$patience" serves "$address" "$host" || fail "$(complaint)"
 }
 
-# port_holder: what else than nginx listens on port 80 of all addresses, or of this Pi's; nothing where nothing does.
+# port_holder: of the listeners on stdin, what else than nginx there is; nothing where there is nothing.
 port_holder() {
-  listeners 80 | sed -nE '/"nginx"/d; s/.*users:\(\("([^"]*)",pid=([0-9]+).*/\1, process \2/p' | head -n 1 || true
+  sed -nE '/"nginx"/d; s/.*users:\(\("([^"]*)",pid=([0-9]+).*/\1, process \2/p' | head -n 1 || true
 }
 
 complaint() { echo "nginx runs, and a visitor at $address does not get http://$host/: $(cause)"; }

@@ -19,7 +19,7 @@ want() {
     change "$address is not a peer" probe
   elif moved "$uuid"; then
     change "$address is the peer that was at $(names_of "$uuid")" move "$uuid"
-  elif ! joined "$uuid" && ! { listens "$address" && until_true "$settle" meets "$uuid"; }; then
+  elif ! joined "$uuid" && ! { listens 1 "$address" 24007 && until_true "$settle" meets "$uuid"; }; then
     mend "$address is not a connected peer" probe
   fi
 }
