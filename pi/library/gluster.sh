@@ -198,63 +198,6 @@ left_on() {
     sed -nE 's:^<volume><name>([^<]*)<.*:\1:p'
 }
 
-# heal_counts: a line for each brick, the number of files that wait to be healed; "-" where it is off.
-heal_counts() { gluster_tell volume heal "$volume" info | sed -n 's/^Number of entries: //p'; }
-
-# heal_soon SECONDS: what waits to be healed is healed now, and not within cluster.heal-timeout. Looks on for so long; a
-# copy that is off gets it when it comes back.
-heal_soon() {
-  local left answer
-  if [ "$(heals_left)" = 0 ]; then return; fi
-  if ! answer=$(gluster_tell volume heal "$volume"); then
-    say "gluster does not heal yet: $answer"
-  elif [[ $(split_brains) =~ ^[1-9] ]]; then
-    return 0 # they wait for the user's word, see split-brain.sh
-  else
-    until_true "$1" heal_settled || true
-  fi
-  left=$(heals_left)
-  [ "$left" = 0 ] || say "files that still wait: $left; gluster goes on with them, once every copy is there"
-}
-heal_settled() {
-  local counts
-  counts=$(heal_counts) || true
-  [[ $counts == *-* || ! $counts =~ [1-9] ]]
-}
-heals_left() { { heal_counts || true; } | awk '{ sum += $1 } END { print sum + 0 }'; }
-
-# waiting_heals: how many files this copy has still to give to the others, by gluster's own index of them, without those
-# that are just on their way, and those that were to be given to a brick that has left.
-waiting_heals() { once old_heals; }
-old_heals() {
-  local first counts
-  first=$(heal_index)
-  [ -n "$first" ] || { echo 0 && return; }
-  sleep 1
-  counts=$({ timeout "$answer_wait" gluster volume heal "$volume" info 2>/dev/null || true; } |
-    sed -n 's/^Number of entries: //p' | sort -u)
-  [ "$counts" != 0 ] || { echo 0 && return; }
-  heal_index | { grep -cxFf <(printf '%s\n' "$first") || true; }
-}
-heal_index() {
-  find "$brick/.glusterfs/indices/xattrop" -type f -not -name 'xattrop-*' -printf '%f\n' 2>/dev/null || true
-}
-
-# split_brains: the most that any copy has; nothing where gluster does not say.
-split_brains() {
-  { timeout "$answer_wait" gluster volume heal "$volume" info split-brain 2>/dev/null || true; } |
-    sed -n 's/^Number of entries in split-brain: //p' | sort -n | tail -n 1
-}
-
-# heal_begins: everything is compared and copied, also after this script. gluster refuses until a new brick and its
-# self-heal daemon are connected, a second or two.
-heal_begins() {
-  [ "$(volume_status)" = Started ] || return 0
-  until_true "$heal_wait" heal_all >/dev/null || fail "the heal of volume $volume does not start: $(heal_all)"
-}
-heal_all() { gluster_tell volume heal "$volume" full; }
-heal_wait=60 # seconds
-
 # start_volume: where it is not.
 start_volume() {
   local answer
@@ -283,3 +226,17 @@ forget_full() {
   local name
   for name in "$full_note" "$alone_note"; do setfattr -x "$name" "$brick" 2>/dev/null || true; done
 }
+
+# glusterd_starts WHAT: a restart of this Pi's glusterd, which starts what is dead of its own, and touches nothing that
+# lives, brings WHAT.
+glusterd_starts() {
+  local met
+  met=$(peers | awk '$3 == 1 { print $1 }')
+  systemctl restart glusterd.service && until_true "$start_wait" "$1" || return 1
+  until_true "$start_wait" all_met "$met" || say "glusterd has not reconnected to all of its peers: $(peers | xargs)"
+}
+all_met() { # UUIDS
+  local uuid
+  for uuid in $1; do present "$uuid" || return 1; done
+}
+start_wait=15 # seconds; 1 to 2 s in the lab

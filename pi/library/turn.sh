@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2154
 # For what interrupts a Pi.
 
-use gluster on-volume files network
+use heals on-volume files network
 takes address    # of this Pi
 takes 'others[]' # addresses of the other Pis that serve
 

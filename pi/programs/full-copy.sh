@@ -62,9 +62,9 @@ program() {
 
 # together: this Pi's mount is connected to all bricks.
 together() {
-  local answer
-  answer=$(timeout 5 grep -hs '^connected' "$mount_point"/.meta/graphs/active/"$volume"-client-*/private) &&
-    ! grep -q 'connected = 0' <<<"$answer"
+  local all
+  all=$(connections)
+  [ -n "$all" ] && ! grep -q ' 0$' <<<"$all"
 }
 
 # give_times: gluster 10 and 11 may write 0 as the time of change of a folder that they heal (their issues 4266 and
@@ -109,8 +109,8 @@ alone() {
 # healed: there are two bricks, and nothing waits on the other one; otherwise its status says that something does, or
 # another one that a busy gluster does not tell, which says nothing against a note.
 healed() {
-  local name answer clients=("$mount_point"/.meta/graphs/active/"$volume"-client-*/)
-  [ "${#clients[@]}" -le 2 ] || return "$most_know" # it costs nothing to see that
+  local name answer
+  [ "$(connections | wc -l)" -le 2 ] || return "$most_know" # it costs nothing to see that
   name=$(brick_name "$(my_uuid)")
   [ -n "$name" ] || return "$untold"
   answer=$(gluster_tell volume heal "$volume" info) || return "$untold"

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2154
 # The folder that holds this Pi's copy of the volume.
 
-use gate
+use gate heals
 takes address    # of this Pi
 takes 'others[]' # addresses of the other Pis
 

@@ -2,7 +2,7 @@
 # Before a record points at a Pi, its copy is complete. It runs when the list of those that serve changes, and is never
 # found to differ: while the site is written to, there is always something to heal for a moment.
 
-use gluster
+use heals
 takes 'serving[]' # addresses of the Pis that have or get a record
 
 patience=3600 # seconds; a full copy of a 30 GB card at 10 MB/s

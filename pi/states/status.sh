@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2154
 # Facts of one Pi for npm run status, as lines of NAME=VALUE; nothing is wanted and nothing is changed.
 
-use gluster network on-volume
+use heals network on-volume
 takes brick # empty where it stores nothing
 takes address host
 

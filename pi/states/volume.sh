@@ -2,7 +2,7 @@
 # The replicated volume exists, with a full copy on each Pi that stores, or with an arbiter, which keeps the names and
 # times of all files and none of their content.
 
-use gate
+use gate heals
 takes 'copies[]' # addresses of the Pis that have one
 takes arbiter    # address; empty: none
 

@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import {
   address,
   addresses,
@@ -27,6 +27,11 @@ let cluster: Cluster;
 
 beforeAll(async () => {
   cluster = await begin("converged");
+});
+
+// What a failure leaves broken would fail each case after it.
+afterEach(async ({ task }) => {
+  if (task.result?.state === "fail" && process.env.KEEP_LAB !== "1") cluster = await begin("converged");
 });
 
 afterAll(writeTable);

@@ -58,13 +58,18 @@ esac`,
       peers: [{ uuid: uuid(2), names: [address(2)] }],
       volume: { id: uuid(9), bricks: [1, 2].map((n) => ({ uuid: uuid(n), name: name(n), port: 49150 + n })) },
     });
-    for (const n of [1, 2]) host.write(client(n), "connected = 1\n");
+    for (const n of [1, 2]) connected(n);
     heals({});
   });
   afterEach(() => host.remove());
 
-  const client = (n: number): string =>
-    `/mnt/gluster1/.meta/graphs/active/gv0-client-${(n - 1).toString()}/private`;
+  const client = (n: number, file = "private"): string =>
+    `/mnt/gluster1/.meta/graphs/active/gv0-client-${(n - 1).toString()}/${file}`;
+  const connected = (n: number): void => {
+    host.write(client(n, "options/remote-host"), `${address(n)}\n`);
+    host.write(client(n, "options/remote-subvolume"), `${BRICK}\n`);
+    host.write(client(n), "connected = 1\n");
+  };
   const listed = (entries: Readonly<Record<number, readonly string[] | "-">>): string =>
     healInfo(Object.fromEntries([1, 2].map((n) => [name(n), entries[n] ?? []])));
   const heals = (entries: Readonly<Record<number, readonly string[] | "-">>): void =>
@@ -189,7 +194,7 @@ esac`,
   });
 
   it("has no note of three copies", async () => {
-    host.write(client(3), "connected = 1\n");
+    connected(3);
     setAttribute(host, BRICK, NOTE, "1 49151");
     expect([...new Set(await watch(5))]).toEqual(["gone"]);
     rmSync(dirname(host.at(client(3))), { recursive: true });

@@ -10,7 +10,9 @@ import {
   brick,
   glusterdKnows,
   glusterStandIn,
+  healInfo,
   ID,
+  name,
   told,
   uuid,
   type Peer,
@@ -42,6 +44,7 @@ describe.skipIf(!canIsolate)("what is asked of gluster", () => {
       "getent",
       `case $2 in
   pi1) echo "127.0.1.1       STREAM pi1" ;;
+  192.*) echo "$2   STREAM" ;;
   pi2.lan) printf '${address(2)}   %s\\n' "STREAM pi2.lan" DGRAM RAW ;;
   moved.lan) echo "192.168.0.200   STREAM moved.lan" ;;
   *) exit 2 ;;
@@ -608,8 +611,15 @@ esac`,
 
     it("is started by glusterd itself, and by no command for all Pis", async () => {
       mkdirSync(host.at(BRICK), { recursive: true });
-      host.command("pgrep", "[[ $* == *glustershd* ]]");
-      host.command("ss", "[ ! -e /run/started ] || cat /run/started");
+      const healer = [1, 2].map((n) => `echo '0 0 here ${address(n)}:1 users:(("glusterfs",pid=4711,fd=9))'`);
+      host.command("pgrep", "[[ $* == *glustershd* ]] && echo 4711");
+      host.command(
+        "ss",
+        `case $* in
+  *established*) ${healer.join("; ")} ;;
+  *) [ ! -e /run/started ] || cat /run/started ;;
+esac`,
+      );
       host.command("systemctl", "[ $1 != restart ] || cat /run/line >/run/started");
       host.command("sleep", "/bin/sleep 0.1");
       expect((await host.check(served())).changes).toEqual([`no process serves the brick ${BRICK}`]);
@@ -656,6 +666,98 @@ esac`,
       it("is not named where it is gone a second later", async () => {
         host.command("sleep", `rm -f ${index}/0*`);
         expect((await host.run("check", served())).output).not.toContain("healed");
+      });
+    });
+
+    describe("the self-heal daemon", () => {
+      const PORTS = { 1: 49151, 2: 49152 } as const;
+      const apart = (n: number): string =>
+        `gluster's self-heal daemon is not connected to the brick ${name(n)}, which answers`;
+      const check = async (): Promise<readonly string[]> =>
+        (await host.check(served())).changes.filter((reason) => reason.includes("self-heal"));
+      /** The ports that it is connected to. */
+      const connected = (...to: readonly string[]): void =>
+        host.write(
+          "/run/sockets",
+          ["127.0.0.1:24007", ...to]
+            .map((each) => `0 0 192.168.0.121:49100 ${each} users:(("glusterfs",pid=4711,fd=9))\n`)
+            .join(""),
+        );
+      const all = (): string[] => ([1, 2] as const).map((n) => `${address(n)}:${PORTS[n].toString()}`);
+
+      beforeEach(() => {
+        mkdirSync(host.at(BRICK), { recursive: true });
+        host.command("ss", "[[ $* != *established* ]] || cat /run/sockets");
+        host.command("pgrep", "[ ! -e /run/ended ] || [ -e /run/begun ] || exit 1\necho 4711");
+        host.command("pkill", '[ "$1" != -TERM ] || touch /run/ended');
+        host.command("systemctl", '[ "$1" != restart ] || touch /run/begun');
+        glusterdKnows(host, { uuid: uuid(2), peers: [peer(1)] }, address(2));
+        glusterdKnows(host, { uuid: uuid(1), peers: [peer(2)] }, address(1));
+        for (const n of [1, 2] as const) host.write(`/run/pool/${address(n)}/port`, PORTS[n].toString());
+        host.hurry(/healer_wait|start_wait/, 1);
+      });
+
+      it("is connected to each brick", async () => {
+        connected(...all());
+        expect(await check()).toEqual([]);
+      });
+      it("is named where it has no connection to a brick that answers, or only the one to its glusterd", async () => {
+        connected(all()[0] ?? "");
+        expect(await check()).toEqual([apart(2)]);
+        connected(all()[0] ?? "", `${address(2)}:24007`);
+        expect(await check()).toEqual([apart(2)]);
+      });
+      it("is given the time to connect", async () => {
+        connected(all()[0] ?? "");
+        host.hurry(/healer_wait/, 5);
+        const later = `find /run/sockets -not -newermt "-1 second" -exec sed s/121:49151/122:49152/ {} +`;
+        host.command("ss", `[[ $* != *established* ]] || { cat /run/sockets && ${later}; }`);
+        expect(await check()).toEqual([]);
+      });
+      it.each([
+        [
+          "the other Pi is off",
+          () => glusterdKnows(host, { ...TWO, peers: [{ ...peer(2), connected: false }] }),
+        ],
+        ["the brick is off", () => host.delete(`/run/pool/${address(2)}/port`)],
+        [
+          "heals are switched off",
+          () => glusterdKnows(host, volume({ options: { "cluster.self-heal-daemon": "off" } })),
+        ],
+        [
+          "the brick cannot be reached, of which another state tells",
+          () => host.command("timeout", '[ "$2" != bash ] || exit 1; exec /usr/bin/timeout "$@"'),
+        ],
+      ])("is not named where %s", async (_, happen) => {
+        connected(all()[0] ?? "");
+        happen();
+        expect(await check()).toEqual([]);
+      });
+
+      it("is started again where gluster refuses to heal though every copy is there, and heals", async () => {
+        connected(all()[0] ?? "");
+        host.write("/run/heal", healInfo({ [name(1)]: ["/www/a"], [name(2)]: [] }));
+        host.write(
+          "/run/then-told",
+          `[ -e /run/begun ] || exit 1
+printf '${healInfo({ [name(1)]: [], [name(2)]: [] }).replaceAll("\n", "\\n")}' >/run/heal`,
+        );
+        const soon = host.script("use heals\nwant() { heal_soon 5; }", { volume: "gv0", brick: BRICK });
+        const { status, output } = await host.run("apply", soon);
+        expect(output).toBe("gluster does not heal, so its self-heal daemon is started again\n");
+        expect(status).toBe(0);
+        expect(host.list("run")).toContain("begun");
+      });
+      it("is left alone where a copy is off", async () => {
+        glusterdKnows(host, { ...TWO, peers: [{ ...peer(2), connected: false }] });
+        host.write("/run/heal", healInfo({ [name(1)]: ["/www/a"], [name(2)]: "-" }));
+        host.write("/run/then-told", "exit 1");
+        const soon = host.script("use heals\nwant() { heal_soon 5; }", { volume: "gv0", brick: BRICK });
+        const { output } = await host.run("apply", soon);
+        expect(output).toBe(
+          "files that still wait: 1; gluster goes on with them, once every copy is there\n",
+        );
+        expect(host.list("run")).not.toContain("ended");
       });
     });
 

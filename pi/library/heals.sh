@@ -1,0 +1,111 @@
+# shellcheck shell=bash disable=SC2154
+# What waits to be healed, and this Pi's self-heal daemon, which gives the others what its copy has for them.
+
+use gluster
+
+healer_wait=5 # seconds; it asks for a brick that it has lost every 3 s
+
+# heal_counts: a line for each brick, the number of files that wait to be healed; "-" where it is off.
+heal_counts() { gluster_tell volume heal "$volume" info | sed -n 's/^Number of entries: //p'; }
+
+# heal_soon SECONDS: what waits to be healed is healed now, and not within cluster.heal-timeout. Looks on for so long; a
+# copy that is off gets it when it comes back. What is in split brain waits for the user's word, see split-brain.sh.
+heal_soon() {
+  local left
+  if [ "$(heals_left)" = 0 ] || [[ $(split_brains) =~ ^[1-9] ]]; then return; fi
+  if ! heal_told && all_there && ! until_true "$healer_wait" heal_told; then
+    say "gluster does not heal, so its self-heal daemon is started again"
+    start_healer_again
+  fi
+  until_true "$1" heal_settled || true
+  left=$(heals_left)
+  [ "$left" = 0 ] || say "files that still wait: $left; gluster goes on with them, once every copy is there"
+}
+heal_told() { gluster_tell volume heal "$volume" >/dev/null; }
+heal_settled() {
+  local counts
+  counts=$(heal_counts) || true
+  [[ $counts == *-* || ! $counts =~ [1-9] ]]
+}
+heals_left() { { heal_counts || true; } | awk '{ sum += $1 } END { print sum + 0 }'; }
+
+# waiting_heals: how many files this copy has still to give to the others, by gluster's own index of them, without those
+# that are just on their way, and those that were to be given to a brick that has left.
+waiting_heals() { once old_heals; }
+old_heals() {
+  local first counts
+  first=$(heal_index)
+  [ -n "$first" ] || { echo 0 && return; }
+  sleep 1
+  counts=$({ timeout "$answer_wait" gluster volume heal "$volume" info 2>/dev/null || true; } |
+    sed -n 's/^Number of entries: //p' | sort -u)
+  [ "$counts" != 0 ] || { echo 0 && return; }
+  heal_index | { grep -cxFf <(printf '%s\n' "$first") || true; }
+}
+heal_index() {
+  find "$brick/.glusterfs/indices/xattrop" -type f -not -name 'xattrop-*' -printf '%f\n' 2>/dev/null || true
+}
+
+# split_brains: the most that any copy has; nothing where gluster does not say.
+split_brains() {
+  { timeout "$answer_wait" gluster volume heal "$volume" info split-brain 2>/dev/null || true; } |
+    sed -n 's/^Number of entries in split-brain: //p' | sort -n | tail -n 1
+}
+
+# heal_begins: everything is compared and copied, also after this script. gluster refuses until a new brick and its
+# self-heal daemon are connected, a second or two.
+heal_begins() {
+  [ "$(volume_status)" = Started ] || return 0
+  until_true "$heal_wait" heal_all >/dev/null || fail "the heal of volume $volume does not start: $(heal_all)"
+}
+heal_all() { gluster_tell volume heal "$volume" full; }
+heal_wait=60 # seconds
+
+healer='^/usr/sbin/glusterfs .*process-name glustershd'
+healer_runs() {
+  local pid
+  pid=$(pgrep -o -f "$healer") && ! halted "$pid"
+}
+healer_ended() { ! pgrep -f "$healer" >/dev/null; }
+
+# switched_off: its own state says so, see volume-options.sh.
+switched_off() { [[ $(volume_option cluster.self-heal-daemon) == @(off|disable|no|0|false) ]]; }
+
+start_healer() {
+  pkill -CONT -f "$healer" || true
+  until_true "$healer_wait" healer_runs || healer_starts
+}
+healer_starts() {
+  glusterd_starts healer_runs ||
+    fail "gluster's self-heal daemon does not start: see /var/log/glusterfs/glustershd.log"
+}
+
+# healer_parted: names of the bricks whose Pi the daemon has no connection to, but for the one to glusterd. After a
+# brick's process was replaced it may wait for ever for a connection that is none, as a mount may (see connections.sh);
+# then gluster refuses to heal, though every copy is there.
+healer_parted() {
+  local pid reached name address
+  pid=$(pgrep -o -f "$healer") || return 0
+  reached=$(ss -Htnp state established | awk -v pid="pid=$pid," 'index($0, pid) && $4 !~ /:24007$/ { print $4 }')
+  while read -r _ name _; do
+    address=$(timeout 3 getent ahostsv4 "${name%%:*}" | awk '{ print $1; exit }') || true
+    grep -q "^$address:" <<<"$reached" || echo "$name"
+  done < <(volume_bricks)
+}
+healer_reaches_all() { [ -z "$(healer_parted)" ]; }
+
+start_healer_again() {
+  pkill -TERM -f "$healer" || true
+  until_true "$start_wait" healer_ended || pkill -KILL -f "$healer" || true
+  healer_starts
+  until_true "$start_wait" heal_told || say "gluster does not heal yet: see /var/log/glusterfs/glustershd.log"
+}
+
+# all_there: the bricks of all Pis, of more than one: where there is one, there is nothing to heal.
+all_there() {
+  local uuid name
+  [ "$(volume_bricks | wc -l)" -gt 1 ] || return 1
+  while read -r uuid name _; do
+    present "$uuid" && [ -n "$(brick_port "$name")" ] || return 1
+  done < <(volume_bricks)
+}
