@@ -34,6 +34,8 @@ want() {
     # gluster would delete there what its other copies do not have.
     change "$brick is not empty, and is to become a copy of volume $volume" clear
   fi
+  [ -n "$(brick_name "$(my_uuid)")" ] || ! port_left ||
+    mend "glusterd tells clients the port of a former brick, where they would wait for ever" glusterd_starts true
   [ -n "$(brick_name "$(my_uuid)")$(mark)" ] || [ ! -d "$brick" ] ||
     [ "$(served_last)" = "$(cat "$unserved" 2>/dev/null)" ] || volume_elsewhere ||
     mend "it is not noted when $brick was served last" note_served_last
@@ -87,6 +89,14 @@ lost() {
   elif [ "$(volume_status)" != Created ] && ! in_time "$indices_wait" test -d "$brick/.glusterfs/indices"; then
     echo "$brick has no .glusterfs/indices"
   fi
+}
+
+# port_left: glusterd tells the port of this brick, which nobody serves there. One that was started again while its
+# brick ran keeps it after the brick was taken out (gluster's issue 1745).
+port_left() {
+  local port
+  port=$(brick_port "localhost:$brick")
+  [ -n "$port" ] && [ -z "$(ss -Hltn "sport = :$port")" ]
 }
 
 # refill: the heal goes on by itself, also after this script.

@@ -374,7 +374,10 @@ esac`,
     const check = async (): Promise<Run> => host.check(folder());
     const alone = (): void => rmSync(host.at("/run/pool/here"), { recursive: true });
 
-    beforeEach(() => host.command("findmnt", "echo / 1234-ABCD /dev/mmcblk0p2"));
+    beforeEach(() => {
+      host.command("findmnt", "echo / 1234-ABCD /dev/mmcblk0p2");
+      host.command("ss", "echo 'LISTEN 0 1024 0.0.0.0:49151 0.0.0.0:*'");
+    });
 
     it("is as it should be", async () => {
       marked(ID);
@@ -399,6 +402,17 @@ esac`,
     ])("is to be refilled where it %s", async (_, lose, why) => {
       lose();
       expect((await check()).changes).toEqual([`this Pi's copy of volume gv0 is lost: ${why}`, NOTE]);
+    });
+
+    it("has no port at which nobody serves it, from before it was taken out", async () => {
+      const left = "glusterd tells clients the port of a former brick, where they would wait for ever";
+      mkdirSync(host.at(BRICK), { recursive: true });
+      glusterdKnows(host, volume({ bricks: [brick(2)] }));
+      expect((await check()).changes).not.toContain(left);
+      host.command("ss", "");
+      expect((await check()).changes).toContain(left);
+      host.delete("/run/pool/here/port");
+      expect((await check()).changes).not.toContain(left);
     });
 
     it("leaves no note when it is taken back, which nobody would keep any more", async () => {
