@@ -4,11 +4,11 @@
 use gluster on-volume
 
 # connections: a line for each brick that the mount knows: its name (address:path), and 1 where it is connected or 0;
-# nothing where the mount does not answer.
+# nothing where the mount does not answer. "active" is a link, which find follows for the slash.
 connections() {
   local client clients files=()
   mapfile -t clients < <(
-    timeout 5 find "$mount_point/.meta/graphs/active" -maxdepth 1 -name "$volume-client-*" 2>/dev/null
+    timeout 5 find "$mount_point/.meta/graphs/active/" -maxdepth 1 -name "$volume-client-*" 2>/dev/null
   )
   for client in "${clients[@]}"; do
     files+=("$client/options/remote-host" "$client/options/remote-subvolume" "$client/private")

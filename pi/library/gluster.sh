@@ -219,7 +219,9 @@ brick_process() {
 
 # brick_port NAME: where clients reach the brick; nothing where they do not. It is asked as they do, by TCP: by its
 # socket glusterd does not answer that.
-brick_port() { gluster_says --remote-host="${1%%:*}" system:: portmap brick2port "${1#*:}"; }
+brick_port() {
+  gluster_says --remote-host="${1%%:*}" system:: portmap brick2port "${1#*:}" | { grep -xE '[0-9]+' || true; }
+}
 
 # forget_full: this Pi's copy is not known to be full any more.
 forget_full() {

@@ -8,10 +8,12 @@ healer_wait=5 # seconds; it asks for a brick that it has lost every 3 s
 # heal_counts: a line for each brick, the number of files that wait to be healed; "-" where it is off.
 heal_counts() { gluster_tell volume heal "$volume" info | sed -n 's/^Number of entries: //p'; }
 
-# heal_soon SECONDS: what waits to be healed is healed now, and not within cluster.heal-timeout. Looks on for so long; a
-# copy that is off gets it when it comes back. What is in split brain waits for the user's word, see split-brain.sh.
+# heal_soon SECONDS: the self-heal daemon reaches the copies that are there, and what waits to be healed is healed now,
+# not within cluster.heal-timeout. Looks on for so long; a copy that is off gets it when it comes back. What is in split
+# brain waits for the user's word, see split-brain.sh.
 heal_soon() {
   local left
+  healer_settles
   if [ "$(heals_left)" = 0 ] || [[ $(split_brains) =~ ^[1-9] ]]; then return; fi
   if ! heal_told && all_there && ! until_true "$healer_wait" heal_told; then
     say "gluster does not heal, so its self-heal daemon is started again"
@@ -80,24 +82,37 @@ healer_starts() {
     fail "gluster's self-heal daemon does not start: see /var/log/glusterfs/glustershd.log"
 }
 
-# healer_parted: names of the bricks whose Pi the daemon has no connection to, but for the one to glusterd. After a
-# brick's process was replaced it may wait for ever for a connection that is none, as a mount may (see connections.sh);
-# then gluster refuses to heal, though every copy is there.
-healer_parted() {
-  local pid reached name address
+# healer_lacks: names of the bricks that answer and whose Pi the daemon has no connection to, but for the one to
+# glusterd. When it or a brick's process was started it may wait for ever for a connection that is none, as a mount may
+# (see connections.sh); then gluster refuses to heal, though every copy is there.
+healer_lacks() {
+  local pid reached uuid name address port
   pid=$(pgrep -o -f "$healer") || return 0
   reached=$(ss -Htnp state established | awk -v pid="pid=$pid," 'index($0, pid) && $4 !~ /:24007$/ { print $4 }')
-  while read -r _ name _; do
+  volume_bricks | while read -r uuid name _; do
     address=$(timeout 3 getent ahostsv4 "${name%%:*}" | awk '{ print $1; exit }') || true
-    grep -q "^$address:" <<<"$reached" || echo "$name"
-  done < <(volume_bricks)
+    if grep -q "^$address:" <<<"$reached" || ! present "$uuid"; then continue; fi
+    port=$(brick_port "$name")
+    if [ -n "$port" ] && listens 2 "$address" "$port"; then echo "$name"; fi
+  done
 }
-healer_reaches_all() { [ -z "$(healer_parted)" ]; }
+healer_reaches_all() { [ -z "$(healer_lacks)" ]; }
+
+# healer_settles: what has just been started may have to be started again.
+healer_settles() {
+  [ "$(volume_status)" = Started ] && until_true "$healer_wait" healer_runs || return 0
+  if until_true "$healer_wait" healer_reaches_all; then return; fi
+  say "gluster's self-heal daemon is not connected to the brick $(healer_lacks | xargs), so it is started again"
+  start_healer_again
+}
 
 start_healer_again() {
-  pkill -TERM -f "$healer" || true
-  until_true "$start_wait" healer_ended || pkill -KILL -f "$healer" || true
-  healer_starts
+  for _ in 1 2 3; do
+    pkill -TERM -f "$healer" || true
+    until_true "$start_wait" healer_ended || pkill -KILL -f "$healer" || true
+    healer_starts
+    if until_true "$healer_wait" healer_reaches_all; then break; fi
+  done
   until_true "$start_wait" heal_told || say "gluster does not heal yet: see /var/log/glusterfs/glustershd.log"
 }
 

@@ -15,11 +15,17 @@ want() {
   running || change "no process serves the brick $brick" start
   has_room || note "no room is left where $brick lies, so this copy takes nothing new" \
     say "free some on $pi; what takes the most: sudo du -xh / | sort -h | tail"
-  want_healer
+  healer_runs || switched_off || ! all_there || mend "gluster's self-heal daemon does not run" start_healer
   waiting=$(waiting_heals)
   # What is in split brain waits for the user's word, see split-brain.sh.
-  [ "$waiting" = 0 ] || [[ $(split_brains) =~ ^[1-9] ]] ||
-    note "files of this copy that wait to be healed on the others: $waiting" heal_soon "$heal_patience"
+  if [ "$waiting" = 0 ] || [[ $(split_brains) =~ ^[1-9] ]]; then return; fi
+  waiting="files of this copy that wait to be healed on the others: $waiting"
+  if switched_off || until_true "$healer_wait" healer_reaches_all; then
+    note "$waiting" heal_soon "$heal_patience"
+  else
+    mend "$waiting, and gluster's self-heal daemon is not connected to the brick $(healer_lacks | xargs)" \
+      heal_soon "$heal_patience"
+  fi
 }
 
 running() {
@@ -44,19 +50,5 @@ start() {
 # has_room: gluster keeps 1 % of the file system for itself (storage.reserve), of what ext4 keeps for root, too; below
 # that it refuses what is written, as without free inodes.
 has_room() { [ ! -d "$brick" ] || stat -f -c '%b %f %c %d' "$brick" | awk '{ exit $2 * 100 <= $1 || ($3 && !$4) }'; }
-
-want_healer() {
-  local name lost=()
-  if healer_runs && healer_reaches_all || switched_off || ! all_there; then return; fi
-  if ! healer_runs; then
-    mend "gluster's self-heal daemon does not run" start_healer
-  elif ! until_true "$healer_wait" healer_reaches_all; then
-    for name in $(healer_parted); do
-      if listens 2 "${name%%:*}" "$(brick_port "$name")"; then lost+=("$name"); fi
-    done
-    [ ${#lost[@]} -eq 0 ] ||
-      mend "gluster's self-heal daemon is not connected to the brick ${lost[*]}, which answers" start_healer_again
-  fi
-}
 
 unwant() { :; } # the bricks end with the volume

@@ -2,7 +2,7 @@
 # glusterd, the daemon that keeps the peers and starts the bricks, runs, starts at boot, and is the one that the other
 # Pis know under this Pi's address.
 
-use gluster files services
+use heals files services
 takes address     # of this Pi
 takes 'others[]'  # addresses of the other Pis
 takes 'earlier[]' # addresses of those that twopir:pis lists before this one
@@ -37,6 +37,7 @@ want() {
     [ -z "$pool" ] || reason=$(stranger)
     [ -z "$pool" ] || give_back
   fi
+  [ "$mode" != apply ] || healer_settles
 }
 
 # give_logs: what runs goes on writing to files that nobody sees.

@@ -1,3 +1,4 @@
+import { mkdirSync, symlinkSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { canIsolate, Host, state } from "./host";
 import { address, brick, BRICK, glusterdKnows, glusterStandIn, healInfo, name, told, uuid } from "./pool";
@@ -22,6 +23,8 @@ describe.skipIf(!canIsolate)("connections.sh", () => {
 [ "$1" != start ] || [ ! -e /run/then ] || . /run/then`,
     );
     host.command("timeout", '[ "$2" != bash ] || exec test -e "/run/open/$5:$6"; exec /usr/bin/timeout "$@"');
+    mkdirSync(host.at(`${MOUNT}/.meta/graphs`), { recursive: true });
+    symlinkSync("gv0-1", host.at(`${MOUNT}/.meta/graphs/active`)); // as gluster has it
     for (const n of [1, 2]) {
       host.write(client(n, "options/remote-host"), `${address(n)}\n`);
       host.write(client(n, "options/remote-subvolume"), `${BRICK}\n`);
@@ -34,7 +37,7 @@ describe.skipIf(!canIsolate)("connections.sh", () => {
   afterEach(() => host.remove());
 
   const client = (n: number, file: string): string =>
-    `${MOUNT}/.meta/graphs/active/gv0-client-${(n - 1).toString()}/${file}`;
+    `${MOUNT}/.meta/graphs/gv0-1/gv0-client-${(n - 1).toString()}/${file}`;
   const connected = (n: number, is: 0 | 1): void =>
     host.write(client(n, "private"), `fd.0.remote_fd = 3\nconnected = ${is}\nping_timeout = 10\n`);
   const peer = (there: boolean): void =>

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { dirname } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { statesOf } from "../../components/cluster";
@@ -58,13 +58,15 @@ esac`,
       peers: [{ uuid: uuid(2), names: [address(2)] }],
       volume: { id: uuid(9), bricks: [1, 2].map((n) => ({ uuid: uuid(n), name: name(n), port: 49150 + n })) },
     });
+    mkdirSync(host.at("/mnt/gluster1/.meta/graphs"), { recursive: true });
+    symlinkSync("gv0-1", host.at("/mnt/gluster1/.meta/graphs/active")); // as gluster has it
     for (const n of [1, 2]) connected(n);
     heals({});
   });
   afterEach(() => host.remove());
 
   const client = (n: number, file = "private"): string =>
-    `/mnt/gluster1/.meta/graphs/active/gv0-client-${(n - 1).toString()}/${file}`;
+    `/mnt/gluster1/.meta/graphs/gv0-1/gv0-client-${(n - 1).toString()}/${file}`;
   const connected = (n: number): void => {
     host.write(client(n, "options/remote-host"), `${address(n)}\n`);
     host.write(client(n, "options/remote-subvolume"), `${BRICK}\n`);

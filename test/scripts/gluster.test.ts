@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { PI } from "../../operator/program";
@@ -686,9 +686,9 @@ esac`,
     describe("the self-heal daemon", () => {
       const PORTS = { 1: 49151, 2: 49152 } as const;
       const apart = (n: number): string =>
-        `gluster's self-heal daemon is not connected to the brick ${name(n)}, which answers`;
+        `files of this copy that wait to be healed on the others: 1, and gluster's self-heal daemon is not connected to the brick ${name(n)}`;
       const check = async (): Promise<readonly string[]> =>
-        (await host.check(served())).changes.filter((reason) => reason.includes("self-heal"));
+        (await host.run("check", served())).changes.filter((reason) => reason.includes("self-heal"));
       /** The ports that it is connected to. */
       const connected = (...to: readonly string[]): void =>
         host.write(
@@ -704,15 +704,27 @@ esac`,
         host.command("ss", "[[ $* != *established* ]] || cat /run/sockets");
         host.command("pgrep", "[ ! -e /run/ended ] || [ -e /run/begun ] || exit 1\necho 4711");
         host.command("pkill", '[ "$1" != -TERM ] || touch /run/ended');
-        host.command("systemctl", '[ "$1" != restart ] || touch /run/begun');
+        connected(...all());
+        renameSync(host.at("/run/sockets"), host.at("/run/both"));
+        host.command(
+          "systemctl",
+          '[ "$1" != restart ] || { touch /run/begun && cp /run/both /run/sockets; }',
+        );
         glusterdKnows(host, { uuid: uuid(2), peers: [peer(1)] }, address(2));
         glusterdKnows(host, { uuid: uuid(1), peers: [peer(2)] }, address(1));
         for (const n of [1, 2] as const) host.write(`/run/pool/${address(n)}/port`, PORTS[n].toString());
         host.hurry(/healer_wait|start_wait/, 1);
+        host.write(`${BRICK}/.glusterfs/indices/xattrop/${uuid(7)}`, "");
+        host.write("/run/heal", healInfo({ [name(1)]: ["/www/a"], [name(2)]: [] }));
       });
 
       it("is connected to each brick", async () => {
         connected(...all());
+        expect(await check()).toEqual([]);
+      });
+      it("is named only where something waits, since up puts it right whenever it has started it", async () => {
+        rmSync(host.at(`${BRICK}/.glusterfs/indices/xattrop/${uuid(7)}`));
+        connected(all()[0] ?? "");
         expect(await check()).toEqual([]);
       });
       it("is named where it has no connection to a brick that answers, or only the one to its glusterd", async () => {
@@ -748,9 +760,19 @@ esac`,
         expect(await check()).toEqual([]);
       });
 
-      it("is started again where gluster refuses to heal though every copy is there, and heals", async () => {
-        connected(all()[0] ?? "");
-        host.write("/run/heal", healInfo({ [name(1)]: ["/www/a"], [name(2)]: [] }));
+      it.each<[string, () => void, string]>([
+        [
+          "it does not reach a brick",
+          () => connected(all()[0] ?? ""),
+          `gluster's self-heal daemon is not connected to the brick ${name(2)}, so it is started again\n`,
+        ],
+        [
+          "gluster refuses to heal though every copy is there",
+          () => connected(...all()),
+          "gluster does not heal, so its self-heal daemon is started again\n",
+        ],
+      ])("is started again where %s, and heals", async (_, happen, said) => {
+        happen();
         host.write(
           "/run/then-told",
           `[ -e /run/begun ] || exit 1
@@ -758,11 +780,12 @@ printf '${healInfo({ [name(1)]: [], [name(2)]: [] }).replaceAll("\n", "\\n")}' >
         );
         const soon = host.script("use heals\nwant() { heal_soon 5; }", { volume: "gv0", brick: BRICK });
         const { status, output } = await host.run("apply", soon);
-        expect(output).toBe("gluster does not heal, so its self-heal daemon is started again\n");
+        expect(output).toBe(said);
         expect(status).toBe(0);
         expect(host.list("run")).toContain("begun");
       });
       it("is left alone where a copy is off", async () => {
+        connected(all()[0] ?? "");
         glusterdKnows(host, { ...TWO, peers: [{ ...peer(2), connected: false }] });
         host.write("/run/heal", healInfo({ [name(1)]: ["/www/a"], [name(2)]: "-" }));
         host.write("/run/then-told", "exit 1");
