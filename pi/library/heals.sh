@@ -3,7 +3,7 @@
 
 use gluster
 
-healer_wait=5 # seconds; it asks for a brick that it has lost every 3 s
+healer_wait=10 # seconds; it asks for a brick that it has lost every 3 s
 
 # heal_counts: a line for each brick, the number of files that wait to be healed; "-" where it is off.
 heal_counts() { gluster_tell volume heal "$volume" info | sed -n 's/^Number of entries: //p'; }
@@ -12,18 +12,15 @@ heal_counts() { gluster_tell volume heal "$volume" info | sed -n 's/^Number of e
 # not within cluster.heal-timeout. Looks on for so long; a copy that is off gets it when it comes back. What is in split
 # brain waits for the user's word, see split-brain.sh.
 heal_soon() {
-  local left
+  local left answer
   healer_settles
   if [ "$(heals_left)" = 0 ] || [[ $(split_brains) =~ ^[1-9] ]]; then return; fi
-  if ! heal_told && all_there && ! until_true "$healer_wait" heal_told; then
-    say "gluster does not heal, so its self-heal daemon is started again"
-    start_healer_again
-  fi
-  until_true "$1" heal_settled || true
+  # It refuses where a copy is off, or is about to be made anew.
+  if answer=$(heal_told); then until_true "$1" heal_settled || true; else say "gluster does not heal yet: $answer"; fi
   left=$(heals_left)
   [ "$left" = 0 ] || say "files that still wait: $left; gluster goes on with them, once every copy is there"
 }
-heal_told() { gluster_tell volume heal "$volume" >/dev/null; }
+heal_told() { gluster_tell volume heal "$volume"; }
 heal_settled() {
   local counts
   counts=$(heal_counts) || true
@@ -98,9 +95,11 @@ healer_lacks() {
 }
 healer_reaches_all() { [ -z "$(healer_lacks)" ]; }
 
-# healer_settles: what has just been started may have to be started again.
+# healer_settles: what has just been started may have to be started again. Only for a connection that is missing: its
+# start takes one of glusterd, and meanwhile the other Pis miss a peer.
 healer_settles() {
-  [ "$(volume_status)" = Started ] && until_true "$healer_wait" healer_runs || return 0
+  [ "$(volume_status)" = Started ] && [ -n "$(brick_name "$(my_uuid)")" ] || return 0
+  until_true "$healer_wait" healer_runs || return 0 # where there is nothing to heal, none does
   if until_true "$healer_wait" healer_reaches_all; then return; fi
   say "gluster's self-heal daemon is not connected to the brick $(healer_lacks | xargs), so it is started again"
   start_healer_again
@@ -113,7 +112,8 @@ start_healer_again() {
     healer_starts
     if until_true "$healer_wait" healer_reaches_all; then break; fi
   done
-  until_true "$start_wait" heal_told || say "gluster does not heal yet: see /var/log/glusterfs/glustershd.log"
+  until_true "$start_wait" heal_told >/dev/null ||
+    say "gluster does not heal yet: see /var/log/glusterfs/glustershd.log"
 }
 
 # all_there: the bricks of all Pis, of more than one: where there is one, there is nothing to heal.
