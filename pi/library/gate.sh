@@ -144,7 +144,9 @@ need_full_copy() {
   done
   [ -z "$answer" ] || say "$answer"
 }
-full_wait=20 # seconds until the brick of a Pi answers that has just joined, or whose process is just being started
+# Seconds until the brick of a Pi answers that has just joined, or whose process is just being started; one whose health
+# check has failed ends within 30 s.
+full_wait=40
 
 remedy() {
   local first=''
@@ -169,7 +171,7 @@ need_no_stale_copy() {
 }
 
 # full_copy_besides UUID: true where one is, false with the reasons, or not_yet where a Pi is there and its brick is
-# not. What it says besides is for the user.
+# not, or is not known. What it says besides is for the user.
 full_copy_besides() {
   local uuid copies why='' reason
   copies=$(volume_copies)
@@ -183,12 +185,21 @@ full_copy_besides() {
     why+="; $reason"
   done
   echo "${why#; }"
-  for uuid in $copies; do
-    if [ "$uuid" != "$1" ] && ! answers "$uuid" && present "$uuid"; then return "$not_yet"; fi
+  for uuid in $(volume_bricks | cut -d ' ' -f 1); do
+    if answers "$uuid"; then
+      known "$uuid" || return "$not_yet"
+    elif [ "$uuid" != "$1" ] && present "$uuid"; then
+      return "$not_yet"
+    fi
   done
   return 1
 }
 not_yet=2
+
+# known UUID: gluster says of that Pi's brick, which answers, what waits on it, and who serves it. It does not while the
+# process is about to end, as gluster's own health check has it for one that lost its folder, and while the glusterd
+# there is being started.
+known() { waiting_on "$(brick_name "$1")" >/dev/null && [ -n "$(served_by "$1")" ]; }
 
 # counts UUID: that Pi's copy counts as full, by what is known or by the user's word; and why it is not known to be, if
 # it is not. No word stands against a copy that answers and has more.

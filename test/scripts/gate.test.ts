@@ -268,6 +268,36 @@ exec /bin/stat "$@"`,
       await opens(2);
     });
 
+    it.each([
+      ["copy", THREE, 2],
+      ["arbiter", WITH_ARBITER, 3],
+    ] as const)(
+      "waits for a %s that answers and is about to end, of which gluster says nothing",
+      async (_, bricks, n) => {
+        glusterdKnows(host, pool(bricks));
+        heals({ [n]: "-" });
+        host.command("stat", '[ "$1" != -f ] || [ ! -e "$2/ended" ] || exit 1; exec /bin/stat "$@"');
+        host.command("sleep", `touch /mnt/bricks/${n.toString()}/ended; exec /bin/sleep 0.1`);
+        const { output } = await apply(
+          `busy_wait=1 full_wait=10; need_full_copy ${uuid(n)} "it stays"; say open`,
+        );
+        expect(output).toBe("open\n");
+      },
+    );
+
+    it("waits for a glusterd that is being started, of which nobody knows what serves its brick", async () => {
+      note(1, "1001 49151");
+      heals({ 2: "-" }, 2);
+      silent(2);
+      const port = `/run/pool/${address(1)}/port`;
+      renameSync(host.at(port), host.at("/run/port"));
+      host.command("sleep", `mv /run/port ${port} 2>/dev/null; exec /bin/sleep 0.1`);
+      const { output } = await apply(
+        `busy_wait=1 full_wait=10; need_full_copy ${uuid(2)} "it stays"; say open`,
+      );
+      expect(output).toBe("open\n");
+    });
+
     it("stays shut where the Pi at a brick's address is another one", async () => {
       host.write(`/run/pool/${address(2)}/uuid`, `UUID: ${uuid(8)}\n`);
       await staysShut(1, `${name(2)} does not answer`);
