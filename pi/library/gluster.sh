@@ -223,6 +223,9 @@ brick_port() {
   gluster_says --remote-host="${1%%:*}" system:: portmap brick2port "${1#*:}" | { grep -xE '[0-9]+' || true; }
 }
 
+# is_served UUID NAME: that Pi is there, and clients are told where they reach its brick.
+is_served() { present "$1" && [ -n "$(brick_port "$2")" ]; }
+
 # forget_full: this Pi's copy is not known to be full any more.
 forget_full() {
   local name

@@ -83,14 +83,13 @@ healer_starts() {
 # glusterd. When it or a brick's process was started it may wait for ever for a connection that is none, as a mount may
 # (see connections.sh); then gluster refuses to heal, though every copy is there.
 healer_lacks() {
-  local pid reached uuid name address port
+  local pid reached uuid name address
   pid=$(pgrep -o -f "$healer") || return 0
   reached=$(ss -Htnp state established | awk -v pid="pid=$pid," 'index($0, pid) && $4 !~ /:24007$/ { print $4 }')
   volume_bricks | while read -r uuid name _; do
     address=$(timeout 3 getent ahostsv4 "${name%%:*}" | awk '{ print $1; exit }') || true
-    if grep -q "^$address:" <<<"$reached" || ! present "$uuid"; then continue; fi
-    port=$(brick_port "$name")
-    if [ -n "$port" ] && listens 2 "$address" "$port"; then echo "$name"; fi
+    if grep -q "^$address:" <<<"$reached" || ! is_served "$uuid" "$name"; then continue; fi
+    if listens 2 "$address" "$(brick_port "$name")"; then echo "$name"; fi
   done
 }
 healer_reaches_all() { [ -z "$(healer_lacks)" ]; }
@@ -121,6 +120,6 @@ all_there() {
   local uuid name
   [ "$(volume_bricks | wc -l)" -gt 1 ] || return 1
   while read -r uuid name _; do
-    present "$uuid" && [ -n "$(brick_port "$name")" ] || return 1
+    is_served "$uuid" "$name" || return 1
   done < <(volume_bricks)
 }

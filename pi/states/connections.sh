@@ -33,7 +33,7 @@ parted() {
   connections | while read -r name connected; do
     [ "$connected" = 0 ] || continue
     uuid=$(volume_bricks | awk -v name="$name" '$2 == name { print $1 }')
-    if [ -n "$uuid" ] && present "$uuid" && [ -n "$(brick_port "$name")" ]; then echo "$name"; fi
+    if [ -n "$uuid" ] && is_served "$uuid" "$name"; then echo "$name"; fi
   done
 }
 together() { [ -z "$(parted)" ]; }
