@@ -70,7 +70,8 @@ traces() (
     ip netns list | sed 's/^/netns /'
     ip -br link | sed 's/[@ ].*//; s/^/link /'
     nft list tables
-    sed 's/^/mount /' /proc/mounts
+    # The first namespace of a machine has ip mount that folder over itself, for good.
+    sed '\: /run/netns :d; s/^/mount /' /proc/mounts
     grep -rls "$mine\|$other/" /run/twopir || true
     find /sys/fs/cgroup /run/systemd/nspawn -name "$prefix*" 2>/dev/null || true # no nspawn has run yet
   } | sed "/tp-[a-z]/{/$prefix/!d}" | sort
