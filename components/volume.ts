@@ -22,6 +22,22 @@ const options = (failover: number, three: boolean, allowed: readonly string[]): 
 ];
 
 /**
+ * What gluster has by default, and what would break the cluster if somebody had set it otherwise: with a quorum of
+ * servers gluster ends the bricks of the Pi that is left; a favourite child settles a split brain without its user's
+ * word; the others keep the scripts, which write as root, or everybody from the volume.
+ */
+const DEFAULTS = [
+  "cluster.server-quorum-type=none",
+  "cluster.favorite-child-policy=none",
+  "features.read-only=off",
+  "features.worm=off",
+  "features.worm-file-level=off",
+  "server.root-squash=off",
+  "server.all-squash=off",
+  "auth.reject=no address",
+];
+
+/**
  * The peers and the volume that has a full copy on every Pi that stores, but for an arbiter. gluster refuses two
  * commands at once, so all of them run on one Pi, where the lock of the scripts makes them wait their turn.
  *
@@ -91,7 +107,7 @@ export function volumePart(
         ...anywhere,
         name: optionsName,
         script: "volume-options",
-        parameters: { volume, options: options(failover, stores.length > 2, allowed) },
+        parameters: { volume, options: options(failover, stores.length > 2, allowed), defaults: DEFAULTS },
         after: [created],
         disturbedBy: [created],
       },

@@ -1,8 +1,9 @@
 # shellcheck shell=bash disable=SC2154
 # The volume has these options.
 
-use gluster
-takes 'options[]' # key=value
+use heals
+takes 'options[]'  # key=value
+takes 'defaults[]' # key=value, gluster's own, of options that nobody must have set to another one
 
 want() {
   need_glusterd
@@ -13,16 +14,31 @@ want() {
       change "${option%%=*} of $volume is ${have:-not set} instead of ${option#*=}" \
         set_option "${option%%=*}" "${option#*=}" "${have:-$unset}"
   done
+  for option in "${defaults[@]}"; do
+    have=$(volume_option "${option%%=*}")
+    [ -z "$have" ] || [ "$have" = "${option#*=}" ] ||
+      change "${option%%=*} of $volume is $have instead of ${option#*=}" reset_option "${option%%=*}" "$have"
+  done
 }
 
 unset="not-set" # stands for an option that had no value
 
-# set_option KEY VALUE FORMER: what a volume that was there before us had is noted in it, once, for unwant.
-set_option() {
-  if [ "$(origin)" = adopted ] && [ -z "$(had "$1")" ]; then
-    note_origin "$(volume_option user.twopir)" "$1=$3"
-  fi
+set_option() { # KEY VALUE FORMER
+  note_former "$1" "$3"
   command_about set "$1" "$2"
+  # What began while heals were switched off, as of a copy that was made anew, waits for it.
+  if [ "$1" = cluster.self-heal-daemon ] && [ "$3" != "$unset" ] && all_there; then heal_begins; fi
+}
+
+reset_option() { # KEY FORMER
+  note_former "$1" "$2"
+  command_about reset "$1"
+}
+
+# note_former KEY VALUE: what a volume that was there before us had is noted in it, once, for unwant.
+note_former() {
+  [ "$(origin)" = adopted ] && [ -z "$(had "$1")" ] || return 0
+  note_origin "$(volume_option user.twopir)" "$1=$2"
 }
 
 command_about() { # set|reset KEY [VALUE]
@@ -34,7 +50,7 @@ command_about() { # set|reset KEY [VALUE]
 unwant() {
   local option former
   command -v gluster >/dev/null && [ "$(origin)" = adopted ] || return 0
-  for option in "${options[@]}"; do
+  for option in "${options[@]}" "${defaults[@]}"; do
     option=${option%%=*}
     former=$(had "$option")
     case $former in
