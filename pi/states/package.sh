@@ -1,16 +1,41 @@
 # shellcheck shell=bash disable=SC2154
-# Debian packages are installed.
+# Debian packages are installed, and their programs are there.
 
 takes 'packages[]'
 
 room=400 # MB: glusterfs-server with its dependencies takes 130 MB unpacked and 40 MB of downloads on Debian 13
 
 want() {
-  local installed missing
+  local installed missing lost
   installed=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "${packages[@]}" 2>/dev/null |
     sed -n 's/ installed$//p') || true
   mapfile -t missing < <(printf '%s\n' "${packages[@]}" | grep -vxF -- "$installed" || true)
   [ ${#missing[@]} -eq 0 ] || change "not installed: ${missing[*]}" install_packages "${missing[@]}"
+  lost=$(lost_programs)
+  [ -z "$lost" ] || change "missing or empty: $(cut -d ' ' -f 2 <<<"$lost" | head -n 3 | xargs)" reinstall
+}
+
+# lost_programs: package and path of each program and library that is missing or empty, as a card that fails leaves it,
+# or a power cut in the middle of an upgrade. What runs goes on without it, and does not start again. The packages are
+# those of the same sources, by their names: a config file may be gone because its user wanted it so.
+lost_programs() {
+  local package list path
+  for package in "${packages[@]}"; do
+    for list in /var/lib/dpkg/info/*"${package%%-*}"*.list; do
+      { grep -sE '^(/usr)?/s?bin/[^/]+$|\.so[.0-9]*$' "$list" || true; } | while read -r path; do
+        [ -s "$path" ] || echo "$(basename "$list" .list) $path"
+      done
+    done
+  done | sort -u
+}
+
+reinstall() {
+  local names
+  mapfile -t names < <(lost_programs | cut -d ' ' -f 1 | sort -u)
+  wait_for_apt
+  refresh_lists
+  quiet apt-get "${apt_options[@]}" install -y --reinstall --no-install-recommends "${names[@]}"
+  [ -z "$(lost_programs)" ] || fail "still missing or empty after ${names[*]} came anew: $(lost_programs | xargs)"
 }
 
 install_packages() {

@@ -89,6 +89,49 @@ describe.skipIf(!canIsolate)("on a scratch host", () => {
     });
   });
 
+  describe("package.sh", () => {
+    const nginx = state("package", { packages: ["nginx"] });
+    const PROGRAM = "/usr/local/sbin/nginx";
+    beforeEach(() => {
+      host.command("dpkg-query", "echo nginx installed");
+      host.write("/var/lib/dpkg/info/nginx.list", "/.\n/etc\n/etc/nginx\n/etc/nginx/gone.conf\n");
+      host.write("/var/lib/dpkg/info/nginx-common.list", "/usr/sbin\n/usr/sbin/mkfs\n/usr/lib/nginx.so\n");
+      host.write("/var/lib/dpkg/info/other.list", "/usr/sbin/other\n");
+    });
+
+    it("has a program come anew that is missing or empty", async () => {
+      expect((await host.check(nginx)).changes).toEqual(["missing or empty: /usr/lib/nginx.so"]);
+      host.write(PROGRAM, "");
+      host.write(
+        "/var/lib/dpkg/info/libnginx-x:amd64.list",
+        "/usr/bin/gone\n/usr/bin/env\n/usr/bin/lost\n/bin/none\n",
+      );
+      expect((await host.check(nginx)).changes).toEqual([
+        "missing or empty: /bin/none /usr/bin/gone /usr/bin/lost",
+      ]);
+      host.command(
+        "apt-get",
+        'echo "$*" >>/run/apt; rm /var/lib/dpkg/info/libnginx* /var/lib/dpkg/info/nginx-common.list',
+      );
+      host.write("/run/twopir-apt-lists", "");
+      expect((await host.run("apply", nginx)).status).toBe(0);
+      expect(host.read("/run/apt")).toMatch(
+        / install -y --reinstall --no-install-recommends libnginx-x:amd64 nginx-common\n/,
+      );
+      expect((await host.check(nginx)).changes).toEqual([]);
+    });
+
+    it("fails where that brings nothing", async () => {
+      host.command("apt-get", "");
+      host.write("/run/twopir-apt-lists", "");
+      const { status, output } = await host.run("apply", nginx);
+      expect(status).toBe(65);
+      expect(output).toContain(
+        "still missing or empty after nginx-common came anew: nginx-common /usr/lib/nginx.so",
+      );
+    });
+  });
+
   describe("absent.sh", () => {
     const absent = state("absent", { path: DEFAULT });
 
