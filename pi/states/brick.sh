@@ -45,7 +45,28 @@ want() {
     # "volume start force" makes a brick of any empty folder, and then nobody knows that it lacks all.
     mend "$brick lies on another file system than before ($noted), so it is compared with the other copies" compare_all
   fi
+  comes_at_boot
 }
+
+# comes_at_boot: the file system that the brick lies on is mounted at boot, before glusterd starts the brick. With
+# "nofail", as for any disk that may be missing, systemd waits for it with nothing else.
+comes_at_boot() {
+  local disk unit
+  read -r disk _ <<<"$(place)"
+  [ "$disk" != / ] || return 0
+  unit=$(systemd-escape -p --suffix=mount "$disk")
+  [ -n "$(systemctl show -P WantedBy -P RequiredBy -P TriggeredBy "$unit" | xargs)" ] ||
+    note "$disk is not mounted at boot, and this copy would be missing then" \
+      say "give $disk a line in /etc/fstab on $pi, with nofail and the UUID that this prints: findmnt -n -o UUID $disk"
+  grep -qsxF "After=$unit" "$order_path" || mend "glusterd does not wait for $disk at boot" wait_for "$unit"
+}
+
+wait_for() { # UNIT
+  mkdir -p "$(dirname "$order_path")"
+  printf '[Unit]\nAfter=%s\n' "$1" >"$order_path"
+  systemctl daemon-reload
+}
+order_path=/etc/systemd/system/glusterd.service.d/twopir-brick.conf
 
 note=$notes/file-system-$state
 unserved=$notes/unserved-$state # when the folder was served last, noted before a volume is made of it
@@ -59,10 +80,13 @@ on_its_file_system() { # NOTED
 }
 
 # file_system: the one that the brick lies on, or will, by its UUID.
-file_system() {
+file_system() { place | awk -v card="$card" '{ print $1 == "/" ? card : $2 }'; }
+
+# place: where that is mounted, its UUID and its device.
+place() {
   local at=$brick
   while [ ! -e "$at" ]; do at=$(dirname "$at"); done
-  findmnt -n -o TARGET,UUID,SOURCE -T "$at" | awk -v card="$card" '{ print $1 == "/" ? card : $2 }'
+  findmnt -n -o TARGET,UUID,SOURCE -T "$at"
 }
 card="the card"
 
@@ -184,6 +208,10 @@ set_aside() { # ADDRESS
 # The data stay. Where the volume goes on without this Pi, so does the mark, by which an old copy is known for one.
 unwant() {
   rm -f "$note" "$unserved"
+  if [ -e "$order_path" ]; then
+    rm "$order_path"
+    systemctl daemon-reload
+  fi
   [ -d "$brick" ] || return 0
   forget_full # nobody keeps the note any more
   # Of files: a glusterd that does not run knows no volume.
