@@ -1,7 +1,8 @@
 # shellcheck shell=bash disable=SC2154
 # This Pi's mount is connected to every brick that answers. After a brick's process was replaced a client may wait for
 # ever for a connection that is none, and says nothing (gluster's issue 3614): what is written through it then reaches
-# the other copies only.
+# the other copies only. And the other Pis let this one in: what is connected already stays so behind a firewall that
+# was closed since, until one of the two starts again.
 
 use turn mounting connections
 
@@ -13,6 +14,7 @@ all_full=no
 want() {
   local name closed=() lost=()
   need gluster glusterfs-server
+  tell_shut_out
   mounted && mount_answers || return 0 # its own state says so
   until_true "$patience" together || true
   for name in $(parted); do
@@ -25,6 +27,29 @@ want() {
   # What a mount that was not connected wrote, the turn's file too.
   [ "$mode" != apply ] || heal_soon "$heal_patience"
 }
+
+# tell_shut_out: by which of the others no new connection is taken, while they are there. What an nginx that does not
+# run refuses is told by its own Pi; what a firewall drops is not answered at all.
+tell_shut_out() {
+  local other status
+  for other in "${others[@]}"; do
+    is_there "$other" || continue
+    listens "$knock_wait" "$other" 24007 ||
+      mend "glusterd at $other takes no new connection of this Pi, so a boot of either leaves them apart" tell_why
+    status=0
+    listens "$knock_wait" "$other" 80 || status=$?
+    [ "$status" != 124 ] || note "no answer from port 80 of $other, where this Pi asks whether that one serves" \
+      say "something closes port 80 of $other to $pi, perhaps a firewall that is not twopir's: open it"
+  done
+}
+
+# is_there ADDRESS: glusterd there is connected to this one's, and the Pi answers now; one just cut off does not.
+is_there() {
+  local uuid
+  uuid=$(uuid_of "$1")
+  [ -n "$uuid" ] && present "$uuid" && ping -q -c 1 -W 1 "$1" >/dev/null 2>&1
+}
+knock_wait=2 # seconds; a Pi in the same network answers in some milliseconds
 
 # parted: names of the bricks that are served and that the mount is not connected to. Of those that are not, and of a
 # Pi that is off, other states tell.

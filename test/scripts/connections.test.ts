@@ -31,7 +31,8 @@ describe.skipIf(!canIsolate)("connections.sh", () => {
       connected(n, 1);
     }
     port(2, 49152);
-    host.write(`/run/open/${address(2)}:49152`, "");
+    for (const open of [49152, 24007, 80]) host.write(`/run/open/${address(2)}:${open}`, "");
+    host.command("ping", "! [ -e /run/cut ]");
     host.hurry(/(heal_)?patience/, 1);
   });
   afterEach(() => host.remove());
@@ -107,6 +108,35 @@ describe.skipIf(!canIsolate)("connections.sh", () => {
     expect(status).toBe(65);
     expect(output).toContain("something closes the port of a brick");
     expect(host.list("run")).not.toContain("unmounted");
+  });
+
+  const SHUT = `glusterd at ${address(2)} takes no new connection of this Pi, so a boot of either leaves them apart`;
+
+  it("names a glusterd that takes no new connection, unless the Pi is off or its glusterd is", async () => {
+    host.delete(`/run/open/${address(2)}:24007`);
+    expect(await check()).toEqual([SHUT]);
+    const { status, output } = await host.run("apply", connections());
+    expect(status).toBe(65);
+    expect(output).toContain("perhaps a firewall that is not twopir's");
+    host.write("/run/cut", "");
+    expect(await check()).toEqual([]);
+    host.delete("/run/cut");
+    peer(false);
+    expect(await check()).toEqual([]);
+    glusterdKnows(host, { uuid: uuid(1) });
+    expect(await check()).toEqual([]);
+  });
+
+  it("names a port 80 that answers nothing, and not one that refuses", async () => {
+    host.delete(`/run/open/${address(2)}:80`);
+    expect(await check()).toEqual([]);
+    host.command(
+      "timeout",
+      '[ "$2$6" != bash80 ] || exit 124; [ "$2" != bash ] || exit 0; exec /usr/bin/timeout "$@"',
+    );
+    const dropped = `no answer from port 80 of ${address(2)}, where this Pi asks whether that one serves`;
+    expect(await check()).toEqual([dropped]);
+    expect(await host.run("apply", connections())).toMatchObject({ status: 0, changes: [dropped] });
   });
 
   it("waits for a client that is about to connect", async () => {
