@@ -30,6 +30,20 @@ want() {
   else
     until_true "$patience" serves "$address" "$host" || wake
   fi
+  [ -n "$told" ] || tell_if_odd
+}
+
+# tell_if_odd: a page that comes, and that a browser does not show.
+tell_if_odd() {
+  local headers type
+  headers=$(ask_nginx "$address" "$host" / sed -u '/^\r*$/q')
+  type=$(sed -n 's/^Content-Type: //p' <<<"$headers")
+  if grep -qx 'Content-Length: 0' <<<"$headers"; then
+    note "the page of http://$host/ is empty" say "it is the user's own, so it stays as it is"
+  elif [ -n "$type" ] && [[ $type != @(text/|application/xhtml+xml)* ]]; then
+    note "browsers save the page of http://$host/ instead of showing it: nginx calls it $type" \
+      say "is its line for html in /etc/nginx/mime.types as Debian made it?"
+  fi
 }
 
 # give_folder FOLDER: nginx that runs goes on writing to files that nobody sees.

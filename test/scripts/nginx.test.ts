@@ -71,6 +71,21 @@ esac`,
     expect((await host.run("apply", nginx())).status).toBe(0);
   });
 
+  it.each([
+    ["is empty", "Content-Length: 0", "the page of http://twopir.example.com/ is empty"],
+    [
+      "has no type that a browser shows",
+      "Content-Type: application/octet-stream",
+      "browsers save the page of http://twopir.example.com/ instead of showing it: nginx calls it application/octet-stream",
+    ],
+  ])("tells of a page that %s, and goes on", async (_, header, why) => {
+    answers("/", "200 OK", header, "");
+    expect((await host.check(nginx())).changes).toEqual([why]);
+    expect(await host.run("apply", nginx())).toMatchObject({ status: 0, changes: [why] });
+    answers("/", "200 OK", "Content-Type: text/html; charset=utf-8", "page");
+    expect((await host.check(nginx())).changes).toEqual([]);
+  });
+
   it("fails where they do not, for the reason that a look gives", async () => {
     answers("/", "403 Forbidden", "", "");
     expect(await symptom()).toBe("the answer is 403 Forbidden");
