@@ -55,6 +55,7 @@ split_brains() {
 # self-heal daemon are connected, a second or two.
 heal_begins() {
   [ "$(volume_status)" = Started ] || return 0
+  if switched_off; then return; fi # it begins when that is mended, see volume-options.sh
   until_true "$heal_wait" heal_all >/dev/null || fail "the heal of volume $volume does not start: $(heal_all)"
 }
 heal_all() { gluster_tell volume heal "$volume" full; }
@@ -70,9 +71,14 @@ healer_ended() { ! pgrep -f "$healer" >/dev/null; }
 # switched_off: its own state says so, see volume-options.sh.
 switched_off() { [[ $(volume_option cluster.self-heal-daemon) == @(off|disable|no|0|false) ]]; }
 
+# no_healer_needed: it is switched off, or some copy is not there.
+no_healer_needed() { switched_off || ! all_there; }
+
+# start_healer: one that a signal has stopped is let go also where none is needed. Told by gluster to end it cannot, and
+# gluster starts no other one beside it.
 start_healer() {
   pkill -CONT -f "$healer" || true
-  until_true "$healer_wait" healer_runs || healer_starts
+  no_healer_needed || until_true "$healer_wait" healer_runs || healer_starts
 }
 healer_starts() {
   glusterd_starts healer_runs ||

@@ -15,7 +15,7 @@ want() {
   running || change "no process serves the brick $brick" start
   has_room || note "no room is left where $brick lies, so this copy takes nothing new" \
     say "free some on $pi; what takes the most: sudo du -xh / | sort -h | tail"
-  healer_runs || switched_off || ! all_there || mend "gluster's self-heal daemon does not run" start_healer
+  healer_runs || { healer_ended && no_healer_needed; } || mend "gluster's self-heal daemon does not run" start_healer
   waiting=$(waiting_heals)
   # What is in split brain waits for the user's word, see split-brain.sh.
   if [ "$waiting" = 0 ] || [[ $(split_brains) =~ ^[1-9] ]]; then return; fi

@@ -307,7 +307,7 @@ esac`,
     const KEY = "network.ping-timeout";
     const adopted = (noted = ""): Readonly<Record<string, string>> => ({ "user.twopir": `adopted${noted}` });
     const options = (): State => ({
-      ...state("volume-options", { volume: "gv0", options: [`${KEY}=10`] }),
+      ...state("volume-options", { volume: "gv0", options: [`${KEY}=10`], defaults: [] }),
     });
     const has = (have: Readonly<Record<string, string>>): void =>
       glusterdKnows(host, volume({ options: have }));
@@ -341,6 +341,42 @@ esac`,
       has({ ...adopted(` ${KEY}=not-set`), [KEY]: "10" });
       expect((await host.run("remove", options())).status).toBe(0);
       expect(told(host).slice(1)).toEqual([`volume reset gv0 ${KEY}`]);
+    });
+
+    it("are gluster's own where another value would break the cluster, and come back with the volume's former owner", async () => {
+      const defaults = ["cluster.server-quorum-type=none", "auth.reject=no address"];
+      const both = state("volume-options", { volume: "gv0", options: [], defaults });
+      has(adopted());
+      expect((await host.check(both)).changes).toEqual([]);
+      has({ ...adopted(), "cluster.server-quorum-type": "none" });
+      expect((await host.check(both)).changes).toEqual([]);
+      has({ ...adopted(), "cluster.server-quorum-type": "server", "auth.reject": "192.168.0.9" });
+      expect((await host.check(both)).changes).toEqual([
+        "cluster.server-quorum-type of gv0 is server instead of none",
+        "auth.reject of gv0 is 192.168.0.9 instead of no address",
+      ]);
+      await host.run(
+        "apply",
+        state("volume-options", { volume: "gv0", options: [], defaults: defaults.slice(0, 1) }),
+      );
+      expect(told(host)).toEqual([
+        "volume set gv0 user.twopir adopted cluster.server-quorum-type=server",
+        "volume reset gv0 cluster.server-quorum-type",
+      ]);
+      has(adopted(" cluster.server-quorum-type=server"));
+      expect((await host.run("remove", both)).status).toBe(0);
+      expect(told(host).slice(2)).toEqual(["volume set gv0 cluster.server-quorum-type server"]);
+    });
+
+    it("have everything compared where heals were switched off, since what began meanwhile was not", async () => {
+      const HEALS = "cluster.self-heal-daemon";
+      const on = state("volume-options", { volume: "gv0", options: [`${HEALS}=on`], defaults: [] });
+      has({ "user.twopir": "made", [HEALS]: "off" });
+      host.command("sleep", "");
+      glusterdKnows(host, volume({ options: { "user.twopir": "made" } }), "../after");
+      host.write("/run/then", "cp -r /run/after/. /run/pool/here");
+      expect((await host.run("apply", on)).changes).toEqual([`${HEALS} of gv0 is off instead of on`]);
+      expect(told(host)[0]).toBe(`volume set gv0 ${HEALS} on`);
     });
 
     it("are not put back where nothing was noted, or in a volume of our own", async () => {
@@ -545,6 +581,7 @@ esac`,
     it("is compared with the other copies where it lies on another disk than before", async () => {
       marked(ID);
       host.command("findmnt", "echo /mnt/brick 1234-ABCD /dev/sda1");
+      host.command("systemctl", '[ "$1" != show ] || echo local-fs.target');
       await host.run("apply", folder());
       expect(told(host)).toEqual([]);
       host.command("findmnt", "echo /mnt/brick 9999-EEEE /dev/sdb1");
@@ -554,6 +591,32 @@ esac`,
       await host.run("apply", folder());
       expect(told(host)).toEqual(["volume heal gv0 full"]);
       expect((await check()).changes).toEqual([]);
+    });
+
+    it("lies on a disk that is mounted at boot, and before glusterd starts", async () => {
+      marked(ID);
+      await host.run("apply", folder());
+      host.write("/var/lib/twopir/file-system-pi1-x", "1234-ABCD\n");
+      host.command("findmnt", "echo /mnt/brick 1234-ABCD /dev/sda1");
+      host.command(
+        "systemctl",
+        '[ "$*" != "show -P WantedBy -P RequiredBy -P TriggeredBy mnt-brick.mount" ] || cat /run/wanted',
+      );
+      host.write("/run/wanted", "\n\n\n");
+      const order = "glusterd does not wait for /mnt/brick at boot";
+      const missing = "/mnt/brick is not mounted at boot, and this copy would be missing then";
+      expect((await check()).changes).toEqual([missing, order]);
+      expect((await host.run("apply", folder())).output).toContain(
+        "give /mnt/brick a line in /etc/fstab on pi1",
+      );
+      expect((await check()).changes).toEqual([missing]);
+      host.write("/run/wanted", "\nlocal-fs.target\n\n");
+      expect((await check()).changes).toEqual([]);
+      expect(host.read("/etc/systemd/system/glusterd.service.d/twopir-brick.conf")).toContain(
+        "After=mnt-brick.mount",
+      );
+      await host.run("remove", folder());
+      expect(host.list("etc/systemd/system/glusterd.service.d")).toEqual([]);
     });
 
     it("is not made on the card while its disk is missing", async () => {
@@ -758,6 +821,29 @@ esac`,
         connected(all()[0] ?? "");
         happen();
         expect(await check()).toEqual([]);
+      });
+
+      it.each([
+        ["is needed", () => undefined],
+        [
+          "is switched off",
+          () => glusterdKnows(host, volume({ options: { "cluster.self-heal-daemon": "off" } })),
+        ],
+        ["has no other copy", () => glusterdKnows(host, volume({ bricks: [brick(1)] }))],
+      ])("is let go where a signal has stopped it and it %s", async (_, happen) => {
+        happen();
+        host.command("pgrep", "[[ $* != *glustershd* ]] || echo 1");
+        host.command("grep", '[[ $* != *^State*/proc/1/* ]] || exit 0; exec /usr/bin/grep "$@"'); // as of one that is stopped
+        host.command("pkill", "echo pkill $* >>/run/told");
+        expect((await host.run("check", served())).changes).toContain(
+          "gluster's self-heal daemon does not run",
+        );
+        host.hurry(WAITS);
+        await host.run(
+          "apply",
+          host.script("use heals\nwant() { start_healer; }", { volume: "gv0", brick: BRICK }),
+        );
+        expect(told(host)).toContainEqual(expect.stringMatching(/^pkill -CONT -f .*glustershd/));
       });
 
       const HEALED = `printf '${healInfo({ [name(1)]: [], [name(2)]: [] }).replaceAll("\n", "\\n")}' >/run/heal`;
