@@ -50,7 +50,7 @@ const COLUMNS: readonly [string, (pi: PiStatus) => string | number | boolean | u
 ];
 
 /** The status as a table, what is wrong below it. */
-function statusText({ hostname, well, pis, notWell, drift, problems }: ClusterStatus): string {
+function statusText({ hostname, well, unseen, pis, notWell, drift, problems }: ClusterStatus): string {
   const word = (value: string | number | boolean | undefined): string =>
     value === undefined ? "-" : value === true ? "yes" : value === false ? "NO" : String(value);
   const rows = [COLUMNS.map(([title]) => title), ...pis.map((pi) => COLUMNS.map(([, of]) => word(of(pi))))];
@@ -66,7 +66,11 @@ function statusText({ hostname, well, pis, notWell, drift, problems }: ClusterSt
     ...problems.map((problem) => `warning: ${problem}`),
     ...notWell.map((what) => `not well: ${what}`),
     ...drift.map((reason) => `drift: ${reason}`),
-    well ? `all is well: http://${hostname}/` : "not all is well",
+    !well
+      ? "not all is well"
+      : unseen
+        ? "all is well as far as this machine can see: read the warnings"
+        : `all is well: http://${hostname}/`,
   ].join("\n");
 }
 

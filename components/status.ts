@@ -28,6 +28,8 @@ export interface PiStatus {
 export interface ClusterStatus {
   readonly hostname: string;
   readonly well: boolean;
+  /** Whether something that visitors get could not be seen from this machine; one of the problems says what. */
+  readonly unseen: boolean;
   readonly pis: readonly PiStatus[];
   /** What is not as it should be, "pi1: nginx is inactive"; none of it where all is well. */
   readonly notWell: readonly string[];
@@ -102,7 +104,8 @@ export function clusterStatus(
     records !== undefined &&
     seen.problems.every(({ kind }) => kind === "unseen") &&
     notWell.length === 0;
-  return { hostname: args.hostname, well, pis, notWell, drift, problems };
+  const unseen = seen.problems.some(({ kind }) => kind === "unseen");
+  return { hostname: args.hostname, well, unseen, pis, notWell, drift, problems };
 }
 
 /** Only the values that are known. */
