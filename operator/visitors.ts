@@ -64,6 +64,7 @@ const answerOf = (
   hostname: string,
 ): Promise<Answer> =>
   new Promise((resolve, reject) => {
+    let late: Error | undefined;
     const asked = request({
       ...to,
       headers: { Host: hostname, "User-Agent": "twopir" },
@@ -77,8 +78,13 @@ const answerOf = (
         response.destroy();
       });
       response.once("end", () => resolve({ ...answer, body: "" }));
-      response.on("error", reject);
+      response.on("error", (error) => {
+        reject(late ? new Error(`the answer begins, and stops for ${PATIENCE.toString()} s`) : error);
+      });
     });
-    asked.on("timeout", () => asked.destroy(new Error(`nothing answers within ${PATIENCE.toString()} s`)));
+    asked.on("timeout", () => {
+      late = new Error(`nothing answers within ${PATIENCE.toString()} s`);
+      asked.destroy(late);
+    });
     asked.on("error", reject).end();
   });
