@@ -51,6 +51,19 @@ export const DRIFTS: readonly Drift[] = [
     ],
   },
   {
+    what: "a program deleted, which is missed at the next start",
+    on: "pi2",
+    broken: "rm /usr/sbin/glusterfsd",
+    named: [],
+    reason: "missing or empty: /usr/sbin/glusterfsd",
+    touched: [
+      /^\/var\/(lib\/(dpkg|apt|systemd|twopir|ucf)|cache)\//,
+      /^\/usr\//,
+      gluster,
+      /^service-glusterd$/,
+    ],
+  },
+  {
     what: "service stopped",
     on: "pi1",
     broken: "systemctl stop nginx",
@@ -259,6 +272,14 @@ export const DRIFTS: readonly Drift[] = [
     broken: "gluster --mode=script volume set gv0 network.ping-timeout 42 >/dev/null",
     named: ["gv0-options"],
     reason: "network.ping-timeout of gv0 is 42 instead of 10",
+    touched: [gluster],
+  },
+  {
+    what: "a quorum of servers, by which gluster would end the bricks of the Pi that is left",
+    on: "pi2",
+    broken: "gluster --mode=script volume set gv0 cluster.server-quorum-type server >/dev/null",
+    named: ["gv0-options"],
+    reason: "cluster.server-quorum-type of gv0 is server instead of none",
     touched: [gluster],
   },
   {
@@ -589,8 +610,37 @@ export const OBSTACLES: readonly Obstacle[] = [
     ...table(
       "{ type filter hook input priority 0; }' && nft add rule inet mine c iif eth0 tcp dport 80 drop",
     ),
-    named: [],
+    named: ["pi2-brick-connections"],
     said: `http://${NAME}/ is not to be had at ${address("pi1")} from this machine`,
+    fails: false,
+  },
+  {
+    what: "a firewall that lets glusterd of one Pi not connect anew to that of the other",
+    on: "pi2",
+    ...table(
+      "{ type filter hook input priority 0; }' && nft add rule inet mine c iif eth0 tcp dport 24007 ct state new drop",
+    ),
+    named: ["pi1-brick-connections"],
+    said: `glusterd at ${address("pi2")} takes no new connection of this Pi, so a boot of either leaves them apart`,
+  },
+  {
+    what: "an empty page",
+    on: "pi1",
+    broken: "cd /mnt/gluster1/www && cp -a index.html /root/ && : >index.html && sleep 1",
+    undone: "cp -a /root/index.html /mnt/gluster1/www/ && rm /root/index.html && sleep 1",
+    named: ["pi1-nginx", "pi2-nginx"],
+    said: `the page of http://${NAME}/ is empty`,
+    fails: false,
+  },
+  {
+    what: "a page that browsers save instead of showing it",
+    on: "pi2",
+    broken:
+      "cp -a /etc/nginx/mime.types /root/ && echo 'types { }' >/etc/nginx/mime.types && systemctl reload nginx && sleep 1",
+    undone: "mv /root/mime.types /etc/nginx/ && systemctl reload nginx && sleep 1",
+    named: ["pi2-nginx"],
+    said: "nginx calls it application/octet-stream",
+    fails: false,
   },
   {
     what: "a firewall between a Pi and a brick",

@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import {
   address,
   addresses,
@@ -29,9 +29,13 @@ beforeAll(async () => {
   cluster = await begin("converged");
 });
 
-// What a failure leaves broken would fail each case after it.
-afterEach(async ({ task }) => {
-  if (task.result?.state === "fail" && process.env.KEEP_LAB !== "1") cluster = await begin("converged");
+// What a failure leaves broken would fail each case after it. Not before the Pis' journals of the failed one are kept.
+let failed = false;
+afterEach(({ task }) => {
+  failed = task.result?.state === "fail";
+});
+beforeEach(async () => {
+  if (failed) cluster = await begin("converged");
 });
 
 afterAll(writeTable);
