@@ -55,7 +55,7 @@ export const DRIFTS: readonly Drift[] = [
     on: "pi2",
     broken: "rm /usr/sbin/glusterfsd",
     named: [],
-    reason: "missing or empty: /usr/sbin/glusterfsd",
+    reason: "missing or empty: /usr/sbin/glusterfs",
     touched: [
       /^\/var\/(lib\/(dpkg|apt|systemd|twopir|ucf)|cache)\//,
       /^\/usr\//,

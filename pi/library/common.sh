@@ -135,7 +135,7 @@ lock() {
 holder() { grep . "$lock_file" || echo "another script of twopir"; }
 
 # once COMMAND...: what a question prints, and its exit status. The checks of a look ask it once for all of them:
-# gluster takes 0.05 s of processor time for an answer, and the first Pi has a question for every peer. A Mac, as the
+# gluster takes 0.01 s of processor time for an answer, and the first Pi has a question for every peer. A Mac, as the
 # operator's machine, has no flock, and asks each time.
 once() {
   local file="${answers:-}/${*//\//:}" answer status

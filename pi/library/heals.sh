@@ -36,8 +36,7 @@ old_heals() {
   first=$(heal_index)
   [ -n "$first" ] || { echo 0 && return; }
   sleep 1
-  counts=$({ timeout "$answer_wait" gluster volume heal "$volume" info 2>/dev/null || true; } |
-    sed -n 's/^Number of entries: //p' | sort -u)
+  counts=$(ask_gluster volume heal "$volume" info | sed -n 's/^Number of entries: //p' | sort -u)
   [ "$counts" != 0 ] || { echo 0 && return; }
   heal_index | { grep -cxFf <(printf '%s\n' "$first") || true; }
 }
@@ -47,7 +46,7 @@ heal_index() {
 
 # split_brains: the most that any copy has; nothing where gluster does not say.
 split_brains() {
-  { timeout "$answer_wait" gluster volume heal "$volume" info split-brain 2>/dev/null || true; } |
+  ask_gluster volume heal "$volume" info split-brain |
     sed -n 's/^Number of entries in split-brain: //p' | sort -n | tail -n 1
 }
 
