@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { PI } from "../../operator/program";
@@ -87,6 +87,14 @@ esac`,
           "",
         ].join("\n"),
       );
+    });
+
+    it("is asked for without geo-replication, by a Python that ends at once and leaves nothing", async () => {
+      host.command("gluster", "python3 -c 'print(1)' >>/run/python; echo ended >>/run/python");
+      const asked = host.script("use gluster\nwant() { gluster_says peer status; }", { volume: "gv0" });
+      expect((await host.run("apply", asked)).status).toBe(0);
+      expect(host.read("/run/python")).toBe("ended\n");
+      expect(readdirSync(join(PI, "library/no-geo-replication"))).toEqual(["sitecustomize.py"]);
     });
 
     it("has a status, a type, an id and options, each by its whole name", async () => {
