@@ -79,7 +79,8 @@ const answerOf = (
       });
       response.once("end", () => resolve({ ...answer, body: "" }));
       response.on("error", (error) => {
-        reject(late ? new Error(`the answer begins, and stops for ${PATIENCE.toString()} s`) : error);
+        const broken = late ? `stops for ${PATIENCE.toString()} s` : `breaks off (${error.message})`;
+        reject(new Error(`the answer begins, and ${broken}`));
       });
     });
     asked.on("timeout", () => {

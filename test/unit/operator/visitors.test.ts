@@ -46,6 +46,14 @@ describe("visit", () => {
     expect(await why([])).toBeUndefined();
   });
 
+  it("says that an answer broke off", async () => {
+    server.removeAllListeners("request").on("request", (_, answer) => {
+      answer.writeHead(200, { "Content-Length": 4 }).flushHeaders();
+      setTimeout(() => answer.destroy(), 50);
+    });
+    expect(await why()).toBe("the answer begins, and breaks off (aborted)");
+  });
+
   it("says which status it got, and that nothing answers", async () => {
     answers = () => ({ status: 403, body: "" });
     expect(await why()).toBe("the answer is 403");
