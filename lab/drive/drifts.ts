@@ -599,7 +599,7 @@ export const OBSTACLES: readonly Obstacle[] = [
     what: "another program on port 80",
     on: "pi2",
     broken:
-      "systemctl stop nginx && systemd-run -q --unit=rival perl -MIO::Socket::INET -e 'IO::Socket::INET->new(Listen => 5, LocalPort => 80, ReuseAddr => 1) && sleep' && sleep 1",
+      "systemctl stop nginx && systemd-run -q --unit=rival perl -MIO::Socket::INET -e '$$own = IO::Socket::INET->new(Listen => 5, LocalPort => 80, ReuseAddr => 1); 1 while $$own->accept' && sleep 1",
     undone: "systemctl stop rival && systemctl start nginx",
     named: ["pi2-nginx"],
     said: "port 80 is held by perl, process ",
