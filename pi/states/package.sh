@@ -19,26 +19,29 @@ want() {
 # or a power cut in the middle of an upgrade. What runs goes on without it, and does not start again. The packages are
 # those of the same sources, by their names: a config file may be gone because its user wanted it so.
 lost_programs() {
-  local package list path
-  for package in "${packages[@]}"; do
-    for list in /var/lib/dpkg/info/*"${package%%-*}"*.list; do
-      { grep -sE '^(/usr)?/s?bin/[^/]+$|\.so[.0-9]*$' "$list" || true; } | while read -r path; do
-        [ -s "$path" ] || echo "$(basename "$list" .list) $path"
-      done
-    done
+  local package found path lists=()
+  for package in "${packages[@]%%-*}"; do lists+=(/var/lib/dpkg/info/*"$package"*.list); done
+  { grep -sHE '^(/usr)?/s?bin/[^/]+$|\.so[.0-9]*$' "${lists[@]}" || true; } | while read -r found; do
+    path=${found#*.list:}
+    [ -s "$path" ] || echo "$(basename "${found%%.list:*}") $path"
   done | sort -u
 }
 
 reinstall() {
   local names
   mapfile -t names < <(lost_programs | cut -d ' ' -f 1 | sort -u)
-  wait_for_apt
-  refresh_lists
+  prepare_apt "${names[@]}"
   quiet apt-get "${apt_options[@]}" install -y --reinstall --no-install-recommends "${names[@]}"
   [ -z "$(lost_programs)" ] || fail "still missing or empty after ${names[*]} came anew: $(lost_programs | xargs)"
 }
 
 install_packages() {
+  prepare_apt "$@"
+  note_new "$@"
+  quiet apt-get "${apt_options[@]}" install -y --no-install-recommends "$@"
+}
+
+prepare_apt() { # PACKAGE...
   local free
   free=$(df -m --output=avail /usr | tail -n 1)
   [ "$free" -ge "$room" ] ||
@@ -47,8 +50,6 @@ install_packages() {
   # An earlier installation was cut off.
   [ -z "$(dpkg --audit)" ] || quiet dpkg --force-confdef --force-confold --configure -a
   refresh_lists
-  note_new "$@"
-  quiet apt-get "${apt_options[@]}" install -y --no-install-recommends "$@"
 }
 
 apt_wait=300 # seconds for somebody else's apt on this Pi; apt itself would fail at once

@@ -94,6 +94,7 @@ describe.skipIf(!canIsolate)("on a scratch host", () => {
     const PROGRAM = "/usr/local/sbin/nginx";
     beforeEach(() => {
       host.command("dpkg-query", "echo nginx installed");
+      host.command("dpkg", ""); // nothing was cut off
       host.write("/var/lib/dpkg/info/nginx.list", "/.\n/etc\n/etc/nginx\n/etc/nginx/gone.conf\n");
       host.write("/var/lib/dpkg/info/nginx-common.list", "/usr/sbin\n/usr/sbin/mkfs\n/usr/lib/nginx.so\n");
       host.write("/var/lib/dpkg/info/other.list", "/usr/sbin/other\n");
