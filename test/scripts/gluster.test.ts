@@ -380,11 +380,12 @@ esac`,
       const HEALS = "cluster.self-heal-daemon";
       const on = state("volume-options", { volume: "gv0", options: [`${HEALS}=on`], defaults: [] });
       has({ "user.twopir": "made", [HEALS]: "off" });
-      host.command("sleep", "");
-      glusterdKnows(host, volume({ options: { "user.twopir": "made" } }), "../after");
-      host.write("/run/then", "cp -r /run/after/. /run/pool/here");
-      expect((await host.run("apply", on)).changes).toEqual([`${HEALS} of gv0 is off instead of on`]);
-      expect(told(host)[0]).toBe(`volume set gv0 ${HEALS} on`);
+      glusterdKnows(host, volume({ options: { "user.twopir": "made", [HEALS]: "on" } }), "../after");
+      host.write("/run/then-told", "cp -r /run/after/. /run/pool/here");
+      const { status, changes, output } = await host.run("apply", on);
+      expect(changes).toEqual([`${HEALS} of gv0 is off instead of on`]);
+      expect(status, output).toBe(0);
+      expect(told(host)).toEqual([`volume set gv0 ${HEALS} on`, "volume heal gv0 full"]);
     });
 
     it("are not put back where nothing was noted, or in a volume of our own", async () => {

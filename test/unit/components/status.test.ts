@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { clusterStatus } from "../../../components/status";
 import type { Reached } from "../../../remote/look";
+import { HostProblem } from "../../../remote/ssh";
 import { cluster } from "./cluster";
 
 it("an A record is there where it points: at the floating address of a Pi that has one", () => {
@@ -27,4 +28,18 @@ it("not well is said with its reason, and what the reason is of", () => {
   const status = clusterStatus(cluster(2), reached, { findings, problems: [] }, records);
   expect(status.notWell).toEqual(["pi1: files that wait to be healed: 3"]);
   expect(status.well).toBe(false);
+});
+
+it("what this machine does not see says nothing against the cluster, and is said", () => {
+  const { pis } = cluster(2);
+  const lines = ["nginx=active", "glusterd=active", "mount=yes", "page=yes", "updates=current", "brick=yes"];
+  const findings = new Map(
+    pis.map(({ name }) => [`${name}-status`, { reasons: [], disturbs: false, details: lines.join("\n") }]),
+  );
+  const reached = new Map(pis.map(({ name }) => [name, { client: {} } as unknown as Reached]));
+  const status = (...problems: HostProblem[]) =>
+    clusterStatus(cluster(2), reached, { findings, problems }, ["192.168.0.121", "192.168.0.122"]);
+  expect(status()).toMatchObject({ well: true, unseen: false });
+  expect(status(new HostProblem("no answer", "unseen"))).toMatchObject({ well: true, unseen: true });
+  expect(status(new HostProblem("no answer", "silent"))).toMatchObject({ well: false, unseen: false });
 });
