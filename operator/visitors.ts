@@ -64,7 +64,7 @@ const answerOf = (
   hostname: string,
 ): Promise<Answer> =>
   new Promise((resolve, reject) => {
-    let late: Error | undefined;
+    let late = false;
     const asked = request({
       ...to,
       headers: { Host: hostname, "User-Agent": "twopir" },
@@ -84,8 +84,8 @@ const answerOf = (
       });
     });
     asked.on("timeout", () => {
-      late = new Error(`nothing answers within ${PATIENCE.toString()} s`);
-      asked.destroy(late);
+      late = true;
+      asked.destroy(new Error(`nothing answers within ${PATIENCE.toString()} s`));
     });
     asked.on("error", reject).end();
   });

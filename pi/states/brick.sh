@@ -61,7 +61,8 @@ comes_at_boot() {
   grep -qsxF "After=$unit" "$order_path" || mend "glusterd does not wait for $disk at boot" wait_for "$unit"
 }
 
-wait_for() { # UNIT
+# wait_for UNIT: not by write_file, whose trap would take the place of the gate's, which unmounts what it looked at.
+wait_for() {
   mkdir -p "$(dirname "$order_path")"
   printf '[Unit]\nAfter=%s\n' "$1" >"$order_path"
   systemctl daemon-reload

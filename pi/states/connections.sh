@@ -8,6 +8,7 @@ use turn mounting connections
 
 patience=10      # seconds; a client tries every 3 s
 heal_patience=30 # seconds; 1 s in the lab
+knock_wait=2     # seconds; a Pi in the same network answers in some milliseconds
 # shellcheck disable=SC2034 # turn.sh reads it
 all_full=no
 
@@ -18,7 +19,7 @@ want() {
   mounted && mount_answers || return 0 # its own state says so
   until_true "$patience" together || true
   for name in $(parted); do
-    if listens 2 "${name%%:*}" "$(brick_port "$name")"; then lost+=("$name"); else closed+=("$name"); fi
+    if listens "$knock_wait" "${name%%:*}" "$(brick_port "$name")"; then lost+=("$name"); else closed+=("$name"); fi
   done
   [ ${#lost[@]} -eq 0 ] ||
     change "$mount_point is not connected to the brick ${lost[*]}, which answers" connect "${lost[@]}"
@@ -49,8 +50,6 @@ is_there() {
   uuid=$(uuid_of "$1")
   [ -n "$uuid" ] && present "$uuid" && ping -q -c 1 -W 1 "$1" >/dev/null 2>&1
 }
-knock_wait=2 # seconds; a Pi in the same network answers in some milliseconds
-
 # parted: names of the bricks that are served and that the mount is not connected to. Of those that are not, and of a
 # Pi that is off, other states tell.
 parted() {
