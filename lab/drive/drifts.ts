@@ -645,8 +645,9 @@ export const OBSTACLES: readonly Obstacle[] = [
   {
     what: "a firewall between a Pi and a brick",
     on: "pi1",
+    // Of connections that pi1 makes: what pi2 makes may come from one of these ports too.
     ...table(
-      `{ type filter hook output priority 0; }' && nft add rule inet mine c ip daddr ${address("pi2")} tcp dport 49152-60999 reject with tcp reset && sleep 5`,
+      `{ type filter hook output priority 0; }' && nft add rule inet mine c ct direction original ip daddr ${address("pi2")} tcp dport 49152-60999 reject with tcp reset && sleep 5`,
     ),
     named: ["pi1-brick-connections"],
     said: `/mnt/gluster1 is not connected to the brick ${address("pi2")}:/data/brick1/gv0, whose port cannot be reached from pi1`,

@@ -16,7 +16,8 @@ describe("a disk of the brick that is not mounted", () => {
     const cluster = await begin("converged");
     const moved = `systemctl stop glusterd && kill -KILL $(pgrep -x glusterfsd); mount -t tmpfs tmpfs /mnt &&
       tar --xattrs --xattrs-include='*' -C /data/brick1 -c . | tar --xattrs --xattrs-include='*' -C /mnt -x &&
-      rm -rf ${BRICK} && mount --bind /mnt /data/brick1 && umount /mnt && systemctl start glusterd`;
+      rm -rf ${BRICK} && mount --bind /mnt /data/brick1 && umount /mnt &&
+      echo '/root/unplugged /data/brick1 ext4 loop,nofail 0 0' >>/etc/fstab && systemctl daemon-reload && systemctl start glusterd`;
     await inside("pi1", moved);
     succeeded(await cluster.up());
     await full(cluster, "converged");
