@@ -11,7 +11,10 @@ takes 'clients[]' # addresses of the machines that may mount the volume
 takes disconnect  # yes: others that have mounted it are cut off
 
 want() {
-  local reason source
+  local reason source shut
+  # We come in from everywhere, also where sshd listens on a port that only the Pis and the clients may reach.
+  shut=$(ssh_ports | closed_ports | paste -sd ,)
+  [ -z "$shut" ] || rules+="insert rule inet twopir input tcp dport { $shut } accept"$'\n'
   # The others let in the address that the config says. One with two in the same network may come from either.
   source=$(ip -4 route get "$other" | sed -n 's/.* src \([^ ]*\).*/\1/p')
   [ "$source" = "$address" ] ||
@@ -57,9 +60,9 @@ all_may_log_in() {
   rule=$({
     nft list ruleset || true
     iptables-save || true
-  } 2>/dev/null | awk '
+  } 2>/dev/null | awk -v ports="$({ ssh_ports && echo ssh; } | paste -sd '|')" '
     $1 == "table" { family = $2 }
-    family == "ip6" || !/dports? (\{ )?([0-9a-z-]+, ?)*(22|ssh)([ ,]|$)/ { next }
+    family == "ip6" || $0 !~ "dports? ([{] )?([0-9a-z-]+, ?)*(" ports ")([ ,]|$)" { next }
     !/limit|recent|meter|ct count|(add|update) @/ { if (/accept|ACCEPT/) exit; next }
     /log|LOG/ && !/drop|reject|accept|DROP|REJECT|ACCEPT/ { next }
     / [0-9]+\/second/ || / [0-9][0-9][0-9]+\/minute/ { next } # more often than an up does
@@ -72,13 +75,12 @@ all_may_log_in() {
 
 # tell_of_closed: what else listens on a port that only the Pis and the clients will reach.
 tell_of_closed() {
-  ss -Hltnp | awk '
+  ss -Hltnp | awk -v ssh=" $(ssh_ports | xargs) " '
     { port = $4; sub(".*:", "", port); who = "the kernel" }
     match($0, /users:\(\("[^"]*/) { who = substr($0, RSTART + 9, RLENGTH - 9) }
-    $4 ~ /^(127\.|\[::1\])/ || who ~ /^gluster/ { next }
-    port == 24007 || port == 24008 || (port >= 49152 && port <= 60999) { print who ", port " port }' |
-    sort -u | while read -r closed; do
-    say "closed to all but the Pis and twopir:volume.clients: $closed"
+    $4 ~ /^(127\.|\[::1\])/ || who ~ /^gluster/ || index(ssh, " " port " ") { next }
+    { print port, who }' | closed_ports | sort -u | while read -r port who; do
+    say "closed to all but the Pis and twopir:volume.clients: $who, port $port"
   done
 }
 

@@ -1,0 +1,73 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { canIsolate, Host, state } from "./host";
+
+const RULES = "table inet twopir {\n}\n";
+const one = state("firewall", {
+  rules: RULES,
+  patience: 120,
+  address: "192.168.0.121",
+  other: "192.168.0.122",
+  clients: ["192.168.0.121", "192.168.0.122"],
+  disconnect: "no",
+});
+const sshd = (port: number, more = ""): string =>
+  `LISTEN 0 128 0.0.0.0:${port} 0.0.0.0:* users:(("sshd",pid=7,fd=3))${more} ino:5 sk:1\n`;
+
+describe.skipIf(!canIsolate)("the firewall", () => {
+  let host: Host;
+
+  beforeEach(() => {
+    host = new Host();
+    host.command("ip", "echo '192.168.0.122 dev eth0 src 192.168.0.121 uid 0'");
+    host.command("ss", "[[ $* == *established* ]] || cat /run/listening");
+    host.command("nft", "[ $1 != list ] || cat /run/theirs");
+    host.command("iptables-save", "");
+    host.command("systemctl", '[ "$1" = show ] && cat /run/socket || [ -e /run/socket ]');
+    host.write("/run/theirs", "");
+  });
+  afterEach(() => host.remove());
+
+  /** What is added to the rules. */
+  async function added(listening: string): Promise<string[]> {
+    host.write("/run/listening", listening);
+    host.write("/etc/twopir/firewall.nft", RULES);
+    const { status, output } = await host.check(one);
+    expect(status, output).toBe(0);
+    const lines = output.split("\n").filter((line) => /^\+[^+]/.test(line));
+    return lines.filter((line) => !`+${RULES.replaceAll("\n", "\n+")}`.includes(line));
+  }
+  const letIn = (ports: string): string => `+insert rule inet twopir input tcp dport { ${ports} } accept`;
+
+  it("lets ssh in where sshd listens on a port that is otherwise closed", async () => {
+    expect(await added(sshd(22) + sshd(2222))).toEqual([]);
+    expect(await added(sshd(22) + sshd(50_022))).toEqual([letIn("50022")]);
+    expect(await added(sshd(24_007) + sshd(60_999) + sshd(61_000))).toEqual([letIn("24007,60999")]);
+  });
+
+  it("lets ssh in by systemd's socket, and nobody whom a user lets in (ssh -R)", async () => {
+    expect(await added(sshd(22) + sshd(50_000, " uid:1000"))).toEqual([]);
+    host.write("/run/socket", "0.0.0.0:50022 (Stream)\n[::]:50022 (Stream)\n");
+    expect(await added("")).toEqual([letIn("50022")]);
+  });
+
+  it("tells what else will be closed", async () => {
+    host.write("/run/listening", sshd(50_022) + sshd(50_023).replace("sshd", "mine"));
+    const { output } = await host.check(one);
+    expect(output).toContain("closed to all but the Pis and twopir:volume.clients: mine, port 50023\n");
+    expect(output).not.toContain("port 50022\n");
+  });
+
+  it.each([
+    ["tcp dport 2222 ct state new limit rate over 12/minute drop", true],
+    ["tcp dport { 80, 2222 } ct state new limit rate over 12/minute drop", true],
+    ["-A INPUT -p tcp -m tcp --dport 2222 -m recent --update --seconds 30 -j DROP", true],
+    ["tcp dport 22 ct state new limit rate over 12/minute drop", false],
+    ["tcp dport { 80, 443 } ct state new limit rate over 12/minute drop", false],
+    ["tcp dport ssh ct state new limit rate over 12/minute drop", true],
+  ])("is refused where logins at sshd's own port are limited: %s: %j", async (rule, refused) => {
+    host.write("/run/listening", sshd(2222));
+    host.write("/run/theirs", `table inet mine {\n${rule}\n}\n`);
+    const { output } = await host.check(one);
+    expect(output.includes(`limits how often one may log in by ssh (${rule})`)).toBe(refused);
+  });
+});
