@@ -61,11 +61,14 @@ const complain =
     issue.code === "unrecognized_keys" ? undefined : right;
 
 const user = matching(/^[a-z_][a-z0-9_-]*$/, 'a user of that Pi with passwordless sudo, e.g. "pi"');
+const PORT = "a port from 1 to 65535";
+const port = z.int({ error: PORT }).min(1, { error: PORT }).max(65_535, { error: PORT }).default(22);
 
 const pi = only(
   {
     name: label,
     address: ipv4,
+    port,
     user: user.default("pi"),
     hostKey: hostKey.optional(),
     storage: z.boolean({ error: "true or false" }).default(true),
@@ -111,7 +114,6 @@ const dns = z.discriminatedUnion(
 const SPLIT_BRAIN = "report, newest, or the name of a Pi that has a full copy";
 const SITE = 'a folder to publish, relative to the project, e.g. "./site"';
 const JUMP = "an IPv4 address or a full name";
-const PORT = "a port from 1 to 65535";
 const MAX_FAILOVER = 30;
 const MOUNT = "/mnt/gluster1";
 const schema = only(
@@ -158,7 +160,7 @@ const schema = only(
         jumpHost: only(
           {
             address: z.string({ error: JUMP }).refine((host) => isIPv4(host) || DOMAIN_NAME.test(host), JUMP),
-            port: z.int({ error: PORT }).min(1, { error: PORT }).max(65_535, { error: PORT }).default(22),
+            port,
             user: user.default("pi"),
             hostKey: hostKey.optional(),
           },

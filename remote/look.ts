@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { createConnection } from "node:net";
 import { join } from "node:path";
 import type { Client } from "ssh2";
-import { connect, destination, HostProblem, knownHostKey, run, takesFiles, type Login } from "./ssh";
+import { atPort, connect, destination, HostProblem, knownHostKey, run, takesFiles, type Login } from "./ssh";
 import { packedProgram, PI } from "../operator/program";
 import {
   beforeFindings,
@@ -29,6 +29,8 @@ export interface PiAddress {
   readonly name: string;
   /** IPv4 address by which the operator and the other Pis reach it. */
   readonly address: string;
+  /** Port of its sshd, 1 to 65535. Default: 22. */
+  readonly port?: number;
   /** A user with passwordless sudo, or root. */
   readonly user: string;
   /** "ssh-ed25519 AAAA..."; default: the one in known_hosts. */
@@ -79,10 +81,9 @@ export async function reach(pis: readonly PiAddress[], ssh: Ssh): Promise<Map<st
     ...(passphrase === undefined ? {} : { passphrase }),
   };
   const login = async (to: PiAddress | JumpHost, name: string, jump?: Login): Promise<Login> => {
-    const { address, user } = to;
-    const port = "port" in to ? { port: to.port } : {};
-    const hostKey = to.hostKey ?? (await knownHostKey(address, knownHosts, port.port)) ?? UNKNOWN;
-    return { name, address, ...port, user, hostKey, ...key, ...(jump && { jump }) };
+    const { address, port, user } = to;
+    const hostKey = to.hostKey ?? (await knownHostKey(address, knownHosts, port)) ?? UNKNOWN;
+    return { name, address, ...(port && { port }), user, hostKey, ...key, ...(jump && { jump }) };
   };
   const jump = jumpHost && (await login(jumpHost, JUMP));
   const hosts = await Promise.all(pis.map(async (pi) => ({ pi, to: await login(pi, pi.name, jump) })));
@@ -155,7 +156,7 @@ async function dial(login: Login, ssh: Ssh, via?: Client): Promise<Reached> {
   if (hostKey.startsWith("ssh-rsa "))
     return refused(
       `${name} (${address}): the only host key that is known of it is an ssh-rsa one, which Pulumi's command plugin cannot ` +
-        `check. Add its ed25519 one (ssh-keyscan -t ed25519 ${address} >>${ssh.knownHosts}), and compare the fingerprint ` +
+        `check. Add its ed25519 one (ssh-keyscan -t ed25519 ${atPort(login)} >>${ssh.knownHosts}), and compare the fingerprint ` +
         `with what the Pi says (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub).`,
     );
   try {

@@ -155,12 +155,15 @@ function explain(
 }
 
 /** The words for ssh and ssh-copy-id that lead there. */
-export const destination = ({ user, address, port = SSH_PORT, jump }: Login): string =>
-  [
-    ...(jump ? [`-o ProxyJump=${jump.user}@${jump.address}:${jump.port ?? SSH_PORT}`] : []),
-    ...(port === SSH_PORT ? [] : [`-p ${port}`]),
-    `${user}@${address}`,
-  ].join(" ");
+export const destination = (login: Login): string => {
+  const { user, address, jump } = login;
+  const way = jump ? `-o ProxyJump=${jump.user}@${jump.address}:${jump.port ?? SSH_PORT} ` : "";
+  return way + atPort(login, `${user}@${address}`);
+};
+
+/** The words for a command of OpenSSH that name a host, by its address unless another name is given. */
+export const atPort = ({ address, port = SSH_PORT }: Login, name = address): string =>
+  port === SSH_PORT ? name : `-p ${port} ${name}`;
 
 const silent = (error: Error & { level?: string; code?: string }): boolean =>
   error.level === "client-timeout" || error.code === "EHOSTUNREACH" || error.code === "ETIMEDOUT";
@@ -175,7 +178,7 @@ function unreachable(login: Login, error: Error & { level?: string; code?: strin
   if (silent(error))
     return `does not answer on port ${login.port ?? SSH_PORT} within ${DIAL_SECONDS.toString()} s. Is it switched on, on the network, and at this address?`;
   if (error.code === "ECONNREFUSED")
-    return `is on, but nothing listens on port ${login.port ?? SSH_PORT}. Enable ssh on it (sudo systemctl enable --now ssh).`;
+    return `is on, but nothing listens on port ${login.port ?? SSH_PORT}. Enable ssh on it (sudo systemctl enable --now ssh), or name the port that its sshd has in the config.`;
   // From OpenSSH 9.8 on, PerSourcePenalties: three failed logins close the door for 15 s, more for up to 10 min.
   if (error.code === "ECONNRESET" || error.message.includes("before handshake"))
     return `closes the connection at once, as sshd does for a while after several failed logins. Wait a minute and try again; its log says why (journalctl -u ssh).`;

@@ -56,6 +56,7 @@ describe("every rule names the key, the value and what would be right", () => {
   const zoneId = "the zone's id, 32 hexadecimal digits on the zone's overview page";
   const tsig =
     "the key in base64, as tsig-keygen prints it; set it with: pulumi config set --secret twopir:tsigSecret";
+  const port = "a port from 1 to 65535";
   const site = 'a folder to publish, relative to the project, e.g. "./site"';
   const files = "{ keyFile: ~/.ssh/id_ed25519, knownHosts: ~/.ssh/known_hosts }";
 
@@ -110,6 +111,9 @@ describe("every rule names the key, the value and what would be right", () => {
     [pisWith({ user: null }), "pis[1].user", "null", user],
     [pisWith({ hostKey: "SHA256:abc" }), "pis[1].hostKey", '"SHA256:abc"', key],
     [pisWith({ hostKey: "ssh-dss AAAA" }), "pis[1].hostKey", '"ssh-dss AAAA"', key],
+    [pisWith({ port: "22" }), "pis[1].port", '"22"', port],
+    [pisWith({ port: 0 }), "pis[1].port", "0", port],
+    [pisWith({ port: 65_536 }), "pis[1].port", "65536", port],
     [pisWith({ storage: "no" }), "pis[1].storage", '"no"', "true or false"],
     [pisWith({ drained: 1 }), "pis[1].drained", "1", "true or false"],
     [
@@ -372,8 +376,8 @@ describe("a right config", () => {
       hostname: "twopir.example.com",
       serverNames: ["twopir"],
       pis: [
-        { ...pi1, user: "pi", storage: true, arbiter: false, drained: false },
-        { ...pi2, user: "pi", storage: true, arbiter: false, drained: false },
+        { ...pi1, port: 22, user: "pi", storage: true, arbiter: false, drained: false },
+        { ...pi2, port: 22, user: "pi", storage: true, arbiter: false, drained: false },
       ],
       volume: {
         name: "gv0",

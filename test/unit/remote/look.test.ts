@@ -161,6 +161,34 @@ it("refuses a Pi of which only an ssh-rsa host key is known", async () => {
   expect(problem?.message).toContain("ssh-keyscan -t ed25519 127.0.0.1");
 });
 
+describe("another port", () => {
+  const port = 2222;
+
+  it("has a host key of its own in known_hosts", async () => {
+    const knownHosts = text("known_ports");
+    const other = publicKey(newKey(text("of_port_22")));
+    writeFileSync(knownHosts, `127.0.0.1 ${other}\n[127.0.0.1]:2222 ${hostKey}\n`);
+    const reached = await reach([pi("pi1", { port })], { ...ssh(), knownHosts });
+    closeAll(reached);
+    expect(reached.get("pi1")?.problem).toBeUndefined();
+    expect(reached.get("pi1")?.login).toMatchObject({ port, hostKey });
+  });
+
+  it.each<[string, () => Partial<PiAddress>, string]>([
+    ["unknown", () => ({ address: "127.0.0.3" }), "(ssh -p 2222 USER@127.0.0.3)"],
+    ["changed", () => ({ hostKey: publicKey(newKey(text("now"))) }), "(ssh-keygen -R '[127.0.0.1]:2222')"],
+    [
+      "only RSA",
+      () => ({ hostKey: publicKey(sshd.hostKeys.rsa) }),
+      "ssh-keyscan -t ed25519 -p 2222 127.0.0.1",
+    ],
+    ["closed", () => ({ address: "127.0.0.9", hostKey }), "nothing listens on port 2222"],
+  ])("is named where the Pi is %s", async (_, how, words) => {
+    const reached = await reach([pi("pi1", { port, ...how() })], ssh());
+    expect(reached.get("pi1")?.problem?.message).toContain(words.replace("USER", sshd.user));
+  });
+});
+
 describe("a jump host", () => {
   const jumpHost = (more = {}) => ({ address: "127.0.0.1", port: 22, user: sshd.user, ...more });
   const through = async (more = {}, target: Partial<PiAddress> = {}): Promise<Reached | undefined> => {

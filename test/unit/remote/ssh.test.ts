@@ -145,7 +145,7 @@ describe("with a real sshd", () => {
       port22.is = await freePort();
       const { message, kind } = await problem(connect(login));
       expect(message).toBe(
-        "pi1 (127.0.0.1) is on, but nothing listens on port 22. Enable ssh on it (sudo systemctl enable --now ssh).",
+        "pi1 (127.0.0.1) is on, but nothing listens on port 22. Enable ssh on it (sudo systemctl enable --now ssh), or name the port that its sshd has in the config.",
       );
       expect(kind).toBe("other");
     });
