@@ -60,9 +60,14 @@ const complain =
   (issue) =>
     issue.code === "unrecognized_keys" ? undefined : right;
 
-const user = matching(/^[a-z_][a-z0-9_-]*$/, 'a user of that Pi with passwordless sudo, e.g. "pi"');
+const user = matching(/^[a-z_][a-z0-9_-]*$/, 'a user of that Pi who may use sudo, e.g. "pi"');
 const PORT = "a port from 1 to 65535";
 const port = z.int({ error: PORT }).min(1, { error: PORT }).max(65_535, { error: PORT }).default(22);
+// What ends a line for sudo ends it too early.
+const sudoPassword = matching(
+  /^[^\p{Cc}]+$/u,
+  "sudo's password, one line; set it with: pulumi config set --secret twopir:sudoPassword",
+).optional();
 
 const pi = only(
   {
@@ -70,6 +75,7 @@ const pi = only(
     address: ipv4,
     port,
     user: user.default("pi"),
+    sudoPassword,
     hostKey: hostKey.optional(),
     storage: z.boolean({ error: "true or false" }).default(true),
     arbiter: z.boolean({ error: "true or false" }).default(false),
@@ -151,6 +157,7 @@ const schema = only(
       "the key in base64, as tsig-keygen prints it; set it with: pulumi config set --secret twopir:tsigSecret",
     ).optional(),
     sshPassphrase: z.string({ error: "a text" }).optional(),
+    sudoPassword,
     site: z.string({ error: SITE }).min(1, { error: SITE }).optional(),
     ssh: only(
       {
@@ -266,7 +273,7 @@ function floatingRules(
   });
 }
 
-const SECRETS = ["tsigSecret", "sshPassphrase"];
+const SECRETS = ["tsigSecret", "sshPassphrase", "sudoPassword"];
 
 /** All that is wrong with a stack's config, one line each: key, value, what would be right. */
 export class ConfigError extends Error {
@@ -295,11 +302,15 @@ const absolutePath = (file: string, folder: string): string =>
 export function parseConfig(raw: Readonly<Record<string, unknown>>, folder: string): Config {
   const parsed = schema.safeParse(raw);
   if (!parsed.success) throw new ConfigError(mistakes(raw, parsed.error.issues));
-  const { tsigSecret, sshPassphrase, dns: zone, volume, ssh, serverNames, site, ...rest } = parsed.data;
+  const { tsigSecret, sshPassphrase, sudoPassword: ofAll, ...others } = parsed.data;
+  const { dns: zone, volume, ssh, serverNames, site, ...rest } = others;
   return {
     ...rest,
     ...(site === undefined ? {} : { site: absolutePath(site, folder) }),
-    pis: rest.pis.map(withoutUndefinedKey),
+    pis: rest.pis.map(({ sudoPassword: own = ofAll, ...one }) => ({
+      ...withoutUndefinedKey(one),
+      ...(own === undefined || one.user === "root" ? {} : { sudoPassword: own }),
+    })),
     serverNames: serverNames ?? [rest.hostname.split(".")[0] ?? rest.hostname],
     volume: { ...volume, brick: volume.brick ?? `/data/brick1/${volume.name}` },
     dns: zone.provider === "rfc2136" ? { ...zone, keySecret: tsigSecret ?? "" } : zone,
@@ -343,7 +354,7 @@ function mistake(raw: unknown, issue: z.core.$ZodIssue): (readonly [key: string,
     (at, step) => (at as Record<PropertyKey, unknown> | undefined)?.[step],
     raw,
   );
-  const shown = SECRETS.includes(String(issue.path[0])) ? "[secret]" : show(value);
+  const shown = issue.path.some((step) => SECRETS.includes(String(step))) ? "[secret]" : show(value);
   const is =
     value === undefined ? "is missing" : `is ${shown.length > 80 ? `${shown.slice(0, 80)}...` : shown}`;
   return [[key(issue.path), `${is}; expected: ${issue.message}`]];

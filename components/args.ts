@@ -6,6 +6,8 @@ export interface Pi {
   readonly name: string;
   /** IPv4 address: the A record points at it, the other Pis reach its brick at it. */
   readonly address: string;
+  /** Who logs in, and may have the program run as root there. */
+  readonly user: string;
   /** False for a Pi that serves but holds no brick. */
   readonly storage: boolean;
   /** True for a Pi whose brick has the names and times of all files, but none of their content. */

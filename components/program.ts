@@ -22,7 +22,7 @@ export function programPart(args: OnPi<"hostname" | "volume">): Part {
         name,
         on: args.pi.name,
         script: "program",
-        parameters: { version, ...statusParameters(args) },
+        parameters: { version, user: args.pi.user, ...statusParameters(args) },
         after: [],
         upload: { from: archive, as: "twopir-program.tgz" },
         brings: true,

@@ -15,8 +15,5 @@
     bash "$folder/twopir" given "$@"
     exit
   fi
-  if [ "$1" = remove ] && [ ! -e /usr/local/sbin/twopir ] && [ ! -e /var/lib/twopir ]; then
-    echo "twopir is not on this Pi" && exit
-  fi
   exec /usr/local/sbin/twopir given "$@"
 }

@@ -31,8 +31,10 @@ export interface PiAddress {
   readonly address: string;
   /** Port of its sshd, 1 to 65535. Default: 22. */
   readonly port?: number;
-  /** A user with passwordless sudo, or root. */
+  /** A user who may use sudo, or root. */
   readonly user: string;
+  /** What sudo asks that user for, one line. Default: it does not ask. */
+  readonly sudoPassword?: string;
   /** "ssh-ed25519 AAAA..."; default: the one in known_hosts. */
   readonly hostKey?: string;
   /** True: it is neither contacted nor waited for. Default: false. */
@@ -83,7 +85,8 @@ export async function reach(pis: readonly PiAddress[], ssh: Ssh): Promise<Map<st
   const login = async (to: PiAddress | JumpHost, name: string, jump?: Login): Promise<Login> => {
     const { address, port, user } = to;
     const hostKey = to.hostKey ?? (await knownHostKey(address, knownHosts, port)) ?? UNKNOWN;
-    return { name, address, ...(port && { port }), user, hostKey, ...key, ...(jump && { jump }) };
+    const sudo = "sudoPassword" in to ? { sudoPassword: to.sudoPassword } : {};
+    return { name, address, ...(port && { port }), user, hostKey, ...key, ...sudo, ...(jump && { jump }) };
   };
   const jump = jumpHost && (await login(jumpHost, JUMP));
   const hosts = await Promise.all(pis.map(async (pi) => ({ pi, to: await login(pi, pi.name, jump) })));
@@ -205,8 +208,8 @@ export async function ask(states: readonly State[], reached: ReadonlyMap<string,
           ? await run(
               pi.client,
               pi.login,
-              command("check", { user: pi.login.user, on: place }),
-              checkAll(here, nonce, packedProgram().bytes),
+              command("check", place),
+              checkAll(here, nonce, packedProgram().bytes, pi.login.sudoPassword),
               LOOK_SECONDS,
             )
           : await runHere(nonce, here.map(given).join(""), LOOK_SECONDS);

@@ -31,10 +31,12 @@ export class Resources {
     this.#speak();
   }
 
-  /** What could not be looked at: a warning; in an update an error where going on would be unsafe. */
+  /** What could not be looked at: a warning; an error where sudo is barred, and in an update where going on is unsafe. */
   #speak(): void {
-    const refused = this.seen.problems.filter((problem) => problem.kind === "refused");
-    if (refused.length > 0 && !pulumi.runtime.isDryRun())
+    const refused = this.seen.problems.filter(
+      ({ kind }) => kind === "barred" || (kind === "refused" && !pulumi.runtime.isDryRun()),
+    );
+    if (refused.length > 0)
       refuse(["Nothing was changed:", ...refused.map((problem) => `- ${problem.message}`)].join("\n"));
     for (const problem of this.seen.problems) void pulumi.log.warn(problem.message);
   }
@@ -75,12 +77,13 @@ export class Resources {
     const drifted = (finding?.reasons.length ?? 0) > 0;
     const reason = drifted ? `${finding?.reasons.join("; ") ?? ""} (seen ${this.#seen} UTC)` : "";
     const reached = this.reached.get(state.on);
-    const place = { user: reached?.login.user ?? "", on: state.on };
+    const sudoPassword = state.brings ? reached?.login.sudoPassword : undefined;
+    const input = stdin(state, sudoPassword);
     const args = {
-      create: command("apply", place),
-      update: command("apply", place, reason),
-      delete: command("remove", place),
-      stdin: state.secrets === undefined ? stdin(state) : pulumi.secret(stdin(state)),
+      create: command("apply", state.on),
+      update: command("apply", state.on, reason),
+      delete: command("remove", state.on),
+      stdin: (state.secrets ?? sudoPassword) === undefined ? input : pulumi.secret(input),
       addPreviousOutputInEnv: false, // needs AcceptEnv in the Pi's sshd
       ...(state.identity === undefined ? {} : { triggers: [...state.identity] }),
     };
@@ -120,7 +123,9 @@ export class Resources {
     // What matters of other parameters, the look finds to differ; the rest waits until the first Pi is back.
     if (state.anywhere && state.on !== first) return ["connection", "create", "delete", "stdin"];
     if (reached?.problem?.kind === "refused") return ["connection"];
-    return reached === undefined ? [] : KEYS;
+    if (reached === undefined) return [];
+    // Of the program's own parameters the look has found none to differ, so it is sudo's password that does.
+    return state.brings && this.seen.findings.has(state.name) ? [...KEYS, "stdin"] : KEYS;
   }
 
   #tell(state: State, resource: pulumi.Resource): void {

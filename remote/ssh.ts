@@ -8,6 +8,9 @@ export const DIAL_SECONDS = 5;
 
 const SSH_PORT = 22;
 
+/** The exit status of pi/sudo.sh where sudo does not let us in. */
+const NOT_LET_IN = 77;
+
 /** Bytes of output of one look that are read; a healthy one is a few KiB. */
 const OUTPUT_LIMIT = 1 << 20;
 
@@ -23,6 +26,8 @@ export interface Login {
   /** OpenSSH or PEM text. Default: the ssh agent of this machine answers, and no key is ever read. */
   readonly privateKey?: string;
   readonly passphrase?: string;
+  /** What sudo asks the user for. Default: it does not ask. */
+  readonly sudoPassword?: string;
   /** Who takes us there. Default: nobody, the way is open. */
   readonly jump?: Login;
 }
@@ -30,11 +35,13 @@ export interface Login {
 /**
  * - refused: going on would be unsafe or senseless whatever there is to do: an unknown or changed host key, a key file
  *   that is not there.
+ * - barred: sudo lets the user do nothing there, so there is no plan, either. Asking it again may lock the user out
+ *   (pam_faillock counts two failures of a wrong password, and locks at three).
  * - login: the Pi does not take the key.
  * - silent: nobody answers there.
  * - unseen: what this machine does not see from where it is; it says nothing against the cluster.
  */
-export type ProblemKind = "refused" | "login" | "silent" | "unseen" | "other";
+export type ProblemKind = "refused" | "barred" | "login" | "silent" | "unseen" | "other";
 
 /** Why a Pi cannot be looked at, and what to do about it, in words. */
 export class HostProblem extends Error {
@@ -211,10 +218,10 @@ export async function run(
 ): Promise<string> {
   const who = `${login.name} (${login.address})`;
   return new Promise((resolve, reject) => {
-    const giveUp = (why: string): void => {
+    const giveUp = (why: string, kind?: ProblemKind): void => {
       clearTimeout(timer);
       client.destroy();
-      reject(new HostProblem(`${who}: ${why}`));
+      reject(new HostProblem(`${who}: ${why}`, kind));
     };
     const timer = setTimeout(() => {
       giveUp(
@@ -244,11 +251,7 @@ export async function run(
         clearTimeout(timer);
         if (status === 0) resolve(out);
         else if (status === undefined) giveUp(broke);
-        else if (/^sudo:/m.test(err))
-          giveUp(
-            `user ${login.user} may not use sudo without a password (${err.trim()}). Allow it there with: ` +
-              `echo '${login.user} ALL=(ALL) NOPASSWD: ALL' | sudo tee /etc/sudoers.d/010_${login.user}`,
-          );
+        else if (status === NOT_LET_IN) giveUp(err.trim().split("\n").at(-1) ?? "", "barred");
         else
           giveUp(
             `"${command}" ended with ${status === null ? `signal ${signal ?? ""}` : `status ${status}`}: ` +

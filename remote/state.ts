@@ -73,7 +73,9 @@ export type Mode = "check" | "apply" | "remove";
 const preamble = (name: string): string =>
   readFileSync(join(__dirname, "..", "pi", name), "utf8").replaceAll(/^ *#.*\n/gm, "");
 
+const BLANK = preamble("blank.sh");
 const GIVEN = preamble("given.sh");
+const SUDO = preamble("sudo.sh");
 const INSTALL = preamble("install.sh");
 const BRING = preamble("bring.sh");
 
@@ -105,18 +107,34 @@ export function given(state: State): string {
   return [...Object.entries(all).flatMap(parameter), "end", ""].join("\n");
 }
 
+/** What makes a bash root's, which reads on where it ends. */
+const asRoot = (sudoPassword: string): string => `${SUDO}${sudoPassword}\n`;
+
 /**
  * What a state's command gets on stdin: a constant beginning, by which bash gives the rest to the program that is there.
  * So the command itself is bash's, as it was when a state still brought all of its script along, and none of the
  * combinations of an old command with new parameters, which ignoreChanges makes, does anything else.
+ *
+ * @param sudoPassword For the state that brings the program; the others need none. Default: sudo asks for none.
  */
-export const stdin = (state: State): string =>
-  (state.on === OPERATOR ? HERE : state.brings ? INSTALL : GIVEN) + given(state);
+export function stdin(state: State, sudoPassword = ""): string {
+  const beginning = state.brings ? asRoot(sudoPassword) + INSTALL : GIVEN;
+  return (state.on === OPERATOR ? HERE : BLANK + beginning) + given(state);
+}
 
-/** What a look sends to a Pi: the program, as an archive, and the states that it checks. */
-export const checkAll = (states: readonly State[], nonce: string, program: Buffer): Buffer =>
+/**
+ * What a look sends to a Pi: the program, as an archive, and the states that it checks.
+ *
+ * @param sudoPassword Default: sudo asks for none.
+ */
+export const checkAll = (
+  states: readonly State[],
+  nonce: string,
+  program: Buffer,
+  sudoPassword = "",
+): Buffer =>
   Buffer.concat([
-    Buffer.from(`${BRING}${program.length.toString()} ${nonce}\n`),
+    Buffer.from(`${asRoot(sudoPassword)}${BRING}${program.length.toString()} ${nonce}\n`),
     program,
     Buffer.from(states.map(given).join("")),
   ]);
@@ -206,14 +224,14 @@ export const printable = (text: string): string => {
 };
 
 /**
- * The command of a state's resource. It is constant but for the reason, because ignoreChanges replays the one in
- * the stack's state; whatever varies is on stdin.
+ * The command of a state's resource, for any user: where root is needed, what it reads on stdin becomes root. It is
+ * constant but for the reason, because ignoreChanges replays the one in the stack's state; whatever varies is on stdin.
  *
- * @example command("apply", { user: "pi", on: "pi1" }) // "sudo -n bash -s apply pi1"
+ * @param on The Pi's name, or {@link OPERATOR}.
+ * @example command("apply", "pi1") // "bash -s apply pi1"
  */
-export function command(mode: Mode, place: { user: string; on: string }, reason = ""): string {
-  const shell = place.on === OPERATOR ? `bash -s ${mode}` : `bash -s ${mode} ${place.on}`;
-  const words = place.on === OPERATOR || place.user === "root" ? shell : `sudo -n ${shell}`;
+export function command(mode: Mode, on: string, reason = ""): string {
+  const words = on === OPERATOR ? `bash -s ${mode}` : `bash -s ${mode} ${on}`;
   return reason === "" ? words : `${words} # ${printable(reason)}`;
 }
 

@@ -2,7 +2,9 @@
 # This program itself, all that lies in pi/, is on the Pi, as the version that the operator has; the state comes along
 # with it (see install.sh). The version is what version_of says of its files.
 
+use files
 takes version
+takes user                                  # who logs in
 takes volume brick mount_point address host # what "twopir status" asks about; brick: empty where it stores nothing
 
 home=/usr/local/lib/twopir
@@ -10,9 +12,11 @@ versions=$home/versions
 current=$home/current
 command=/usr/local/sbin/twopir
 history=$notes/program # TIME VERSION of each that was installed
+# Of several rules the last one counts (sudoers(5)), by the names of these files.
+rule=/etc/sudoers.d/zz-twopir
 
 want() {
-  local now left
+  local now loose left
   [ ! -d "$home" ] || [ -w "$home" ] ||
     obstacle "$home cannot be written to: the card is mounted read-only, as Linux does with one that fails (see dmesg)"
   now=$(basename "$(readlink "$current" || true)")
@@ -23,12 +27,41 @@ want() {
   elif [ "$(readlink "$command")" != "$current/twopir" ]; then
     change "$command does not point to the program" link_command
   fi
+  loose=$(find "$home" ! -type l \( ! -uid 0 -o -perm /022 \) -print -quit 2>/dev/null || true)
+  [ -z "$loose" ] || mend "somebody who is not root may write to $loose" close
+  want_rule
   left=$({ grep -Lx "pi=$own_pi" "$states"/* 2>/dev/null || true; } | xargs -r -n 1 basename | xargs)
   [ -z "$left" ] || mend "states of another name of this Pi are noted: $left" forget
 }
 
 # What it was called before, it is not any more: two notes of one state would be one too many for its service.
 forget() { { grep -LxZ "pi=$own_pi" "$states"/* || true; } | xargs -0 -r rm -f --; }
+
+close() {
+  chown -R 0:0 "$home"
+  chmod -R go-w "$home"
+}
+
+# want_rule: sudo lets the user run this program without a password, and so whatever comes after this state.
+want_rule() {
+  local text="# Made by twopir. The program does what it is told, as root.
+$user ALL=(root) NOPASSWD: $command
+" reason
+  if [ "$user" = root ]; then
+    [ ! -e "$rule" ] || mend "$rule is there, and root logs in" rm -f "$rule"
+    return
+  fi
+  reason=$(difference "$rule" "$text")
+  [ -n "$reason" ] || [ "$(stat -c %a:%u:%g "$rule")" = 440:0:0 ] || reason="$rule has another mode than 440, or owner"
+  [ -z "$reason" ] || mend "$reason" write_file "$rule" "$text" accepted
+}
+
+# accepted CANDIDATE: sudo reads it, and would refuse to work at all with a mistake in it.
+accepted() {
+  local answer
+  chmod 440 "$1"
+  answer=$(visudo -c -f "$1" 2>&1) || fail "visudo refuses $rule, so it stays as it was: $answer"
+}
 
 # described NOW: a version that this Pi has had before the one of now is an older one.
 described() {
@@ -86,7 +119,9 @@ link_command() {
 # Where the Pi has another name in the config now, its states under that name go on.
 unwant() {
   if list_noted | grep -qvxF "$state"; then return; fi
-  rm -f -- "$history" "$states/$state" # first: where these are and the command is not, something is wrong
+  # First, since nobody would look for it where the program is gone.
+  rm -f -- "$rule"
+  rm -f -- "$history" "$states/$state" # next: where these are and the command is not, something is wrong
   find "$notes" -depth -type d -empty -delete
   rm -rf -- "$versions"
   rm -f -- "$current" "$command"

@@ -159,7 +159,7 @@ describe("the firewall", () => {
   // No config makes such rules, so the script itself gets them.
   it("goes back to the former rules by itself where new ones lock us out", async () => {
     const { volume } = clusterOf(1);
-    const pi2 = { ...pi("pi2"), storage: true, arbiter: false, drained: false };
+    const pi2 = { ...pi("pi2"), user: "pi", storage: true, arbiter: false, drained: false };
     const state = statesOf([firewallPart({ pi: pi2, pis: [pi2], volume })]).find(
       ({ name }) => name === "pi2-firewall",
     );

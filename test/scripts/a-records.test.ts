@@ -14,6 +14,7 @@ function states(more: Partial<typeof dns> = {}): [pi1: State, pi2: State, only: 
   const pis = [1, 2].map((n) => ({
     name: `pi${n}`,
     address: `192.168.0.${120 + n}`,
+    user: "pi",
     storage: true,
     arbiter: false,
     drained: false,

@@ -87,7 +87,7 @@ esac`,
 
   const part = (): Part =>
     fullCopyPart({
-      pi: { name: "pi1", address: address(1), storage: true, arbiter: false, drained: false },
+      pi: { name: "pi1", address: address(1), user: "pi", storage: true, arbiter: false, drained: false },
       volume: { name: "gv0", mount: "/mnt/gluster1", brick: BRICK, clients: [], disconnect: false },
     });
 

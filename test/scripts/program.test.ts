@@ -1,5 +1,6 @@
 import {
   appendFileSync,
+  chmodSync,
   copyFileSync,
   cpSync,
   existsSync,
@@ -48,12 +49,13 @@ describe.skipIf(!canIsolate)("the program", () => {
     return packProgram(join(folder, name), join(folder, `${name}.tgz`));
   }
 
-  const state = ({ version }: Program): State => ({
+  const state = ({ version }: Program, user = "root"): State => ({
     name: "pi1-twopir",
     on: "pi1",
     script: "program",
     parameters: {
       version,
+      user,
       volume: "gv0",
       brick: "",
       mount_point: "/mnt/gluster1",
@@ -158,6 +160,76 @@ describe.skipIf(!canIsolate)("the program", () => {
     expect((await install(second)).status).toBe(0);
     expect(await check(second)).toEqual([]);
     expect(versions().filter((name) => name.includes("."))).toEqual([]);
+  });
+
+  describe("has a rule of sudo's", () => {
+    const RULE = "/etc/sudoers.d/zz-twopir";
+    const apply = (user = "pi"): Promise<Run> => {
+      sent(first);
+      return host.run("apply", state(first, user));
+    };
+    const checked = async (user = "pi"): Promise<readonly string[]> => {
+      const one = `exec ${COMMAND} given "$@"\n${given(state(first, user))}`;
+      return (await host.run("check", one)).changes;
+    };
+
+    beforeEach(async () => {
+      host.command("visudo", 'stat -c "%a $*" "$3" >>/run/visudo; grep -q NOPASSWD "$3"');
+      expect(await apply()).toMatchObject({
+        status: 0,
+        changes: ["twopir is not on this Pi", `${RULE} is missing`],
+      });
+    });
+
+    it("that lets the user who logs in run it, and was looked at before it was put there", async () => {
+      expect(host.read(RULE).split("\n").slice(1)).toEqual([
+        "pi ALL=(root) NOPASSWD: /usr/local/sbin/twopir",
+        "",
+      ]);
+      expect(statSync(host.at(RULE)).mode & 0o777).toBe(0o440);
+      expect(host.read("/run/visudo")).toBe(`440 -c -f ${RULE}.twopir\n`);
+      expect(host.list("etc/sudoers.d")).toEqual(["zz-twopir"]);
+      expect(await checked()).toEqual([]);
+    });
+
+    it.each<[string, () => void, string]>([
+      ["gone", () => host.delete(RULE), `${RULE} is missing`],
+      ["altered", () => host.write(RULE, "pi ALL=(ALL) NOPASSWD: ALL\n", 0o440), `${RULE} differs`],
+      [
+        "of another mode",
+        () => chmodSync(host.at(RULE), 0o644),
+        `${RULE} has another mode than 440, or owner`,
+      ],
+      [
+        "that somebody else can use",
+        () => chmodSync(host.at(`${LIB}/versions`), 0o775),
+        `somebody who is not root may write to ${LIB}/versions`,
+      ],
+    ])("that is put right where it is %s", async (_, breaks, reason) => {
+      breaks();
+      expect(await checked()).toEqual([reason]);
+      expect((await apply()).status).toBe(0);
+      expect(await checked()).toEqual([]);
+    });
+
+    it("that stays away where sudo would not read it", async () => {
+      host.delete(RULE);
+      host.command("visudo", "echo syntax error; exit 1");
+      const { status, output } = await apply();
+      expect(status).not.toBe(0);
+      expect(output).toContain(`visudo refuses ${RULE}, so it stays as it was: syntax error`);
+      expect(host.list("etc/sudoers.d")).toEqual([]);
+    });
+
+    it("that goes with it, and where root logs in", async () => {
+      expect(await checked("root")).toContain(`${RULE} is there, and root logs in`);
+      await apply("root");
+      expect(existsSync(host.at(RULE))).toBe(false);
+      expect(await checked("root")).toEqual([]);
+      await apply();
+      expect(await host.run("remove", state(first))).toMatchObject({ status: 0 });
+      expect(existsSync(host.at(RULE))).toBe(false);
+    });
   });
 
   it("takes itself back without a trace", async () => {

@@ -11,6 +11,7 @@ import { glusterdKnows, glusterStandIn } from "./pool";
 const pi = (n: number): Pi => ({
   name: `pi${n.toString()}`,
   address: `192.168.0.12${n.toString()}`,
+  user: "pi",
   storage: true,
   arbiter: false,
   drained: false,

@@ -50,12 +50,13 @@ describe("every rule names the key, the value and what would be right", () => {
   const clients = "a list of IPv4 addresses of machines that may mount it";
   const volume = "{ name: gv0, mount: /mnt/gluster1, brick: /data/brick1/gv0, clients: [] }";
   const key = 'a public host key as in /etc/ssh/ssh_host_ed25519_key.pub, e.g. "ssh-ed25519 AAAAC3..."';
-  const user = 'a user of that Pi with passwordless sudo, e.g. "pi"';
+  const user = 'a user of that Pi who may use sudo, e.g. "pi"';
   const providers = "{ provider: rfc2136, ... }, { provider: cloudflare, ... } or { provider: none }";
   const server = 'the primary name server, e.g. "192.168.0.53" or "ns1.example.com"';
   const zoneId = "the zone's id, 32 hexadecimal digits on the zone's overview page";
   const tsig =
     "the key in base64, as tsig-keygen prints it; set it with: pulumi config set --secret twopir:tsigSecret";
+  const sudo = "sudo's password, one line; set it with: pulumi config set --secret twopir:sudoPassword";
   const port = "a port from 1 to 65535";
   const site = 'a folder to publish, relative to the project, e.g. "./site"';
   const files = "{ keyFile: ~/.ssh/id_ed25519, knownHosts: ~/.ssh/known_hosts }";
@@ -114,6 +115,9 @@ describe("every rule names the key, the value and what would be right", () => {
     [pisWith({ port: "22" }), "pis[1].port", '"22"', port],
     [pisWith({ port: 0 }), "pis[1].port", "0", port],
     [pisWith({ port: 65_536 }), "pis[1].port", "65536", port],
+    [pisWith({ sudoPassword: 1234 }), "pis[1].sudoPassword", "[secret]", sudo],
+    [pisWith({ sudoPassword: "" }), "pis[1].sudoPassword", "[secret]", sudo],
+    [{ sudoPassword: "two\nlines" }, "sudoPassword", "[secret]", sudo],
     [pisWith({ storage: "no" }), "pis[1].storage", '"no"', "true or false"],
     [pisWith({ drained: 1 }), "pis[1].drained", "1", "true or false"],
     [
@@ -360,6 +364,8 @@ describe("secrets", () => {
     { tsigSecret: "hunter2!" },
     { tsigSecret: ["hunter2!"] },
     { sshPassphrase: ["hunter2!"] },
+    { sudoPassword: ["hunter2!"] },
+    pisWith({ sudoPassword: "hunter2!\t" }),
     { secret: "hunter2!" },
     dnsWith({ keySecret: "hunter2!" }),
     { dns: [{ ...rfc2136, keySecret: "hunter2!" }] },
@@ -456,6 +462,14 @@ describe("a right config", () => {
     expect(config.pis[1]?.hostKey).toBe(hostKey);
     expect(config.ssh.passphrase).toBe("open sesame");
     expect(config.serverNames).toEqual([]);
+  });
+
+  it("gives each Pi sudo's password, its own or that of all, and none to root", () => {
+    const pis = [pi1, { ...pi2, sudoPassword: `it's "a" $(b) \\ ünï` }, { ...pi3, user: "root" }];
+    const passwords = (more: Raw) =>
+      parseConfig({ ...good, pis, ...more }, "/project").pis.map((pi) => pi.sudoPassword);
+    expect(passwords({ sudoPassword: " of all " })).toEqual([" of all ", `it's "a" $(b) \\ ünï`, undefined]);
+    expect(passwords({})).toEqual([undefined, `it's "a" $(b) \\ ünï`, undefined]);
   });
 
   it("reads no key beside the agent, and completes the jump host", () => {

@@ -14,6 +14,10 @@ import { cluster, declare, rfc2136, SECRET, states } from "./cluster";
 /** What is ignored of a Pi's state that is as it should be: the reason of a former repair, and another operator's key. */
 const UNCHANGED = ["update", "connection.privateKey", "connection.privateKeyPassword"];
 
+/** The same of any state; of the one that brings the program also stdin, which has sudo's password. */
+const ignored = (name: string, on: string): string[] =>
+  on === OPERATOR ? ["update"] : name === `${on}-twopir` ? [...UNCHANGED, "stdin"] : UNCHANGED;
+
 const cloudflare: Dns = {
   provider: "cloudflare",
   zoneId: "0123456789abcdef0123456789abcdef",
@@ -419,6 +423,14 @@ describe("a Pi that cannot be reached", () => {
       "Nothing was changed:\n- pi1 shows another host key",
     );
   });
+
+  it("stops a preview, too, where sudo does not let us in", async () => {
+    const barred = { pi1: new HostProblem("pi1 asks", "barred"), pi2: new HostProblem("pi2 asks", "barred") };
+    for (const preview of [true, false])
+      await expect(declare(cluster(2), { problems: barred, preview })).rejects.toThrow(
+        "Nothing was changed:\n- pi1 asks\n- pi2 asks",
+      );
+  });
 });
 
 describe("a drained Pi", () => {
@@ -541,7 +553,7 @@ describe("what the engine is asked for", () => {
   });
 
   it.each([
-    ["pi1-glusterd", "pi", "sudo -n bash -s apply pi1", "sudo -n bash -s remove pi1"],
+    ["pi1-glusterd", "pi", "bash -s apply pi1", "bash -s remove pi1"],
     ["pi2-glusterd", "root", "bash -s apply pi2", "bash -s remove pi2"],
     ["pi1-a-record", "", "bash -s apply", "bash -s remove"],
   ])("gives %s its commands, for user %j", (name, user, apply, remove) => {
@@ -574,10 +586,22 @@ describe("what the engine is asked for", () => {
     }
   });
 
+  it("encrypts sudo's password, which only the state that brings the program gets", async () => {
+    const sudoPassword = 'it\'s "a" $(secret) ünï';
+    const asks = { ...args, pis: args.pis.map((pi) => (pi.name === "pi1" ? { ...pi, sudoPassword } : pi)) };
+    const { resources } = await declare(asks);
+    const having = [...resources.values()].filter(({ inputs }) =>
+      JSON.stringify(inputs).includes(JSON.stringify(sudoPassword).slice(1, -1)),
+    );
+    expect(having.map(({ name }) => name)).toEqual(["pi1-twopir"]);
+    expect(having[0]?.secrets).toContain("stdin");
+    expect(resources.get("pi2-twopir")?.secrets).not.toContain("stdin");
+  });
+
   it("ignores the update of a state that is as it should be", async () => {
     const { resources, log } = await declare(args, { preview: true });
     for (const { name, on } of states(args))
-      expect(resources.get(name)?.ignoreChanges, name).toEqual(on === OPERATOR ? ["update"] : UNCHANGED);
+      expect(resources.get(name)?.ignoreChanges, name).toEqual(ignored(name, on));
     expect(log).toEqual([]);
   });
 
@@ -590,9 +614,9 @@ describe("what the engine is asked for", () => {
     const { resources } = await declare(args, { drifted });
     const { inputs, ignoreChanges } = resources.get("pi1-sites-enabled-link") ?? {};
     expect(ignoreChanges).toEqual([]);
-    expect(inputs?.create).toBe("sudo -n bash -s apply pi1");
+    expect(inputs?.create).toBe("bash -s apply pi1");
     expect(inputs?.update).toMatch(
-      /^sudo -n bash -s apply pi1 # a is missing; b differs \(seen \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\)$/,
+      /^bash -s apply pi1 # a is missing; b differs \(seen \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\)$/,
     );
     expect(resources.get("pi1-default-site-gone")?.ignoreChanges).toEqual(UNCHANGED);
   });

@@ -105,9 +105,7 @@ describe("any text", () => {
     fc.assert(
       fc.property(nasty, (text) => {
         expect(printable(text)).toMatch(/^[\x20-\x7e]{0,200}$/);
-        expect(command("apply", { user: "root", on: "pi1" }, text)).toMatch(
-          /^bash -s apply pi1( # [\x20-\x7e]*)?$/,
-        );
+        expect(command("apply", "pi1", text)).toMatch(/^bash -s apply pi1( # [\x20-\x7e]*)?$/);
       }),
     );
   });

@@ -217,12 +217,10 @@ describe("with a real sshd", () => {
       expect(await running("head -c 1000000 /dev/zero | tr '\\0' x")).toHaveLength(1_000_000);
     });
 
-    it("explains sudo's refusal", async () => {
-      const { message } = await problem(running("echo 'sudo: a password is required' >&2; exit 1"));
-      expect(message).toContain(
-        `user ${sshd.user} may not use sudo without a password (sudo: a password is required)`,
-      );
-      expect(message).toContain(`echo '${sshd.user} ALL=(ALL) NOPASSWD: ALL' | sudo tee /etc/sudoers.d/`);
+    it("hands on what sudo.sh says where sudo lets nobody in", async () => {
+      const { message, kind } = await problem(running("echo noise >&2; echo 'user pi may not' >&2; exit 77"));
+      expect(message).toBe("pi1 (127.0.0.1): user pi may not");
+      expect(kind).toBe("barred");
     });
 
     it("says that the connection broke while a command ran", async () => {
