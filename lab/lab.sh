@@ -25,6 +25,7 @@ Usage: bash lab/lab.sh COMMAND
   on PI               and plug it in again
   halt PI             shut it down cleanly
   reboot PI           reboot it cleanly
+  password PI         sudo asks pi there for the password that comes on stdin, until the card is blank again
   blank PI [--trust]  a new card: empty, with other host keys (known_hosts keeps the old ones without --trust)
   cut PI, restore PI  its network cable
   part PI PI          nothing passes between these two, all else does
@@ -242,6 +243,11 @@ blank() {
   }
 }
 
+# password K: as on Raspberry Pi OS since April 2026, and by its own file.
+password() {
+  { printf 'pi:' && cat; } | run_inside "$1" sh -c 'chpasswd && rm -f /etc/sudoers.d/010_pi-nopasswd'
+}
+
 # cable K up|down: noted before it is done, so that a crash between the two is mended by doing it again.
 cable() {
   lock
@@ -303,7 +309,7 @@ case $command in
     trust_keys all
     ;;
   *)
-    case $command in ssh | exec | off | on | halt | reboot | blank | cut | restore | part | join) ;; *)
+    case $command in ssh | exec | off | on | halt | reboot | password | blank | cut | restore | part | join) ;; *)
       die "there is no command \"$command\": \`lab.sh help\` lists them"
       ;;
     esac
@@ -313,7 +319,7 @@ case $command in
       # Their exit status is the command's own.
       ssh) run_ssh "$k" -- "$@" || exit ;;
       exec) run_inside "$k" "${@:-bash}" || exit ;;
-      on | off) "$command" "$k" ;;
+      on | off | password) "$command" "$k" ;;
       blank) blank "$k" "$@" ;;
       cut) cable "$k" down ;;
       restore) cable "$k" up ;;

@@ -396,6 +396,14 @@ export const DRIFTS: readonly Drift[] = [
     touched: [/^\/usr\/local\/(lib|sbin)\/twopir/],
   },
   {
+    what: "sudo's rule deleted",
+    on: "pi1",
+    broken: "rm /etc/sudoers.d/zz-twopir",
+    named: ["pi1-twopir"],
+    reason: "/etc/sudoers.d/zz-twopir is missing",
+    touched: [/^\/etc\/sudoers.d\/zz-twopir$/],
+  },
+  {
     what: "mount masked",
     on: "pi2",
     broken: "systemctl mask -q mnt-gluster1.mount",

@@ -62,11 +62,18 @@ rebooted() {
   within 5 ssh_pi1 ping -c 1 -W 1 "$pi2"
 }
 
+@test "sudo asks for a password, as odd as that may be" {
+  local password="it's \"a\" \$(b) \\ ünï"
+  printf %s "$password" | lab password pi1
+  run -1 ssh_pi1 sudo -n true
+  printf '%s\n' "$password" | ssh_pi1 sudo -S true
+}
 @test "blank" { lab blank pi1; }
 @test "another host key is noticed" { refused "REMOTE HOST IDENTIFICATION HAS CHANGED" ssh_as "pi@$pi1" true; }
 @test "keys takes it" { lab keys && ssh_pi1 true; }
 @test "the card is empty" { run -1 lab exec pi1 test -e /root/kept; }
 @test "blank --trust takes it at once" { lab blank pi1 --trust && ssh_pi1 true; }
+@test "and sudo asks no more" { ssh_pi1 sudo -n true; }
 @test "up 3 adds a Pi" { lab exec pi1 touch /root/kept && lab up 3; }
 @test "and lets the others be" { lab exec pi1 test -e /root/kept; }
 @test "the new Pi answers" { lab ssh pi3 true; }
