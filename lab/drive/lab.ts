@@ -27,10 +27,10 @@ export class LabError extends Error {
   }
 }
 
-/** Runs a program; rejects with a {@link LabError} where it fails. */
-export const run = (file: string, args: readonly string[]): Promise<string> =>
+/** Runs a program, which may read that text; rejects with a {@link LabError} where it fails. */
+export const run = (file: string, args: readonly string[], stdin?: string): Promise<string> =>
   new Promise((resolve, reject) => {
-    execFile(
+    const child = execFile(
       file,
       args,
       { env: environment, cwd: root, maxBuffer: 1 << 26 },
@@ -40,10 +40,15 @@ export const run = (file: string, args: readonly string[]): Promise<string> =>
         else resolve(out);
       },
     );
+    if (stdin !== undefined) child.stdin?.end(stdin);
   });
 
 /** A command of the lab. */
 export const lab = (...args: readonly string[]): Promise<string> => run("bash", ["lab/lab.sh", ...args]);
+
+/** From now on sudo asks pi there for this password. */
+export const sudoAsks = (name: string, password: string): Promise<string> =>
+  run("bash", ["lab/lab.sh", "password", name], password);
 
 /** A line of shell as root in a Pi, not by way of its network: works also while it is cut off. */
 export const inside = async (pi: string, line: string): Promise<string> =>

@@ -88,9 +88,12 @@ export class Cluster {
     await this.secret("twopir:tsigSecret", await published("LAB_TSIG_SECRET"));
   }
 
-  /** Sets a key that is encrypted in the stack's file. On stdin, since a test looks for secrets on command lines. */
+  /**
+   * Sets a key, or one inside it ("twopir:pis[0].sudoPassword"), that is encrypted in the stack's file. On stdin, since a
+   * test looks for secrets on command lines.
+   */
   async secret(key: string, value: string): Promise<void> {
-    const setting = this.start("config", "set", "--secret", key);
+    const setting = this.start("config", "set", "--secret", "--path", key);
     setting.stdin?.end(value);
     const [status] = (await once(setting, "close")) as [number | null];
     if (status !== 0) throw new Error(`cannot set ${key}: pulumi ended with status ${status ?? "none"}`);

@@ -7,13 +7,23 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newKey, startAgent } from "../unit/remote/sshd";
 import { loaded, succeeded } from "./states";
-import { address, inside, lab, LAB, labFile, NAME, root, run } from "../../lab/drive/lab";
-import { Cluster, configFile, published, stateFolder } from "../../lab/drive/stack";
+import { address, endsWell, inside, lab, LAB, labFile, NAME, root, run, sudoAsks } from "../../lab/drive/lab";
+import { Cluster, configFile, pi, published, stateFolder } from "../../lab/drive/stack";
 
 const PIS = ["pi1", "pi2"];
 /** On the way to them. */
 const JUMP = "pi3";
 const PASSPHRASE = "correct horse battery staple 42";
+/** What sudo asks for on pi1, and on pi2: with all that a shell, YAML or JSON might take for its own. */
+const SUDO = {
+  pi1: `it's "pi 1" $(touch /tmp/owned) \\ ünï5fb2c9e1`,
+  pi2: "`touch /tmp/owned` #7d40ae36 世界",
+};
+/** What is the same of them in a file that quotes them. */
+const SUDO_PARTS = ["5fb2c9e1", "7d40ae36"];
+/** Of pi2's sshd. */
+const PORT = 2222;
+const RULE = "/etc/sudoers.d/zz-twopir";
 /** Known to nobody else: other labs' tests have commands of their own. */
 const WRONG_TSIG = randomBytes(32).toString("base64");
 
@@ -30,11 +40,23 @@ beforeAll(async () => {
   writeFileSync(locked, readFileSync(open), { mode: 0o600 });
   execFileSync("ssh-keygen", ["-q", "-p", "-P", "", "-N", PASSPHRASE, "-f", locked]);
   const body = (path: string): string => readFileSync(path, "utf8").split("\n")[2] ?? "";
-  secrets = [PASSPHRASE, WRONG_TSIG, body(open), body(locked), await published("LAB_TSIG_SECRET")];
+  secrets = [
+    PASSPHRASE,
+    WRONG_TSIG,
+    ...SUDO_PARTS,
+    body(open),
+    body(locked),
+    await published("LAB_TSIG_SECRET"),
+  ];
   await loaded("packages");
   const key = readFileSync(`${open}.pub`, "utf8").trim();
   for (const name of [...PIS, JUMP]) await inside(name, `echo '${key}' >>/home/pi/.ssh/authorized_keys`);
-  cluster = await Cluster.create({ "twopir:ssh": withKey() });
+  for (const name of ["pi1", "pi2"] as const) await sudoAsks(name, SUDO[name]);
+  await inside("pi2", `echo 'Port ${PORT}' >/etc/ssh/sshd_config.d/port.conf && systemctl restart ssh`);
+  const known = readFileSync(labFile("known_hosts"), "utf8");
+  knownHosts = join(folder, "known_hosts");
+  writeFileSync(knownHosts, known.replaceAll(`${address("pi2")} `, `[${address("pi2")}]:${PORT} `));
+  cluster = await Cluster.create({ "twopir:pis": pis, "twopir:ssh": withKey() });
   await cluster.secret("twopir:sshPassphrase", PASSPHRASE);
 });
 
@@ -42,8 +64,21 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-const knownHosts = labFile("known_hosts");
+let knownHosts: string;
 const withKey = () => ({ keyFile: locked, knownHosts });
+const pis = [pi("pi1"), pi("pi2", { port: PORT })];
+
+/** Other settings, with all secrets. */
+async function configure(settings: Readonly<Record<string, unknown>>): Promise<void> {
+  await cluster.configure({ "twopir:pis": pis, ...settings });
+  await sudoPasswords();
+}
+
+/** That of all, and pi2's own. */
+async function sudoPasswords(): Promise<void> {
+  await cluster.secret("twopir:sudoPassword", SUDO.pi1);
+  await cluster.secret("twopir:pis[1].sudoPassword", SUDO.pi2);
+}
 
 /** Files that have been written since the marker was and hold one of these texts. */
 function filesWith(texts: readonly string[], marker: string, places: readonly string[]): string[] {
@@ -101,7 +136,38 @@ async function seenOf(texts: readonly string[], happening: () => Promise<string>
   return [...seen];
 }
 
+describe("a sudo that asks for a password", () => {
+  const refused = async (said: (name: string) => string): Promise<void> => {
+    for (const outcome of [await cluster.preview(), await cluster.up()]) {
+      expect(outcome.failed).toBe(true);
+      expect(outcome.changed).toEqual({});
+      for (const name of PIS) expect(outcome.said).toContain(said(name));
+    }
+  };
+
+  it("is refused before any change where none is set, with both ways out", async () => {
+    await refused((name) => `${name} (${address(name)}): user pi may not use sudo without a password`);
+    const { said } = await cluster.up();
+    expect(said).toContain("config set --secret twopir:sudoPassword");
+    expect(said).toContain("sudo raspi-config nonint do_sudo_pass 1");
+  });
+
+  it("is refused with a wrong one, which is tried once in each look", async () => {
+    const since = await inside("pi1", "date '+%F %T'");
+    await sleep(1000);
+    await cluster.secret("twopir:sudoPassword", "wrong");
+    await refused((name) => `${name} (${address(name)}): sudo does not take the password of user pi`);
+    const tried = await inside(
+      "pi1",
+      `journalctl -q -o cat --since '${since}' | grep -c 'incorrect password attempt' || true`,
+    );
+    expect(tried).toBe("2"); // a preview and an up
+  });
+});
+
 describe("a secret", () => {
+  beforeAll(sudoPasswords);
+
   it("is seen nowhere during and after an up; a name that is none is", async () => {
     const happening = async (): Promise<string> => succeeded(await cluster.up()).said;
     expect(await seenOf(secrets, happening)).toEqual([]);
@@ -111,10 +177,26 @@ describe("a secret", () => {
     });
     expect(named).toContainEqual(expect.stringContaining("command: bash"));
     expect(named).toContainEqual(expect.stringContaining(stateFolder()));
+    for (const name of PIS) {
+      expect(await inside(name, `stat -c %a:%U:%G ${RULE}`)).toBe("440:root:root");
+      expect(await endsWell(name, "test -e /tmp/owned")).toBe(false);
+    }
+  });
+
+  it("leaves nothing to do, changed as it may be, and is needed again where sudo's rule is gone", async () => {
+    expect((await cluster.preview()).changed).toEqual({});
+    await cluster.secret("twopir:sudoPassword", "another 5fb2c9e1");
+    expect((await cluster.preview()).changed).toEqual({});
+    await inside("pi1", `rm ${RULE}`);
+    expect((await cluster.preview()).said).toContain("sudo does not take the password of user pi");
+    await sudoPasswords();
+    expect((await cluster.preview()).changed).toEqual({ "pi1-twopir": "update" });
+    succeeded(await cluster.up());
+    expect((await cluster.preview()).changed).toEqual({});
   });
 
   it("is seen nowhere when an up fails", async () => {
-    await cluster.configure({ "twopir:ssh": withKey(), "twopir:hostname": `www.${NAME}` });
+    await configure({ "twopir:ssh": withKey(), "twopir:hostname": `www.${NAME}` });
     await cluster.secret("twopir:sshPassphrase", PASSPHRASE);
     await cluster.secret("twopir:tsigSecret", WRONG_TSIG);
     expect(
@@ -128,17 +210,18 @@ describe("a secret", () => {
   });
 
   it("is seen nowhere during and after destroy", async () => {
-    await cluster.configure({ "twopir:ssh": withKey() });
+    await configure({ "twopir:ssh": withKey() });
     await cluster.secret("twopir:sshPassphrase", PASSPHRASE);
     expect(await seenOf(secrets, async () => succeeded(await cluster.destroy()).said)).toEqual([]);
+    for (const name of PIS) expect(await endsWell(name, `test -e ${RULE}`)).toBe(false);
   });
 });
 
 describe("an ssh agent and a jump host", () => {
   let agent: ChildProcess;
-  const settings = {
+  const settings = () => ({
     "twopir:ssh": { agent: true, knownHosts, jumpHost: { address: address(JUMP), user: "pi" } },
-  };
+  });
 
   beforeAll(async () => {
     const socket = join(folder, "agent");
@@ -154,7 +237,7 @@ describe("an ssh agent and a jump host", () => {
   it("make the cluster without a key in its state, and without a direct connection to any Pi", async () => {
     const since = await inside("pi1", "date '+%F %T'");
     await sleep(1000);
-    await cluster.configure(settings);
+    await configure(settings());
     succeeded(await cluster.up());
     expect((await cluster.preview()).changed).toEqual({});
     const state = execFileSync("pulumi", ["stack", "export", "--show-secrets", "--stack", LAB], {

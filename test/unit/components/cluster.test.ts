@@ -574,6 +574,14 @@ describe("what the engine is asked for", () => {
     expect(secrets).not.toContain("stdin");
   });
 
+  it("logs in at the Pi's own port", async () => {
+    const at = { ...args, pis: args.pis.map((pi) => (pi.name === "pi2" ? { ...pi, port: 2222 } : pi)) };
+    const { resources } = await declare(at);
+    for (const name of ["pi2-glusterd", "pi2-twopir-upload"])
+      expect(resources.get(name)?.inputs.connection).toMatchObject({ host: "192.168.0.122", port: 2222 });
+    expect(resources.get("pi1-glusterd")?.inputs.connection).toMatchObject({ port: 22 });
+  });
+
   it("encrypts the TSIG secret, which is on stdin only", async () => {
     const { resources } = await declare(args, {
       drifted: { "pi1-a-record": { reasons: ["gone"], disturbs: true, details: "" } },
