@@ -337,6 +337,19 @@ export const DRIFTS: readonly Drift[] = [
     reason: "the mount at /mnt/gluster1 does not answer",
   },
   {
+    what: "a mount that hangs, while a program of gluster's is missing",
+    on: "pi2",
+    broken: "rm /usr/sbin/glusterfsd; pkill -STOP -f 'glusterfs .*/mnt/gluster1$'",
+    named: [],
+    reason: "missing or empty: ",
+    touched: [
+      /^\/var\/(lib\/(dpkg|apt|systemd|twopir|ucf)|cache)\//,
+      /^\/usr\//,
+      gluster,
+      /^service-glusterd$/,
+    ],
+  },
+  {
     what: "volume mounted read-only",
     on: "pi1",
     broken: "mount -o remount,bind,ro,nosuid,nodev,noexec /mnt/gluster1",

@@ -131,6 +131,12 @@ lock() {
   printf '%s, process %s of %s, since %s\n' "$state" "$BASHPID" "${SUDO_USER:-root}" "$(date -u +%FT%TZ)" >"$lock_file"
 }
 
+# resume_mounts: of volumes, whose process a signal has stopped, before anything is changed. Whatever has systemd read
+# its units anew (a package, "systemctl enable") waits for its generators, which ask every mount point: 90 s each time.
+resume_mounts() {
+  [ -z "$pi" ] || pkill -CONT -f '^/usr/sbin/glusterfs .*--process-name fuse ' || true
+}
+
 # holder: who has the lock; between taking it and saying so there is a moment.
 holder() { grep . "$lock_file" || echo "another script of twopir"; }
 

@@ -52,13 +52,10 @@ nothing_lands_beneath() {
       beneath chattr +i "$mount_point"
 }
 
-# revive: one that a signal has stopped goes on, with what was written and has not reached the bricks yet. One that
-# hangs else would keep the kernel, and whoever asks it, waiting for ever.
+# revive: one that a signal had stopped goes on by now (see resume_mounts), with what was written and had not reached
+# the bricks. One that hangs else would keep the kernel, and whoever asks it, waiting for ever.
 revive() {
-  local process="^/usr/sbin/glusterfs .* $mount_point\$"
-  pkill -CONT -f "$process" || true
-  if mount_answers; then return; fi
-  pkill -KILL -f "$process" || true
+  pkill -KILL -f "^/usr/sbin/glusterfs .* $mount_point\$" || true
   and_note remount_volume
 }
 

@@ -40,6 +40,20 @@ describe.skipIf(!canIsolate)("library/common.sh and files.sh", () => {
       expect(host.list("etc")).toEqual(["a file"]);
     });
 
+    it.each(["apply", "remove"])(
+      "lets mounts go on that were stopped, before %s changes anything",
+      async (mode) => {
+        host.command("pkill", 'echo "pkill $*" >>/run/told');
+        const changes = "{ echo changes >>/run/told; }";
+        await host.run(mode, host.script(`want() ${changes}\nunwant() ${changes}`));
+        expect(host.read("/run/told").split("\n")).toEqual([
+          "pkill -CONT -f ^/usr/sbin/glusterfs .*--process-name fuse ",
+          "changes",
+          "",
+        ]);
+      },
+    );
+
     it("leaves no empty folder of notes behind", async () => {
       host.write("/var/lib/twopir/before/etc/deep/file", "");
       await host.run("remove", host.script("unwant() { put_back /etc/deep/file; }"));
