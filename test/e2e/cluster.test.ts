@@ -43,7 +43,7 @@ describe("bare Pis", () => {
         "pi2-a-record",
       ]),
     );
-    expect(outcome.outputs.addresses?.value).toEqual(PIS.map(address));
+    expect((await cluster.outputs()).addresses?.value).toEqual(PIS.map(address));
   });
 });
 
