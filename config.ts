@@ -354,7 +354,10 @@ function mistake(raw: unknown, issue: z.core.$ZodIssue): (readonly [key: string,
     (at, step) => (at as Record<PropertyKey, unknown> | undefined)?.[step],
     raw,
   );
-  const shown = issue.path.some((step) => SECRETS.includes(String(step))) ? "[secret]" : show(value);
+  const secret = issue.path.some((step) => SECRETS.includes(String(step)));
+  // A list of Pis that is no JSON, sudo's password in it.
+  const unread = issue.path[0] === "pis" && issue.path.length <= 2 && typeof value === "string";
+  const shown = secret ? "[secret]" : unread ? "a text" : show(value);
   const is =
     value === undefined ? "is missing" : `is ${shown.length > 80 ? `${shown.slice(0, 80)}...` : shown}`;
   return [[key(issue.path), `${is}; expected: ${issue.message}`]];
