@@ -82,6 +82,7 @@ export async function knownHostKey(
     /^([#@]|$)/.test(host) || revoked.includes(key) ? [] : [{ type, key }],
   );
   const best = HOST_KEY_TYPES.flatMap((type) => keys.filter((k) => k.type === type))[0];
+  if (best === undefined && port !== SSH_PORT) return knownHostKey(address, knownHosts); // as OpenSSH does
   return best && `${best.type} ${best.key}`;
 }
 

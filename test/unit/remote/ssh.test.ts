@@ -43,6 +43,13 @@ describe("knownHostKey", () => {
     expect(await knownHostKey("192.168.0.122", path)).toBeUndefined();
   });
 
+  it("knows of a port what is known of the address, where nothing is known of the port", async () => {
+    const path = knownHosts(`192.168.0.121 ${ed25519}`, `[192.168.0.121]:2222 ${other}`);
+    expect(await knownHostKey("192.168.0.121", path, 2222)).toBe(other);
+    expect(await knownHostKey("192.168.0.121", path, 2223)).toBe(ed25519);
+    expect(await knownHostKey("192.168.0.122", path, 2222)).toBeUndefined();
+  });
+
   it("finds a hashed entry", async () => {
     const path = knownHosts(`192.168.0.121 ${ed25519}`, `192.168.0.122 ${other}`);
     execFileSync("ssh-keygen", ["-q", "-H", "-f", path], { stdio: "ignore" });
