@@ -54,7 +54,13 @@ $user ALL=(root) NOPASSWD: $command
   reason=$(difference "$rule" "$text")
   [ -n "$reason" ] || [ "$(stat -c %a:%u:%g "$rule")" = 440:0:0 ] || reason="$rule has another mode than 440, or owner"
   [ -z "$reason" ] || mend "$reason" write_file "$rule" "$text" accepted
+  if [ "$mode" = check ] && { [ -n "$reason" ] || [ ! -x "$command" ]; }; then return; fi
+  unasked || obstacle "sudo asks user $user for a password in spite of $rule: is there a line about $user behind" \
+    "@includedir in /etc/sudoers, or no such @includedir, or a file in /etc/sudoers.d that comes after it?"
 }
+
+# unasked: that user reaches root by the rule, as all the other states do.
+unasked() { runuser -u "$user" -- sudo -n "$command" bash -c : </dev/null >/dev/null 2>&1; }
 
 # accepted CANDIDATE: sudo reads it, and would refuse to work at all with a mistake in it.
 accepted() {

@@ -195,6 +195,18 @@ describe("a secret", () => {
     expect((await cluster.preview()).changed).toEqual({});
   });
 
+  it("that sudo asks for in spite of its rule is named", async () => {
+    await inside("pi1", "echo 'pi ALL=(ALL) ALL' >>/etc/sudoers");
+    const preview = await cluster.preview();
+    const up = await cluster.up();
+    await inside("pi1", "sed -i '$d' /etc/sudoers");
+    expect(Object.keys(preview.changed)).toEqual(["pi1-twopir"]);
+    for (const { said } of [preview, up])
+      expect(said).toContain(`sudo asks user pi for a password in spite of ${RULE}`);
+    expect(up.failed).toBe(true);
+    expect((await cluster.preview()).changed).toEqual({});
+  });
+
   it("is seen nowhere when an up fails", async () => {
     await configure({ "twopir:ssh": withKey(), "twopir:hostname": `www.${NAME}` });
     await cluster.secret("twopir:sshPassphrase", PASSPHRASE);

@@ -174,6 +174,10 @@ describe.skipIf(!canIsolate)("the program", () => {
     };
 
     beforeEach(async () => {
+      host.command(
+        "runuser",
+        "[ ! -e /run/asks ] && [ -e /etc/sudoers.d/zz-twopir ] && [ -x /usr/local/sbin/twopir ]",
+      );
       host.command("visudo", 'stat -c "%a $*" "$3" >>/run/visudo; grep -q NOPASSWD "$3"');
       expect(await apply()).toMatchObject({
         status: 0,
@@ -219,6 +223,17 @@ describe.skipIf(!canIsolate)("the program", () => {
       expect(status).not.toBe(0);
       expect(output).toContain(`visudo refuses ${RULE}, so it stays as it was: syntax error`);
       expect(host.list("etc/sudoers.d")).toEqual([]);
+    });
+
+    it("that is named where sudo asks in spite of it", async () => {
+      host.write("/run/asks", "");
+      const named = expect.stringContaining(`sudo asks user pi for a password in spite of ${RULE}`) as string;
+      expect(await checked()).toEqual([named]);
+      const { status, output } = await apply();
+      expect(status).not.toBe(0);
+      expect(output).toEqual(named);
+      host.delete(RULE);
+      expect(await checked()).toEqual([`${RULE} is missing`]);
     });
 
     it("that goes with it, and where root logs in", async () => {
