@@ -200,10 +200,11 @@ describe("a secret", () => {
     const preview = await cluster.preview();
     const up = await cluster.up();
     await inside("pi1", "sed -i '$d' /etc/sudoers");
-    expect(Object.keys(preview.changed)).toEqual(["pi1-twopir"]);
+    expect(Object.keys(preview.changed)).toEqual(["pi1-twopir-upload", "pi1-twopir"]);
     for (const { said } of [preview, up])
       expect(said).toContain(`sudo asks user pi for a password in spite of ${RULE}`);
     expect(up.failed).toBe(true);
+    succeeded(await cluster.up());
     expect((await cluster.preview()).changed).toEqual({});
   });
 
