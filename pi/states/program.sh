@@ -54,7 +54,7 @@ $user ALL=(root) NOPASSWD: $command
   reason=$(difference "$rule" "$text")
   [ -n "$reason" ] || [ "$(stat -c %a:%u:%g "$rule")" = 440:0:0 ] || reason="$rule has another mode than 440, or owner"
   [ -z "$reason" ] || mend "$reason" write_file "$rule" "$text" accepted
-  if [ "$mode" = check ] && { [ -n "$reason" ] || [ ! -x "$command" ]; }; then return; fi
+  if [ "$mode" = check ] && { [ -n "$told" ] || [ ! -x "$command" ]; }; then return; fi
   unasked || obstacle "sudo asks user $user for a password in spite of $rule: is there a line about $user behind" \
     "@includedir in /etc/sudoers, or no such @includedir, or a file in /etc/sudoers.d that comes after it?"
 }
