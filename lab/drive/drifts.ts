@@ -28,6 +28,9 @@ const remounted = [/^service-nginx/, onVolume("turn")];
 /** A restart of glusterd starts a brick's process. */
 const restarted = [gluster, /^bricks/, /^service-glusterd$/, ...remounted];
 
+/** What dpkg writes of any package. */
+const installed = [/^\/var\/(lib\/(dpkg|apt|systemd|twopir|ucf)|cache)\//, /^\/usr\//];
+
 /** Everything that can drift, each once. */
 export const DRIFTS: readonly Drift[] = [
   {
@@ -43,12 +46,7 @@ export const DRIFTS: readonly Drift[] = [
       "pi2-nginx",
     ],
     reason: "not installed: nginx",
-    touched: [
-      /^\/var\/(lib\/(dpkg|apt|systemd|twopir|ucf)|cache)\//,
-      /^\/usr\//,
-      /^\/etc\/(rc.\.d|systemd|init\.d|logrotate\.d|nginx)\//,
-      /^service-nginx/,
-    ],
+    touched: [...installed, /^\/etc\/(rc.\.d|systemd|init\.d|logrotate\.d|nginx)\//, /^service-nginx/],
   },
   {
     what: "a program deleted, which is missed at the next start",
@@ -56,12 +54,7 @@ export const DRIFTS: readonly Drift[] = [
     broken: "rm /usr/sbin/glusterfsd",
     named: [],
     reason: "missing or empty: /usr/sbin/glusterfs",
-    touched: [
-      /^\/var\/(lib\/(dpkg|apt|systemd|twopir|ucf)|cache)\//,
-      /^\/usr\//,
-      gluster,
-      /^service-glusterd$/,
-    ],
+    touched: [...installed, gluster, /^service-glusterd$/],
   },
   {
     what: "service stopped",
@@ -342,12 +335,7 @@ export const DRIFTS: readonly Drift[] = [
     broken: "rm /usr/sbin/glusterfsd; pkill -STOP -f 'glusterfs .*/mnt/gluster1$'",
     named: [],
     reason: "missing or empty: ",
-    touched: [
-      /^\/var\/(lib\/(dpkg|apt|systemd|twopir|ucf)|cache)\//,
-      /^\/usr\//,
-      gluster,
-      /^service-glusterd$/,
-    ],
+    touched: [...installed, gluster, /^service-glusterd$/],
   },
   {
     what: "volume mounted read-only",
