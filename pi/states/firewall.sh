@@ -11,9 +11,10 @@ takes 'clients[]' # addresses of the machines that may mount the volume
 takes disconnect  # yes: others that have mounted it are cut off
 
 want() {
-  local reason source shut
+  local reason source shut logins
   # We come in from everywhere, also where sshd listens on a port that only the Pis and the clients may reach.
-  shut=$(ssh_ports | closed_ports | paste -sd ,)
+  logins=$(ssh_ports)
+  shut=$(closed_ports <<<"$logins" | paste -sd ,)
   [ -z "$shut" ] || rules+="insert rule inet twopir input tcp dport { $shut } accept"$'\n'
   # The others let in the address that the config says. One with two in the same network may come from either.
   source=$(ip -4 route get "$other" | sed -n 's/.* src \([^ ]*\).*/\1/p')
@@ -60,7 +61,7 @@ all_may_log_in() {
   rule=$({
     nft list ruleset || true
     iptables-save || true
-  } 2>/dev/null | awk -v ports="$({ ssh_ports && echo ssh; } | paste -sd '|')" '
+  } 2>/dev/null | awk -v ports="$(paste -sd '|' <<<"ssh${logins:+$'\n'$logins}")" '
     $1 == "table" { family = $2 }
     family == "ip6" || $0 !~ "dports? ([{] )?([0-9a-z-]+, ?)*(" ports ")([ ,]|$)" { next }
     !/limit|recent|meter|ct count|(add|update) @/ { if (/accept|ACCEPT/) exit; next }
@@ -75,7 +76,7 @@ all_may_log_in() {
 
 # tell_of_closed: what else listens on a port that only the Pis and the clients will reach.
 tell_of_closed() {
-  ss -Hltnp | awk -v ssh=" $(ssh_ports | xargs) " '
+  ss -Hltnp | awk -v ssh=" $(xargs <<<"$logins") " '
     { port = $4; sub(".*:", "", port); who = "the kernel" }
     match($0, /users:\(\("[^"]*/) { who = substr($0, RSTART + 9, RLENGTH - 9) }
     $4 ~ /^(127\.|\[::1\])/ || who ~ /^gluster/ || index(ssh, " " port " ") { next }
