@@ -31,22 +31,44 @@ const restarted = [gluster, /^bricks/, /^service-glusterd$/, ...remounted];
 /** What dpkg writes of any package. */
 const installed = [/^\/var\/(lib\/(dpkg|apt|systemd|twopir|ucf)|cache)\//, /^\/usr\//];
 
+/** What is missing with nginx's package, on pi2. */
+const NGINX_GONE = [
+  "pi2-nginx-package",
+  "pi2-nginx-settings",
+  "pi2-sites-available-link",
+  "pi2-sites-enabled-link",
+  "pi2-default-site-gone",
+  "pi2-nginx",
+];
+const reinstalled = [...installed, /^\/etc\/(rc.\.d|systemd|init\.d|logrotate\.d|nginx)\//, /^service-nginx/];
+
 /** Everything that can drift, each once. */
 export const DRIFTS: readonly Drift[] = [
   {
     what: "package removed",
     on: "pi2",
     broken: "DEBIAN_FRONTEND=noninteractive apt-get -qq remove -y nginx >/dev/null 2>&1",
-    named: [
-      "pi2-nginx-package",
-      "pi2-nginx-settings",
-      "pi2-sites-available-link",
-      "pi2-sites-enabled-link",
-      "pi2-default-site-gone",
-      "pi2-nginx",
-    ],
+    named: NGINX_GONE,
     reason: "not installed: nginx",
-    touched: [...installed, /^\/etc\/(rc.\.d|systemd|init\.d|logrotate\.d|nginx)\//, /^service-nginx/],
+    touched: reinstalled,
+  },
+  {
+    what: "package removed, and its config files deleted",
+    on: "pi2",
+    broken:
+      "DEBIAN_FRONTEND=noninteractive apt-get -qq remove -y nginx nginx-common >/dev/null 2>&1; rm -r /etc/nginx",
+    named: NGINX_GONE,
+    reason: "not installed: nginx",
+    touched: reinstalled,
+  },
+  {
+    what: "package removed, and nginx's config such that nginx does not start",
+    on: "pi2",
+    broken:
+      "DEBIAN_FRONTEND=noninteractive apt-get -qq remove -y nginx >/dev/null 2>&1; rm /mnt/gluster1/cluster",
+    named: [],
+    reason: "not installed: nginx",
+    touched: [...reinstalled, onVolume("cluster")],
   },
   {
     what: "a program deleted, which is missed at the next start",

@@ -3,6 +3,10 @@
 
 takes 'packages[]'
 
+# What has a state of its own that starts it, and says why it does not start. A package's start that fails, for a config
+# that nginx refuses, say, would leave the package half configured, and what comes after it undone for ever; and what runs
+# would be started again out of its turn.
+services=(nginx.service keepalived.service)
 room=400 # MB: glusterfs-server with its dependencies takes 130 MB unpacked and 40 MB of downloads on Debian 13
 
 want() {
@@ -38,7 +42,8 @@ reinstall() {
 install_packages() {
   prepare_apt "$@"
   note_new "$@"
-  quiet apt-get "${apt_options[@]}" install -y --no-install-recommends "$@"
+  # Whoever removes a package and then its folder in /etc starts anew: dpkg would go on without its config files.
+  quiet apt-get "${apt_options[@]}" -o DPkg::Options::=--force-confmiss install -y --no-install-recommends "$@"
 }
 
 prepare_apt() { # PACKAGE...
@@ -47,6 +52,9 @@ prepare_apt() { # PACKAGE...
   [ "$free" -ge "$room" ] ||
     fail "no disk space for $*: only ${free// /} MB free on /usr, $room MB needed. Free some, then run pulumi up again"
   wait_for_apt
+  # For the time that this script takes; where it is killed, until each one's state looks at it.
+  trap 'systemctl unmask -q --runtime "${services[@]}" || true' EXIT
+  systemctl mask -q --runtime "${services[@]}"
   # An earlier installation was cut off.
   [ -z "$(dpkg --audit)" ] || quiet dpkg --force-confdef --force-confold --configure -a
   refresh_lists
