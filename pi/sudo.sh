@@ -5,7 +5,6 @@
   IFS= read -r password
   export LC_ALL=C
   ours=/usr/local/sbin/twopir
-  keys="twopir:sudoPassword, or sudoPassword of $2 in twopir:pis"
 
   # not_let_in TEXT...: remote/ssh.ts knows the status, EX_NOPERM of sysexits.h.
   not_let_in() {
@@ -21,11 +20,12 @@
     exec sudo -n bash -s "$@"
   elif [ -z "$password" ]; then
     not_let_in "user $(id -un) may not use sudo without a password (${answer##*$'\n'}). Set it" \
-      "(npm run pulumi -- config set --secret $keys), or have sudo ask for none there" \
-      "(sudo raspi-config nonint do_sudo_pass 1)"
+      "(npm run pulumi -- config set --secret twopir:sudoPassword; README says how for $2 alone), or have sudo ask" \
+      "for none there (sudo raspi-config nonint do_sudo_pass 1)"
   # That line is all that sudo can read, or the next ones would be its second and third try (passwd_tries, sudoers(5)).
   elif ! answer=$(printf '%s\n' "$password" | sudo -S -k -p '' bash -c : 2>&1); then
-    not_let_in "sudo does not take the password of user $(id -un) that is set ($keys): ${answer##*$'\n'}"
+    not_let_in "sudo does not take the password of user $(id -un) that is set" \
+      "(twopir:sudoPassword, or sudoPassword of $2 in twopir:pis): ${answer##*$'\n'}"
   fi
   # Where sudo does not ask after all, the password is left on stdin: root's bash begins behind the empty line.
   # shellcheck disable=SC2016 # the inner shell expands them

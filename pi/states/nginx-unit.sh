@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2154
-# How systemd runs nginx, before nginx is installed: a Debian package has its service start at boot, and after a power cut
-# the visitors of a Pi with a new card would get Debian's own page. nginx.sh sees that systemd reads it.
+# How systemd runs nginx, before nginx is installed: a Debian package has its service start at boot, and after a power
+# cut the visitors of a Pi with a new card would get Debian's own page. nginx.sh sees that systemd reads it.
 
 use files
 

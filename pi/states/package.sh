@@ -3,9 +3,9 @@
 
 takes 'packages[]'
 
-# What has a state of its own that starts it, and says why it does not start. A package's start that fails, for a config
-# that nginx refuses, say, would leave the package half configured, and what comes after it undone for ever; and what runs
-# would be started again out of its turn.
+# What has a state of its own that starts it, and says why it does not start. Where a package's own start of it fails,
+# since nginx refuses its config, the package stays half configured, and what comes after it undone for ever; and what
+# runs would be started again out of its turn.
 services=(nginx.service keepalived.service)
 room=400 # MB: glusterfs-server with its dependencies takes 130 MB unpacked and 40 MB of downloads on Debian 13
 
