@@ -28,7 +28,8 @@ export function piPart({
         parameters: {},
         after,
       },
-      packageState(names.nginxPackage(pi), pi, ["nginx"], [names.nginxUnit(pi)]),
+      // Without logrotate the logs of nginx and gluster fill the card: Debian's packages leave that to it.
+      packageState(names.nginxPackage(pi), pi, ["nginx", "logrotate"], [names.nginxUnit(pi)]),
       {
         name: names.glusterd(pi),
         on: pi.name,

@@ -40,7 +40,8 @@ export type StateName =
   "bare" | "packages" | "gluster" | "converged" | "earlier" | ClusterOfThree | "floating";
 type ClusterOfThree = "three" | "arbiter";
 
-const PACKAGES = "nginx glusterfs-server glusterfs-client keepalived unattended-upgrades nmap tcpdump tree";
+const PACKAGES =
+  "nginx logrotate glusterfs-server glusterfs-client keepalived unattended-upgrades nmap tcpdump tree";
 
 /** How each is made, from the one before it. */
 const MAKE: Readonly<Record<StateName, () => Promise<void>>> = {
