@@ -1,5 +1,5 @@
 import { ask, type Reached } from "../remote/look";
-import type { State } from "../remote/state";
+import { factsOf, type State } from "../remote/state";
 import type { Pi } from "./args";
 
 const stateName = (pi: Pi): string => `${pi.name}-knows`;
@@ -35,15 +35,15 @@ export async function knowledge(
   reached: ReadonlyMap<string, Reached>,
 ): Promise<Knowledge> {
   const { findings } = await ask(knowledgeStates(pis, volume.name), reached);
-  const facts = pis.map((pi) => ({ pi, lines: findings.get(stateName(pi))?.details.split("\n") ?? [] }));
+  const facts = pis.flatMap((pi) =>
+    factsOf(findings.get(stateName(pi))).map(([name, value]) => ({ pi, name, value })),
+  );
   const named = (name: string): Set<string> =>
-    new Set(
-      facts.flatMap(({ lines }) =>
-        lines.flatMap((line) => (line.startsWith(`${name}=`) ? line.slice(name.length + 1).split(" ") : [])),
-      ),
-    );
+    new Set(facts.flatMap((fact) => (fact.name === name ? fact.value.split(" ") : [])));
   return {
-    knowing: new Set(facts.filter(({ lines }) => lines.includes("knows=yes")).map(({ pi }) => pi.name)),
+    knowing: new Set(
+      facts.filter(({ name, value }) => name === "knows" && value === "yes").map(({ pi }) => pi.name),
+    ),
     peers: named("peers"),
     volumes: named("volume"),
   };

@@ -8,6 +8,7 @@ import { mayBeCause, type State } from "../remote/state";
 import { recordTargets } from "./a-records";
 import type { ClusterArgs, Pi } from "./args";
 import { clusterParts, statesOf } from "./cluster";
+import { healthProblems, healthStates } from "./health";
 import { knowledge } from "./knowledge";
 import type { Part } from "./part";
 
@@ -55,12 +56,14 @@ export async function lookNow(config: ReachableCluster, besides: readonly State[
     await sleep(AGAIN * 1000);
     return visit(address, config.hostname, known.volumes);
   };
+  const began = Date.now();
   const [seen, elsewhere] = await Promise.all([
-    look([...states, ...besides], reached),
+    look([...states, ...healthStates(config), ...besides], reached),
     config.ssh.jumpHost
       ? []
       : ipv6Records(config.hostname, config.dns).then((all) => Promise.all(all.map(ask))),
   ]);
+  const health = healthProblems(config.pis, seen, began, Date.now());
   // After the look, which waits until floating addresses are where they should be.
   const visits = isWell(states, seen)
     ? await Promise.all(asked.map(async ({ pi, address }) => ({ ...(await ask(address)), pi: pi.name })))
@@ -72,6 +75,7 @@ export async function lookNow(config: ReachableCluster, besides: readonly State[
       ...seen,
       problems: [
         ...seen.problems,
+        ...health,
         ...missedByVisitors(config.hostname, visits),
         ...ledAway(config.hostname, elsewhere),
       ],

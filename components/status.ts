@@ -1,5 +1,5 @@
 import type { Look, Reached } from "../remote/look";
-import type { State } from "../remote/state";
+import { factsOf, type State } from "../remote/state";
 import { recordAddress } from "./a-records";
 import type { ClusterArgs, Pi } from "./args";
 import { statusParameters } from "./program";
@@ -64,11 +64,7 @@ export function clusterStatus(
   records: readonly string[] | undefined,
 ): ClusterStatus {
   const pis = args.pis.map((pi): PiStatus => {
-    const facts = new Map(
-      (seen.findings.get(stateName(pi))?.details ?? "")
-        .split("\n")
-        .map((line) => line.split("=", 2) as [string, string | undefined]),
-    );
+    const facts = new Map(factsOf(seen.findings.get(stateName(pi))));
     const yes = (name: string): boolean | undefined =>
       facts.has(name) ? facts.get(name) === "yes" : undefined;
     const count = (name: string): number | undefined =>

@@ -154,6 +154,13 @@ export interface Finding {
   readonly details: string;
 }
 
+/** The lines NAME=VALUE that a check printed which wants nothing; see "fact" in pi/library/common.sh. */
+export const factsOf = (finding: Finding | undefined): readonly (readonly [name: string, value: string])[] =>
+  (finding?.details.split("\n") ?? []).flatMap((line) => {
+    const [, name, value] = /^([a-z_]+)=(.*)$/.exec(line) ?? [];
+    return name === undefined || value === undefined ? [] : [[name, value]];
+  });
+
 /** What else the host printed, in the way of the answer to {@link checkAll}; "" where all is as it should be. */
 export const beforeFindings = (answer: string, nonce: string): string =>
   answer.slice(0, Math.max(0, answer.indexOf(`${nonce} begin `))).trim();

@@ -576,6 +576,7 @@ export interface Obstacle extends Pick<Drift, "what" | "on" | "broken" | "named"
 }
 
 const DROP_INS = "/etc/systemd/system/nginx.service.d";
+const DATE = "/usr/local/sbin/date";
 const RIVAL = "/etc/nginx/conf.d/a.conf";
 const rival = (lines: string): Pick<Obstacle, "broken" | "undone"> => ({
   broken: `mkdir -p /srv/rival && echo another site >/srv/rival/index.html && printf '%s\\n' 'server { root /srv/rival; ${lines} }' >${RIVAL} && systemctl reload nginx && sleep 1`,
@@ -716,6 +717,15 @@ export const OBSTACLES: readonly Obstacle[] = [
     named: ["site-content"],
     said: "so visitors cannot get them: copy.html (a link, and nginx follows none)",
     fails: false,
+  },
+  {
+    what: "a clock that is an hour off",
+    on: "pi1",
+    // Where a program that asks for the time looks first: a container has no clock of its own.
+    broken: `printf '%s\\n' '#!/bin/sh' 'exec /usr/bin/date -d "+1 hour" "$@"' >${DATE} && chmod +x ${DATE}`,
+    undone: `rm ${DATE}`,
+    named: [],
+    said: "pi1: its clock is 3",
   },
   {
     what: "an AAAA record that leads to something else",

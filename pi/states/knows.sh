@@ -10,11 +10,11 @@ files=/var/lib/glusterd
 
 want() {
   if [ -s "$files/vols/$volume/info" ] && systemctl is-active -q glusterd.service && knows_whose_bricks && at_home; then
-    echo knows=yes
-    echo "peers=$(peer_names)"
-    echo "volume=$(values volume-id "$files/vols/$volume/info")"
+    fact knows yes
+    fact peers "$(peer_names)"
+    fact volume "$(values volume-id "$files/vols/$volume/info")"
   else
-    echo knows=no
+    fact knows no
   fi
 }
 

@@ -49,6 +49,4 @@ updates() {
   if [ -e /run/reboot-required ]; then echo "reboot waits"; else echo current; fi
 }
 
-fact() { printf '%s=%s\n' "$1" "$2"; }
-
 unwant() { :; }

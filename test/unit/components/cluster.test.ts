@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Dns } from "../../../components/args";
 import { clusterParts, statesOf } from "../../../components/cluster";
+import { healthStates } from "../../../components/health";
 import { knowledgeStates } from "../../../components/knowledge";
 import { statusStates } from "../../../components/status";
 import { PI } from "../../../operator/program";
@@ -338,6 +339,7 @@ describe("the scripts", () => {
     ...states(cluster(5)),
     ...statusStates(cluster(2)),
     ...knowledgeStates(cluster(2).pis, "gv0"),
+    ...healthStates(cluster(2)),
   ];
   const unique = new Map(every.map((state) => [state.script, state]));
 

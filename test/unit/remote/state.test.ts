@@ -136,7 +136,10 @@ describe("stdin", () => {
       'if [ "$1" = remove ] && [ ! -e /usr/local/sbin/twopir ] && [ ! -e /var/lib/twopir ]; then\n' +
         '  echo "twopir is not on this Pi" && exit\nfi\n' +
         'if [ "$(id -u)" = 0 ]; then\n  exec /usr/local/sbin/twopir given "$@"\n' +
-        'else\n  exec sudo -n /usr/local/sbin/twopir given "$@"\nfi\n' +
+        'else\n  sudo -n /usr/local/sbin/twopir given "$@" || {\n    status=$?\n' +
+        `    [ "$status" != 1 ] || echo "sudo does not let user $(id -un) run twopir's program unasked, see above:" \\\n` +
+        '      "pulumi up puts back its rule (/etc/sudoers.d/zz-twopir), or says what overrules that" >&2\n' +
+        '    exit "$status"\n  }\n  exit\nfi\n' +
         "state=pi1-x\nscript=absent\npi=pi1\npath=/no/such/file\nend\n",
     );
     const { status, stdout } = bash(stdin({ ...mine("file"), on: OPERATOR }), "apply");

@@ -1,0 +1,52 @@
+import type { Look } from "../remote/look";
+import { HostProblem } from "../remote/ssh";
+import { factsOf, type State } from "../remote/state";
+import type { ClusterArgs, Pi } from "./args";
+
+/** Seconds that a clock may be off: ssh bears more, and of two copies of a file the newer one may count. */
+const CLOCK_OFF = 5;
+
+const stateName = (pi: Pi): string => `${pi.name}-health`;
+
+/** States that want nothing: their checks print facts of what is not twopir's to change. */
+export const healthStates = ({ pis, volume }: Pick<ClusterArgs, "pis" | "volume">): State[] =>
+  pis.map((pi) => ({
+    name: stateName(pi),
+    on: pi.name,
+    anywhere: true, // it is noted nowhere
+    script: "health",
+    parameters: { brick: pi.storage ? volume.brick : "" },
+    after: [],
+  }));
+
+/**
+ * What a Pi's owner should see to, of its clock, card and power.
+ *
+ * @param began When the look began by this machine's clock, in ms since 1970; a Pi's own is between the two.
+ * @param ended When it had ended.
+ * @example healthProblems(config.pis, seen, began, Date.now()) // [HostProblem("pi1: the file system of / is 92 % full.")]
+ */
+export function healthProblems(
+  pis: readonly Pi[],
+  seen: Pick<Look, "findings">,
+  began: number,
+  ended: number,
+): HostProblem[] {
+  return pis
+    .flatMap((pi) =>
+      factsOf(seen.findings.get(stateName(pi))).flatMap(([fact, value]) => {
+        if (fact === "warning") return `${pi.name}: ${value}.`;
+        const off = fact === "clock" ? secondsOff(Number(value), began / 1000, ended / 1000) : 0;
+        if (Math.abs(off) <= CLOCK_OFF) return [];
+        return (
+          `${pi.name}: its clock is ${Math.round(Math.abs(off)).toString()} s ${off > 0 ? "ahead of" : "behind"} this ` +
+          `machine's. Compare both (timedatectl); a Pi's is set by the network: sudo timedatectl set-ntp true.`
+        );
+      }),
+    )
+    .map((message) => new HostProblem(message));
+}
+
+/** How far a time is before (less than 0) or after a span. */
+const secondsOff = (time: number, begin: number, end: number): number =>
+  time < begin ? time - begin : time > end ? time - end : 0;

@@ -1,0 +1,85 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { canIsolate, Host, state } from "./host";
+
+describe.skipIf(!canIsolate)("health.sh", () => {
+  let host: Host;
+
+  beforeEach(() => {
+    host = new Host();
+    host.write("/run/df", "");
+    // With no types at all it would list a hung mount, too.
+    host.command("df", '[[ $* == *" -t ext4 "* ]] || exit 1\necho "Use% IUse% Mounted on"; cat /run/df');
+    host.command("findmnt", '[[ $* != *" -T /data/brick1/gv0" ]] || echo rw,relatime');
+    host.command("systemctl", "[[ $* == *chrony.service* && -e /run/synchronised ]]");
+    host.write("/run/synchronised", "");
+    host.command("cat", '[[ $1 != */ntp-units.d/* ]] || set -- /run/units\nexec /usr/bin/cat "$@"');
+    host.write("/run/units", "# comment\nchrony.service\nsystemd-timesyncd.service\n");
+  });
+  afterEach(() => host.remove());
+
+  const facts = async (): Promise<string[]> =>
+    (await host.check(state("health", { brick: "/data/brick1/gv0" }))).output.trim().split("\n");
+  const warnings = async (): Promise<string[]> =>
+    (await facts()).flatMap((line) => (line.startsWith("warning=") ? line.slice("warning=".length) : []));
+
+  it("tells the time, and warns of nothing where all is well", async () => {
+    host.write("/run/df", " 84%    9% /\n 12%     - /boot/firmware\n 99%    2% /run/host/os-release\n");
+    const [clock, ...rest] = await facts();
+    expect(rest).toEqual([]);
+    expect(clock).toMatch(/^clock=\d+$/);
+    expect(Math.abs(Number(clock?.split("=")[1]) - Date.now() / 1000)).toBeLessThan(60);
+  });
+
+  it("warns of file systems that are nearly full, of content or of files", async () => {
+    host.write("/run/df", " 85%    9% /\n 12%     - /boot/firmware\n 30%   97% /srv/my disk\n");
+    expect(await warnings()).toEqual([
+      "the file system of / is 85 % full",
+      "97 % of the files that the file system of /srv/my disk can have are there (df -i)",
+    ]);
+  });
+
+  it("warns of a file system that is read-only", async () => {
+    host.command("findmnt", "echo relatime,ro,errors=remount-ro");
+    expect(await warnings()).toEqual([
+      expect.stringMatching(
+        /^the file system of \/var is read-only, as Linux makes one whose card or disk fails/,
+      ),
+      expect.stringMatching(/^the file system of \/data\/brick1\/gv0 is read-only/),
+    ]);
+  });
+
+  it("warns of a file system that has had errors", async () => {
+    host.command(
+      "grep",
+      `case $* in *errors_count) echo /sys/fs/ext4/mmcblk0p2/errors_count:3 ;; *) exec /usr/bin/grep "$@" ;; esac`,
+    );
+    expect(await warnings()).toEqual([
+      expect.stringMatching(/^the file system on mmcblk0p2 has had 3 errors/),
+    ]);
+  });
+
+  // Bits 0 and 16: under-voltage; 2 and 18: throttled; 3 and 19: soft limit of the temperature, which costs little.
+  it.each([
+    ["0x0", []],
+    ["0x80008", []],
+    ["0x50005", ["its power supply gives too little voltage (0x50005 of vcgencmd get_throttled)"]],
+    ["0x10000", ["its power supply gives too little voltage (0x10000 of vcgencmd get_throttled)"]],
+    ["0x40000", ["it is too hot, and goes slower (0x40000 of vcgencmd get_throttled)"]],
+    ["VCHI initialization failed", []],
+  ])("warns by what a Pi's firmware says: %s", async (bits, expected) => {
+    host.command("vcgencmd", `[ "$1" = get_throttled ] && echo 'throttled=${bits}'`);
+    const said = await warnings();
+    expect(said).toHaveLength(expected.length);
+    expected.forEach((beginning, i) => expect(said[i]).toContain(beginning));
+  });
+
+  it("warns where nothing keeps the clock right", async () => {
+    const nothing = [expect.stringMatching(/^nothing keeps its clock right: sudo timedatectl set-ntp true/)];
+    host.delete("/run/synchronised");
+    expect(await warnings()).toEqual(nothing);
+    host.write("/run/units", "");
+    expect(await warnings()).toEqual(nothing);
+    host.write("/run/systemd/container", "systemd-nspawn\n");
+    expect(await warnings()).toEqual([]);
+  });
+});
