@@ -1,6 +1,9 @@
 import type { CloudflareRecord, State } from "../remote/state";
 import type { ClusterArgs, Pi } from "./args";
 
+/** Of the group of those who copy content: Debian gives none of this number by itself but to a 27,081st user. */
+export const CONTENT_GID = 28080;
+
 /** The names of the resources that other components come after. */
 export const names = {
   program: (pi: Pi) => `${pi.name}-twopir`,
@@ -15,6 +18,7 @@ export const names = {
   noSplitBrain: (volume: string) => `${volume}-no-split-brain`,
   mount: (pi: Pi) => `${pi.name}-gluster-mount`,
   connections: (pi: Pi) => `${pi.name}-brick-connections`,
+  contentGroup: (pi: Pi) => `${pi.name}-content-group`,
   siteConfig: "site-config",
   siteContent: "site-content",
   nginx: (pi: Pi) => `${pi.name}-nginx`,

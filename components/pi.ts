@@ -1,4 +1,4 @@
-import { names, packageState, type OnPi, type Part } from "./part";
+import { CONTENT_GID, names, packageState, type OnPi, type Part } from "./part";
 
 /**
  * What a Pi needs before it can join, behind its firewall: both packages, how nginx starts, and glusterd. Its mount and its
@@ -30,6 +30,13 @@ export function piPart({
       },
       // Without logrotate the logs of nginx and gluster fill the card: Debian's packages leave that to it.
       packageState(names.nginxPackage(pi), pi, ["nginx", "logrotate"], [names.nginxUnit(pi)]),
+      {
+        name: names.contentGroup(pi),
+        on: pi.name,
+        script: "content-group",
+        parameters: { user: pi.user, gid: CONTENT_GID },
+        after,
+      },
       {
         name: names.glusterd(pi),
         on: pi.name,

@@ -1,6 +1,6 @@
 import type { State } from "../remote/state";
 import type { ClusterArgs, Pi, Volume } from "./args";
-import { names, type Part } from "./part";
+import { CONTENT_GID, names, type Part } from "./part";
 
 type SiteArgs = Pick<ClusterArgs, "volume" | "hostname" | "serverNames" | "release"> & {
   readonly leader: Pi;
@@ -61,9 +61,15 @@ function siteStates({ volume, hostname, leader, release, ...args }: SiteArgs): S
       config(serverBlock(webRoot(volume), serverNames)),
       {
         ...common,
+        after: [...after, names.contentGroup(leader)],
         name: names.siteContent,
         script: "site-content",
-        parameters: { mount_point: volume.mount, web_root: webRoot(volume), copy: ownCopy(leader, volume) },
+        parameters: {
+          mount_point: volume.mount,
+          web_root: webRoot(volume),
+          copy: ownCopy(leader, volume),
+          gid: CONTENT_GID,
+        },
       },
     ];
   const folder = `${volume.mount}/releases/${release.id}`;

@@ -3,6 +3,7 @@
 
 use on-volume files
 takes web_root
+takes gid  # of those who copy content here, see content-group.sh
 takes copy # the same folder in this Pi's brick; empty where it has none
 
 first_page=/usr/share/nginx/html/index.html # /usr/share/nginx/www in the article's time
@@ -11,23 +12,34 @@ want() {
   local page closed=''
   need nginx nginx
   need_mount
-  there "$web_root" || change "$web_root is missing" mkdir -p "$web_root"
+  there "$web_root" || change "$web_root is missing" open_root
   may_be_entered "$mount_point"
-  if there "$web_root" && [ -z "$(find "$web_root" -maxdepth 0 -perm -005)" ]; then
-    change "$web_root has mode $(stat -c %a "$web_root"): nginx cannot read it" chmod go+rx "$web_root"
+  if there "$web_root"; then
+    if [ -z "$(find "$web_root" -maxdepth 0 -perm -005)" ]; then
+      change "$web_root has mode $(stat -c %a "$web_root"): nginx cannot read it" open_root
+    elif [ -z "$(find "$web_root" -maxdepth 0 -gid "$gid" -perm -2070)" ]; then
+      mend "$web_root is not for the group twopir to copy content to ($(stat -c "mode %a, group %G" "$web_root"))" open_root
+    fi
   fi
   # nginx takes the first of the two that is there.
   page=$web_root/index.html
   [ -L "$page" ] || there "$page" || page=$web_root/index.htm
   [ ! -L "$page" ] || obstacle "$page is a link, and nginx follows none: put the page itself there"
   if ! there "$page"; then
-    change "$web_root has no index.html" install -m 644 "$first_page" "$web_root/index.html"
+    change "$web_root has no index.html" install -m 664 -g "$gid" "$first_page" "$web_root/index.html"
   elif [ -z "$(find "$page" -maxdepth 0 -perm -004)" ]; then
     change "$page has mode $(stat -c %a "$page"): nginx cannot read it" chmod go+r "$page"
   fi
   [ -n "$told" ] || closed=$(closed_to_visitors)
   [ -z "$closed" ] ||
     note "$closed" say "they are left as they are; to open everything: sudo chmod -R go+rX $web_root"
+}
+
+# open_root: for its group to write to, with all that is made in it, and for nginx to read.
+open_root() {
+  mkdir -p "$web_root"
+  chgrp "$gid" "$web_root"
+  chmod g+rwxs,o+rx "$web_root"
 }
 
 # closed_to_visitors: the first three files and folders that nginx cannot read, of those that it would serve. They are

@@ -1,5 +1,7 @@
 import { once } from "node:events";
 import { appendFileSync, readdirSync } from "node:fs";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
@@ -7,11 +9,14 @@ import { beforeAll, describe, expect, it } from "vitest";
 import {
   address,
   addresses,
+  endsWell,
   get,
   getByName,
   healed,
   inside,
   lab,
+  labFile,
+  run,
   servesAgain,
   until,
   whileFetching,
@@ -126,10 +131,25 @@ describe("every end state of the article, seen from outside", () => {
     expect(new Set(answers.map((answer) => answer[0])).size).toBe(2);
   });
 
-  it("what is copied into the web root on one Pi is served by both", async () => {
-    await inside("pi1", "echo two Pis, one site >/mnt/gluster1/www/copied.html");
-    for (const pi of PIS)
-      expect(await get(address(pi), "/copied.html")).toEqual({ status: 200, body: "two Pis, one site\n" });
+  it("what the user copies into the web root of one Pi is served by both, and is his to change on both", async () => {
+    const pages = await mkdtemp(join(tmpdir(), "twopir-pages-"));
+    await mkdir(join(pages, "deep"));
+    const copy = async (pi: string, text: string): Promise<void> => {
+      for (const name of ["copied.html", "deep/page.html"]) await writeFile(join(pages, name), `${text}\n`);
+      const trust = ["-i", labFile("id_ed25519"), "-o", `UserKnownHostsFile=${labFile("known_hosts")}`];
+      const names = [join(pages, "copied.html"), join(pages, "deep")];
+      await run("scp", ["-q", "-r", ...trust, ...names, `pi@${address(pi)}:/mnt/gluster1/www/`]);
+    };
+    await copy("pi1", "one Pi");
+    await copy("pi2", "two Pis, one site");
+    await rm(pages, { recursive: true });
+    for (const pi of PIS) {
+      for (const page of ["/copied.html", "/deep/page.html"])
+        expect(await get(address(pi), page)).toEqual({ status: 200, body: "two Pis, one site\n" });
+      expect(await endsWell(pi, "runuser -u pi -- test -w /mnt/gluster1/www/index.html")).toBe(true);
+      for (const path of ["", "/deep", "/copied.html", "/index.html"])
+        expect(await endsWell(pi, `runuser -u www-data -- test -w /mnt/gluster1/www${path}`)).toBe(false);
+    }
     expect((await getByName("/no/such/page")).body).toContain("Welcome to nginx!"); // try_files
   });
 });
@@ -259,6 +279,7 @@ describe("pulumi destroy", () => {
       "",
     ],
     ["no process", "pgrep -c 'nginx|gluster' || true", "0"],
+    ["no group of ours", "getent group twopir || true", ""],
     ["the page in the brick", "cat /data/brick1/gv0/www/copied.html", "two Pis, one site"],
   ];
   for (const pi of PIS)

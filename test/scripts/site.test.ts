@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, statSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Pi } from "../../components/args";
 import { statesOf } from "../../components/cluster";
+import { CONTENT_GID } from "../../components/part";
 import { sitePart } from "../../components/site";
 import type { State } from "../../remote/state";
 import { canIsolate, Host } from "./host";
@@ -31,8 +32,15 @@ describe.skipIf(!canIsolate)("what lies on the volume", () => {
 ! line=$(grep -n bad "$config") || { echo "nginx: [emerg] bad server name in $config:\${line%%:*}" >&2; exit 1; }`,
     );
     host.write("/mnt/gluster1/mounted", "");
+    host.write("/etc/group", `root:x:0:\ntwopir:x:${CONTENT_GID}:\n`);
   });
   afterEach(() => host.remove());
+
+  const openRoot = (mode = 0o2775, gid = CONTENT_GID): void => {
+    mkdirSync(host.at("/mnt/gluster1/www"), { recursive: true });
+    chownSync(host.at("/mnt/gluster1/www"), 0, gid);
+    chmodSync(host.at("/mnt/gluster1/www"), mode);
+  };
 
   describe("site-config.sh", () => {
     it("writes the server block, and has nothing more to do then", async () => {
@@ -64,7 +72,7 @@ describe.skipIf(!canIsolate)("what lies on the volume", () => {
   describe("site-content.sh", () => {
     beforeEach(() => {
       // nginx's own page lies in a folder that the scratch host shares with this machine, so it may be missing.
-      host.command("install", 'echo "Welcome to nginx!" >"\${@: -1}"');
+      host.command("install", 'echo "$1 $2 $3 $4" >"\${@: -1}"');
     });
 
     it("puts nginx's page there once", async () => {
@@ -73,15 +81,30 @@ describe.skipIf(!canIsolate)("what lies on the volume", () => {
         "/mnt/gluster1/www has no index.html",
       ]);
       expect((await host.run("apply", content)).status).toBe(0);
-      expect(host.read("/mnt/gluster1/www/index.html")).toBe("Welcome to nginx!\n");
+      expect(host.read("/mnt/gluster1/www/index.html")).toBe(`-m 664 -g ${CONTENT_GID}\n`);
       expect((await host.check(content)).changes).toEqual([]);
+    });
+
+    it.each([
+      [0o755, 0, "is not for the group twopir to copy content to (mode 755, group root)"],
+      [0o2775, 0, "is not for the group twopir to copy content to (mode 2775, group root)"],
+      [0o775, CONTENT_GID, "is not for the group twopir to copy content to (mode 775, group twopir)"],
+      [0o2700, CONTENT_GID, "has mode 2700: nginx cannot read it"],
+    ])("opens the folder, of mode %o and group %i, to its group and to nginx", async (mode, gid, why) => {
+      host.write("/mnt/gluster1/www/index.html", "mine\n");
+      openRoot(mode, gid);
+      expect((await host.check(content)).changes).toEqual([`/mnt/gluster1/www ${why}`]);
+      expect((await host.run("apply", content)).status).toBe(0);
+      expect(statSync(host.at("/mnt/gluster1/www"))).toMatchObject({ gid: CONTENT_GID, mode: 0o42775 });
+      expect((await host.check(content)).output).toBe("");
     });
 
     it.each(["index.html", "index.htm"])(
       "leaves the user's %s alone, and keeps it in the end",
       async (page) => {
         host.write(`/mnt/gluster1/www/${page}`, "mine\n");
-        expect((await host.check(content)).changes).toEqual([]);
+        const told = (await host.check(content)).changes;
+        expect(told).toEqual([expect.stringContaining("is not for the group twopir")]);
         await host.run("apply", content);
         await host.run("remove", content);
         expect(host.list("mnt/gluster1/www")).toEqual([page]);
@@ -96,7 +119,7 @@ describe.skipIf(!canIsolate)("what lies on the volume", () => {
     ["site-content.sh", content, "/mnt/gluster1/www/index.html"],
   ])("%s", (_, state, path) => {
     it(`makes no ${path} where the name is there and cannot be read`, async () => {
-      if (path.includes("www/")) mkdirSync(host.at("/mnt/gluster1/www"));
+      if (path.includes("www/")) openRoot();
       host.cannotRead(path);
       const before = host.list("mnt");
       for (const mode of ["check", "apply"]) {
