@@ -257,7 +257,7 @@ export const DRIFTS: readonly Drift[] = [
     on: "pi1",
     broken: "chmod 700 /mnt/gluster1/www",
     named: ["site-content"],
-    reason: "/mnt/gluster1/www has mode 700: nginx cannot read it",
+    reason: "/mnt/gluster1/www has mode 2700: nginx cannot read it",
   },
   {
     what: "permissions of the volume changed",
