@@ -47,6 +47,35 @@ export function healthProblems(
     .map((message) => new HostProblem(message));
 }
 
+/**
+ * The floating addresses that more than one Pi holds, with the names of these; while an address goes from one to another
+ * that may be so for a moment.
+ *
+ * @example heldTwice(config, seen) // Map { "192.168.0.221" => ["pi1", "pi2"] }
+ */
+export function heldTwice(
+  { pis, floatingAddresses }: Pick<ClusterArgs, "pis" | "floatingAddresses">,
+  seen: Pick<Look, "findings">,
+): Map<string, string[]> {
+  const holds = (pi: Pi, address: string): boolean =>
+    factsOf(seen.findings.get(stateName(pi))).some(
+      ([fact, value]) => fact === "addresses" && value.split(" ").includes(address),
+    );
+  const holders = floatingAddresses.map((address): [string, string[]] => [
+    address,
+    pis.filter((pi) => holds(pi, address)).map(({ name }) => name),
+  ]);
+  return new Map(holders.filter(([, names]) => names.length > 1));
+}
+
+/** What visitors get of an address that two Pis hold. */
+export const bothHold = (address: string, names: readonly string[]): HostProblem =>
+  new HostProblem(
+    `${names.join(" and ")} hold the floating address ${address} at the same time, so visitors change over between them, and ` +
+      `what they are loading breaks off. VRRP (IP protocol 112) does not get from one to the other: look for a firewall that ` +
+      `is not twopir's on them or between them.`,
+  );
+
 /** How far a time is before (less than 0) or after a span. */
 const secondsOff = (time: number, begin: number, end: number): number =>
   time < begin ? time - begin : time > end ? time - end : 0;

@@ -8,7 +8,7 @@ import { mayBeCause, type State } from "../remote/state";
 import { recordTargets } from "./a-records";
 import type { ClusterArgs, Pi } from "./args";
 import { clusterParts, statesOf } from "./cluster";
-import { healthProblems, healthStates } from "./health";
+import { bothHold, healthProblems, healthStates, heldTwice } from "./health";
 import { knowledge } from "./knowledge";
 import type { Part } from "./part";
 
@@ -64,6 +64,12 @@ export async function lookNow(config: ReachableCluster, besides: readonly State[
       : ipv6Records(config.hostname, config.dns).then((all) => Promise.all(all.map(ask))),
   ]);
   const health = healthProblems(config.pis, seen, began, Date.now());
+  const twice = heldTwice(config, seen);
+  if (twice.size > 0) {
+    await sleep(AGAIN * 1000);
+    const later = heldTwice(config, await look(healthStates(config), await reach(config.pis, config.ssh)));
+    for (const [address, names] of later) if (twice.has(address)) health.push(bothHold(address, names));
+  }
   // After the look, which waits until floating addresses are where they should be.
   const visits = isWell(states, seen)
     ? await Promise.all(asked.map(async ({ pi, address }) => ({ ...(await ask(address)), pi: pi.name })))

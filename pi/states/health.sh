@@ -1,13 +1,15 @@
 # shellcheck shell=bash disable=SC2154
-# What is no part of twopir's and a cluster stands on: clock, card, power. Facts, as lines of NAME=VALUE, with a warning
-# of each thing that its owner should see to; nothing is wanted and nothing is changed.
+# What is no part of twopir's and a cluster stands on: clock, card, power; and which addresses the Pi has. Facts, as
+# lines of NAME=VALUE, with a warning of each thing that its owner should see to; nothing is wanted and nothing changed.
 
+use network
 takes brick # empty where it stores nothing
 
 full=85 # percent; a volume whose bricks are full refuses to write, and heals wait
 
 want() {
   fact clock "$(date +%s)"
+  fact addresses "$(own_addresses scope global | xargs)"
   warn_of file_systems
   warn_of power
   warn_of clock

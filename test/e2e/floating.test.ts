@@ -121,6 +121,20 @@ describe("floating addresses", () => {
     },
   );
 
+  it("are named where a firewall keeps VRRP away, so that both Pis hold one", async () => {
+    await inside(
+      "pi1",
+      "nft add table inet mine && nft 'add chain inet mine c { type filter hook input priority -10; }' && nft add rule inet mine c meta l4proto 112 drop",
+    );
+    await holdsAll("pi1");
+    const { said, changed } = await cluster.preview();
+    await inside("pi1", "nft delete table inet mine");
+    expect(said).toContain(`pi1 and pi2 hold the floating address ${FLOATING.pi2} at the same time`);
+    expect(changed).toEqual({});
+    await eachHoldsItsOwn();
+    expect((await cluster.preview()).said).toBe("");
+  });
+
   it("come home soon after the Pis could not see each other, and both held them", async () => {
     await lab("part", ...PIS);
     for (const pi of PIS) await holdsAll(pi);

@@ -9,6 +9,13 @@ describe.skipIf(!canIsolate)("health.sh", () => {
     host.write("/run/df", "");
     // With no types at all it would list a hung mount, too.
     host.command("df", '[[ $* == *" -t ext4 "* ]] || exit 1\necho "Use% IUse% Mounted on"; cat /run/df');
+    // The loopback interface has every floating address, for itself.
+    host.command(
+      "ip",
+      `[ "$*" = "-4 -o address show scope global" ] || exit 1
+echo "2: eth0    inet 192.168.0.121/24 brd 192.168.0.255 scope global eth0"
+echo "2: eth0    inet 192.168.0.221/32 scope global eth0"`,
+    );
     host.command("findmnt", '[[ $* != *" -T /data/brick1/gv0" ]] || echo rw,relatime');
     host.command("systemctl", "[[ $* == *chrony.service* && -e /run/synchronised ]]");
     host.write("/run/synchronised", "");
@@ -24,8 +31,9 @@ describe.skipIf(!canIsolate)("health.sh", () => {
 
   it("tells the time, and warns of nothing where all is well", async () => {
     host.write("/run/df", " 84%    9% /\n 12%     - /boot/firmware\n 99%    2% /run/host/os-release\n");
-    const [clock, ...rest] = await facts();
+    const [clock, addresses, ...rest] = await facts();
     expect(rest).toEqual([]);
+    expect(addresses).toBe("addresses=192.168.0.121 192.168.0.221");
     expect(clock).toMatch(/^clock=\d+$/);
     expect(Math.abs(Number(clock?.split("=")[1]) - Date.now() / 1000)).toBeLessThan(60);
   });

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { healthProblems, healthStates } from "../../../components/health";
+import { bothHold, healthProblems, healthStates, heldTwice } from "../../../components/health";
 import { cluster } from "./cluster";
 
 const NOON = Date.UTC(2026, 0, 1, 12);
@@ -38,4 +38,26 @@ it("warnings are passed on with the Pi's name", () => {
   const full = "the file system of / is 92 % full";
   expect(said(clock(0), `warning=${full}`, "warning=a=b")).toEqual([`pi1: ${full}.`, "pi1: a=b."]);
   expect(said()).toEqual([]);
+});
+
+it("names the floating addresses that two Pis hold, and no others", () => {
+  const args = cluster(2, { floatingAddresses: ["192.168.0.221", "192.168.0.222"] });
+  const holding = (...addresses: string[]) => ({
+    findings: new Map(
+      addresses.map((held, i) => [
+        `pi${(i + 1).toString()}-health`,
+        { reasons: [], disturbs: false, details: `clock=1\naddresses=${held}` },
+      ]),
+    ),
+  });
+  const docker = "172.17.0.1"; // each has it
+  const own = ["192.168.0.121", "192.168.0.122"].map((address) => `${docker} ${address}`) as [string, string];
+  expect(heldTwice(args, holding(`${own[0]} 192.168.0.221`, `${own[1]} 192.168.0.222`))).toEqual(new Map());
+  expect(heldTwice(args, holding(`${own[0]} 192.168.0.221 192.168.0.222`, own[1]))).toEqual(new Map());
+  expect(
+    heldTwice(args, holding(`${own[0]} 192.168.0.221 192.168.0.222`, `${own[1]} 192.168.0.222`)),
+  ).toEqual(new Map([["192.168.0.222", ["pi1", "pi2"]]]));
+  expect(bothHold("192.168.0.222", ["pi1", "pi2"]).message).toMatch(
+    /^pi1 and pi2 hold the floating address 192.168.0.222 at the same time/,
+  );
 });
