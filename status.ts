@@ -3,7 +3,7 @@ import { parseArgs, promisify } from "node:util";
 import { lookNow } from "./components/now";
 import { clusterStatus, statusStates, type ClusterStatus, type PiStatus } from "./components/status";
 import { ConfigError, stackConfig, type Config } from "./config";
-import { presentRecords } from "./operator/records";
+import { presentRecords, toldElsewhere } from "./operator/records";
 
 /** `npm run status -- [--stack NAME] [--json]`: the same look as preview's, as a table; exit status 0 if all is well. */
 async function main(): Promise<void> {
@@ -11,11 +11,12 @@ async function main(): Promise<void> {
     options: { json: { type: "boolean" }, stack: { type: "string", short: "s" } },
   });
   const config = await configOf(values.stack);
-  const [{ reached, seen }, records] = await Promise.all([
+  const [{ reached, seen }, records, elsewhere] = await Promise.all([
     lookNow(config, statusStates(config)),
     presentRecords(config.hostname, config.dns),
+    toldElsewhere(config.hostname, config.dns),
   ]);
-  const status = clusterStatus(config, reached, seen, records);
+  const status = clusterStatus(config, reached, seen, records, elsewhere);
   console.log(values.json ? JSON.stringify(status, undefined, 2) : statusText(status));
   process.exitCode = status.well ? 0 : 1;
 }

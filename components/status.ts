@@ -1,3 +1,4 @@
+import type { Elsewhere } from "../operator/records";
 import type { Look, Reached } from "../remote/look";
 import { factsOf, type State } from "../remote/state";
 import { recordAddress } from "./a-records";
@@ -56,12 +57,14 @@ export const statusStates = (args: ClusterArgs): State[] =>
  * Puts the facts together.
  *
  * @param records The addresses that DNS gives for the name; undefined where nobody answers.
+ * @param elsewhere Where DNS gives others. Default: nowhere.
  */
 export function clusterStatus(
   args: ClusterArgs,
   reached: ReadonlyMap<string, Reached>,
   seen: Look,
   records: readonly string[] | undefined,
+  elsewhere: readonly Elsewhere[] = [],
 ): ClusterStatus {
   const pis = args.pis.map((pi): PiStatus => {
     const facts = new Map(factsOf(seen.findings.get(stateName(pi))));
@@ -92,6 +95,7 @@ export function clusterStatus(
   );
   const problems = [
     ...seen.problems.map((problem) => problem.message),
+    ...elsewhere.map(({ message }) => message),
     ...(records === undefined ? [`nobody answers which A records ${args.hostname} has`] : []),
   ];
   const notWell = pis.flatMap((pi) => faults(pi).map((fault) => `${pi.name}: ${fault}`));
@@ -99,8 +103,10 @@ export function clusterStatus(
     drift.length === 0 &&
     records !== undefined &&
     seen.problems.every(({ kind }) => kind === "unseen") &&
+    elsewhere.every(({ hereOnly }) => hereOnly) &&
     notWell.length === 0;
-  const unseen = seen.problems.some(({ kind }) => kind === "unseen");
+  const unseen =
+    seen.problems.some(({ kind }) => kind === "unseen") || elsewhere.some(({ hereOnly }) => hereOnly);
   return { hostname: args.hostname, well, unseen, pis, notWell, drift, problems };
 }
 

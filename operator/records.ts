@@ -12,6 +12,7 @@ const PATIENCE = 3;
 export interface Zone {
   readonly provider: string;
   readonly server?: string;
+  readonly zone?: string;
   readonly fewRecords?: boolean;
 }
 
@@ -42,16 +43,89 @@ export async function presentRecords(
 export const ipv6Records = async (name: string, { server }: Zone): Promise<string[]> =>
   server === undefined ? [] : asked(name, "AAAA", server).catch(() => []);
 
-async function asked(name: string, type: "A" | "AAAA", server: string): Promise<string[]> {
-  const limits = [`+time=${PATIENCE}`, "+tries=1"];
-  const { stdout } = await promisify(execFile)("dig", [
-    ...["+tcp", "+short", "+norecurse", ...limits],
-    `@${server}`,
-    `${name}.`,
-    type,
+/** What visitors are told of a name, where that is not what its primary server says. */
+export interface Elsewhere {
+  readonly message: string;
+  /** True where it may be so for this machine alone. */
+  readonly hereOnly: boolean;
+}
+
+/**
+ * Asks the zone's other name servers, and the one that this machine asks, for what the primary server has; nothing where
+ * the config names no server, or that does not answer or has no record.
+ *
+ * @example await toldElsewhere("twopir.example.com", { provider: "rfc2136", server: "192.168.0.53", zone: "example.com" })
+ */
+export async function toldElsewhere(name: string, { server, zone }: Zone): Promise<Elsewhere[]> {
+  if (server === undefined || zone === undefined) return [];
+  const right = (await asked(name, "A", server).catch(() => [])).sort();
+  if (right.length === 0) return [];
+  const [others, hidden] = await Promise.all([
+    otherServers(zone, server).catch(() => []),
+    isHidden(name, zone, server, right).catch(() => false),
   ]);
-  // An alias is a line, too.
-  return stdout.split("\n").filter((line) => isIP(line) !== 0);
+  const answers = await Promise.all(
+    others.map(async ({ host, address }) => {
+      const has = await asked(name, "A", address).catch(() => undefined);
+      if (has?.sort().join() === right.join()) return [];
+      const says =
+        has === undefined ? "does not answer" : `has ${has.join(", ") || "no A record"} for ${name}`;
+      return {
+        message:
+          `${host} (${address}), a name server of ${zone}, ${says}, and the primary ${server} has ${right.join(", ")}: ` +
+          `does it run, and does the zone come there (zone transfer, NOTIFY)?`,
+        hereOnly: false,
+      };
+    }),
+  );
+  const hides = {
+    message:
+      `the name server that this machine asks knows ${zone}, and gives no A record of ${name}: routers hide private ` +
+      `addresses (DNS rebind protection), so visitors of this network get none. Exempt ${name} there; or it keeps for a ` +
+      `while that there was none.`,
+    hereOnly: true,
+  };
+  return [...answers.flat(), ...(hidden ? [hides] : [])];
+}
+
+/** The zone's name servers, without the primary that is asked. */
+async function otherServers(zone: string, server: string): Promise<{ host: string; address: string }[]> {
+  const primary = isIP(server) === 0 ? await asked(server, "A") : [server];
+  const hosts = (await dig(zone, "NS", server)).map((host) => host.replace(/\.$/, ""));
+  const found = await Promise.all(
+    hosts.map(async (host) => {
+      const inZone = await asked(host, "A", server);
+      const addresses = inZone.length > 0 ? inZone : await asked(host, "A").catch(() => []);
+      return addresses.map((address) => ({ host, address }));
+    }),
+  );
+  return found.flat().filter(({ address }) => !primary.includes(address));
+}
+
+/** Whether the name server that this machine asks knows the zone as the primary does, and none of these addresses. */
+async function isHidden(
+  name: string,
+  zone: string,
+  server: string,
+  right: readonly string[],
+): Promise<boolean> {
+  const [[here], [there]] = await Promise.all([dig(zone, "SOA"), dig(zone, "SOA", server)]);
+  const primaryOf = (soa: string | undefined): string | undefined => soa?.split(" ")[0]?.toLowerCase();
+  if (here === undefined || primaryOf(here) !== primaryOf(there)) return false;
+  const has = await asked(name, "A");
+  return !has.some((address) => right.includes(address));
+}
+
+/** The addresses that a name has. An alias is a line, too. */
+const asked = async (name: string, type: "A" | "AAAA", server?: string): Promise<string[]> =>
+  (await dig(name, type, server)).filter((line) => isIP(line) !== 0);
+
+/** What a server answers itself, a line each; without one, what the name server says that this machine asks. */
+async function dig(name: string, type: string, server?: string): Promise<string[]> {
+  const from = server === undefined ? [] : ["+tcp", "+norecurse", `@${server}`];
+  const words = ["+short", `+time=${PATIENCE}`, "+tries=1", ...from, `${name}.`, type];
+  const { stdout } = await promisify(execFile)("dig", words);
+  return stdout.split("\n").filter((line) => line !== "" && !line.startsWith(";"));
 }
 
 const resolved = (name: string): Promise<string[]> =>

@@ -37,9 +37,14 @@ it("what this machine does not see says nothing against the cluster, and is said
     pis.map(({ name }) => [`${name}-status`, { reasons: [], disturbs: false, details: lines.join("\n") }]),
   );
   const reached = new Map(pis.map(({ name }) => [name, { client: {} } as unknown as Reached]));
+  const records = ["192.168.0.121", "192.168.0.122"];
   const status = (...problems: HostProblem[]) =>
-    clusterStatus(cluster(2), reached, { findings, problems }, ["192.168.0.121", "192.168.0.122"]);
+    clusterStatus(cluster(2), reached, { findings, problems }, records);
   expect(status()).toMatchObject({ well: true, unseen: false });
   expect(status(new HostProblem("no answer", "unseen"))).toMatchObject({ well: true, unseen: true });
   expect(status(new HostProblem("no answer", "silent"))).toMatchObject({ well: false, unseen: false });
+  const elsewhere = (hereOnly: boolean) =>
+    clusterStatus(cluster(2), reached, { findings, problems: [] }, records, [{ message: "other", hereOnly }]);
+  expect(elsewhere(true)).toMatchObject({ well: true, unseen: true, problems: ["other"] });
+  expect(elsewhere(false)).toMatchObject({ well: false, unseen: false, problems: ["other"] });
 });
