@@ -13,7 +13,7 @@ export const healthStates = ({ pis, volume }: Pick<ClusterArgs, "pis" | "volume"
   pis.map((pi) => ({
     name: stateName(pi),
     on: pi.name,
-    anywhere: true, // it is noted nowhere
+    facts: true,
     script: "health",
     parameters: { brick: pi.storage ? volume.brick : "" },
     after: [],
@@ -32,19 +32,21 @@ export function healthProblems(
   began: number,
   ended: number,
 ): HostProblem[] {
-  return pis
-    .flatMap((pi) =>
-      factsOf(seen.findings.get(stateName(pi))).flatMap(([fact, value]) => {
-        if (fact === "warning") return `${pi.name}: ${value}.`;
-        const off = fact === "clock" ? secondsOff(Number(value), began / 1000, ended / 1000) : 0;
-        if (Math.abs(off) <= CLOCK_OFF) return [];
-        return (
-          `${pi.name}: its clock is ${Math.round(Math.abs(off)).toString()} s ${off > 0 ? "ahead of" : "behind"} this ` +
-          `machine's. Compare both (timedatectl); a Pi's is set by the network: sudo timedatectl set-ntp true.`
-        );
-      }),
-    )
-    .map((message) => new HostProblem(message));
+  return pis.flatMap((pi) => {
+    const found = seen.findings.get(stateName(pi));
+    const unknown = (found?.reasons ?? []).map((why) => new HostProblem(`${pi.name}: its health ${why}.`));
+    const said = factsOf(found).flatMap(([fact, value]) => {
+      if (fact === "warning") return new HostProblem(`${pi.name}: ${value}.`);
+      if (fact === "hint") return new HostProblem(`${pi.name}: ${value}.`, "hint");
+      const off = fact === "clock" ? secondsOff(Number(value), began / 1000, ended / 1000) : 0;
+      if (Math.abs(off) <= CLOCK_OFF) return [];
+      return new HostProblem(
+        `${pi.name}: its clock is ${Math.round(Math.abs(off)).toString()} s ${off > 0 ? "ahead of" : "behind"} this ` +
+          `machine's. Compare both (timedatectl); a Pi's is set by the network: sudo timedatectl set-ntp true.`,
+      );
+    });
+    return [...unknown, ...said];
+  });
 }
 
 /**

@@ -19,7 +19,7 @@ export const knowledgeStates = (pis: readonly Pi[], volume: string): State[] =>
   pis.map((pi) => ({
     name: stateName(pi),
     on: pi.name,
-    anywhere: true, // it is noted nowhere
+    facts: true,
     script: "knows",
     parameters: { volume, address: pi.address },
     after: [],

@@ -57,13 +57,14 @@ export async function lookNow(config: ReachableCluster, besides: readonly State[
     return visit(address, config.hostname, known.volumes);
   };
   const began = Date.now();
+  let ended = began;
   const [seen, elsewhere] = await Promise.all([
-    look([...states, ...healthStates(config), ...besides], reached),
+    look([...states, ...healthStates(config), ...besides], reached).finally(() => (ended = Date.now())),
     config.ssh.jumpHost
       ? []
       : ipv6Records(config.hostname, config.dns).then((all) => Promise.all(all.map(ask))),
   ]);
-  const health = healthProblems(config.pis, seen, began, Date.now());
+  const health = healthProblems(config.pis, seen, began, ended);
   const twice = heldTwice(config, seen);
   if (twice.size > 0) {
     await sleep(AGAIN * 1000);

@@ -47,7 +47,7 @@ export const statusStates = (args: ClusterArgs): State[] =>
   args.pis.map((pi) => ({
     name: stateName(pi),
     on: pi.name,
-    anywhere: true, // it is noted nowhere
+    facts: true,
     script: "status",
     parameters: statusParameters({ ...args, pi }),
     after: [],
@@ -102,7 +102,7 @@ export function clusterStatus(
   const well =
     drift.length === 0 &&
     records !== undefined &&
-    seen.problems.every(({ kind }) => kind === "unseen") &&
+    seen.problems.every(({ kind }) => kind === "unseen" || kind === "hint") &&
     elsewhere.every(({ hereOnly }) => hereOnly) &&
     notWell.length === 0;
   const unseen =

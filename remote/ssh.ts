@@ -39,9 +39,10 @@ export interface Login {
  *   (pam_faillock counts two failures of a wrong password, and locks at three).
  * - login: the Pi does not take the key.
  * - silent: nobody answers there.
+ * - hint: nothing is wrong now.
  * - unseen: what this machine does not see from where it is; it says nothing against the cluster.
  */
-export type ProblemKind = "refused" | "barred" | "login" | "silent" | "unseen" | "other";
+export type ProblemKind = "refused" | "barred" | "login" | "silent" | "hint" | "unseen" | "other";
 
 /** Why a Pi cannot be looked at, and what to do about it, in words. */
 export class HostProblem extends Error {

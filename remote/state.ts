@@ -39,6 +39,8 @@ export interface State {
   readonly identity?: readonly string[];
   /** True where any Pi could run it, and the first that can be reached does. Default: false. */
   readonly anywhere?: boolean;
+  /** True where its check prints facts and wants nothing: it is noted nowhere, and explains nothing. Default: false. */
+  readonly facts?: boolean;
   /** True where its notes are of what the user wants so, and are left out. Default: false. */
   readonly unnoted?: boolean;
   /** The Pi that the look asks instead. Default: the one that it runs on. */
@@ -102,7 +104,7 @@ const parameter = ([name, value]: readonly [string, Parameter]): string[] =>
  * @throws Error for a NUL byte, which no shell variable can hold.
  */
 export function given(state: State): string {
-  const own = state.on === OPERATOR || state.anywhere ? {} : { pi: state.on };
+  const own = state.on === OPERATOR || state.anywhere || state.facts ? {} : { pi: state.on };
   const all = { state: state.name, script: state.script, ...own, ...state.parameters, ...state.secrets };
   return [...Object.entries(all).flatMap(parameter), "end", ""].join("\n");
 }
@@ -278,7 +280,8 @@ export function withoutNotes(
 
 /** The findings, with the symptoms that nothing else explains among the reasons. */
 export function explain(states: readonly State[], found: ReadonlyMap<string, Finding>): Map<string, Finding> {
-  const explained = new Set(states.filter(({ name }) => mayBeCause(found.get(name))).map(placeOfCause));
+  const causes = states.filter(({ name, facts }) => !facts && mayBeCause(found.get(name)));
+  const explained = new Set(causes.map(placeOfCause));
   const all = new Map(found);
   for (const state of states) {
     const own = all.get(state.name);

@@ -82,8 +82,8 @@ obstacle() {
 # say TEXT: a line of progress, or of what was left alone.
 say() { printf '%s\n' "$*"; }
 
-# fact NAME VALUE: a line that remote/state.ts reads, of a check that wants nothing.
-fact() { printf '%s=%s\n' "$1" "$2"; }
+# fact NAME VALUE...: a line that remote/state.ts reads, of a check that wants nothing.
+fact() { printf '%s=%s\n' "$1" "${*:2}"; }
 
 # fail TEXT...: what is wrong and what to do, and the end of the script, also inside $(...): of what "for x in $(...)"
 # or "[ -z "$(...)" ]" get from a failed command bash asks no status. Not inside <(...), which nobody waits for.

@@ -19,6 +19,9 @@ want_service() {
     mend "$1 was stopped by a signal, and answers nobody" systemctl kill -s CONT "$1"
 }
 
+# wants_reboot PACKAGE: as Debian's packages say that they are not in use before one; programs/updates.sh does it.
+wants_reboot() { echo "$1" | tee -a /run/reboot-required.pkgs >/run/reboot-required; }
+
 unit_facts() { systemctl show -p NeedDaemonReload,DropInPaths,UnitFileState,ActiveState,MainPID "$1"; }
 
 # listeners PORT: what listens there, of all addresses or of this Pi's.

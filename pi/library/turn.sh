@@ -72,6 +72,7 @@ unready() {
 # keepalived says good-bye, and nginx answers what it was asked; then nobody comes here any more. Whatever ends the
 # script from now on, both are started again.
 step_aside() {
+  systemctl unmask -q --runtime nginx.service || true # an installation was killed, see states/package.sh
   held=$(systemctl is-active keepalived.service 2>/dev/null) || true
   trap start_again EXIT
   [ "$held" != active ] || systemctl stop keepalived.service

@@ -2,7 +2,7 @@
 # What interrupts this Pi: upgrades of what serves, and reboots. It runs on the Pi by itself, in the Pi's own window,
 # and goes on only while all of the others serve and nothing is left to heal, whether this Pi serves or not.
 
-use turn
+use turn services
 
 ungated=/etc/twopir/apt-ungated.conf
 wanted=/run/reboot-required # written by Debian's packages, with the names in .pkgs
@@ -27,7 +27,7 @@ waiting() { unattended --dry-run --verbose 2>&1 | sed -n 's/^Packages that will 
 upgrade() {
   unattended || fail "the upgrade failed: see /var/log/unattended-upgrades/unattended-upgrades.log"
   # glusterd is started again by its package, the bricks and the mounts are not.
-  [[ $packages != *gluster* ]] || echo glusterfs-server | tee -a "$wanted.pkgs" >"$wanted"
+  [[ $packages != *gluster* ]] || wants_reboot glusterfs-server
 }
 
 # It ends this script; everything starts by itself afterwards.

@@ -5,11 +5,11 @@
 takes user # who logs in
 takes gid
 
-group=twopir
-note=$notes/content-group # there where the group was not
+group=twopir-content
+note=$notes/content-group # what was not so before: the group, and each "member USER"
 
 want() {
-  local number holder
+  local number holder former
   number=$(getent group "$group" | cut -d : -f 3) || true
   holder=$(getent group "$gid" | cut -d : -f 1) || true
   [ "${number:-$gid}" = "$gid" ] ||
@@ -19,22 +19,39 @@ want() {
     refuse "the group $holder on $pi has the number $gid, which is the one of the group $group on all Pis: give it" \
       "another one (sudo groupmod -g)"
   [ -n "$number" ] || change "there is no group $group" make_group
-  [ "$user" = root ] || is_member || change "$user is not in the group $group, so may copy no content" add_member
+  [ "$user" = root ] || is_member "$user" ||
+    change "$user is not in the group $group, so may copy no content" add_member
+  for former in $(noted_members); do
+    [ "$former" = "$user" ] || ! is_member "$former" ||
+      mend "$former, who logged in before, is in the group $group" drop_member "$former"
+  done
 }
 
-is_member() { id -nG "$user" 2>/dev/null | tr ' ' '\n' | grep -xF "$group" >/dev/null; }
+is_member() { id -nG "$1" 2>/dev/null | tr ' ' '\n' | grep -xF "$group" >/dev/null; }
+noted_members() { sed -n 's/^member //p' "$note" 2>/dev/null || true; }
+note_that() { # WORDS...
+  mkdir -p "$notes"
+  grep -qsxF "$*" "$note" || echo "$*" >>"$note"
+}
 
 make_group() {
-  mkdir -p "$notes"
-  touch "$note"
+  note_that group
   groupadd -g "$gid" "$group"
 }
 
-add_member() { gpasswd -a "$user" "$group" >/dev/null; }
+add_member() {
+  note_that "member $user"
+  gpasswd -a "$user" "$group" >/dev/null
+}
+
+drop_member() { gpasswd -d "$1" "$group" >/dev/null; } # USER
 
 unwant() {
-  [ -e "$note" ] || return 0
-  if getent group "$group" >/dev/null; then
+  local member
+  for member in $(noted_members); do
+    ! is_member "$member" || drop_member "$member"
+  done
+  if grep -qsx group "$note" && getent group "$group" >/dev/null; then
     groupdel "$group" || say "the group $group stays"
   fi
   rm -f "$note"

@@ -10,47 +10,49 @@ full=85 # percent; a volume whose bricks are full refuses to write, and heals wa
 want() {
   fact clock "$(date +%s)"
   fact addresses "$(own_addresses scope global | xargs)"
-  warn_of file_systems
-  warn_of power
-  warn_of clock
+  about_file_systems
+  about_power
+  about_clock
 }
 
-warn_of() { "about_$1" | sed 's/^/warning=/'; } # of what the function prints
-
-# about_file_systems: of the card and of disks, by their types: an overlay, say, is as full as what lies beneath it.
+# about_file_systems: of those that the cluster lives on, and of the card's types: an overlay, say, is as full as what
+# lies beneath it.
 about_file_systems() {
-  local used names target errors
-  df --output=pcent,ipcent,target -t ext4 -t vfat -t xfs -t btrfs -t f2fs 2>/dev/null | tr -d % |
-    while read -r used names target; do
-      [[ $target != /run/* ]] || continue
-      if [[ $used =~ ^[0-9]+$ && $used -ge $full ]]; then echo "the file system of $target is $used % full"; fi
-      if [[ $names =~ ^[0-9]+$ && $names -ge $full ]]; then
-        echo "$names % of the files that the file system of $target can have are there (df -i)"
-      fi
-    done
-  for target in /var ${brick:+"$brick"}; do
-    [[ ,$(findmnt -n -o OPTIONS -T "$target" 2>/dev/null || true), != *,ro,* ]] ||
-      echo "the file system of $target is read-only, as Linux makes one whose card or disk fails (see dmesg)"
+  local used inodes target errors places=(/ /boot/firmware /var ${brick:+"$brick"})
+  { df --output=pcent,ipcent,target -t ext4 -t vfat -t xfs -t btrfs -t f2fs "${places[@]}" 2>/dev/null || true; } |
+    tr -d % | awk '!told[$0]++' | while read -r used inodes target; do
+    used=${used//[^0-9]/} inodes=${inodes//[^0-9]/}
+    [ "${used:-0}" -lt "$full" ] || fact warning "the file system of $target is $used % full"
+    [ "${inodes:-0}" -lt "$full" ] ||
+      fact warning "the file system of $target has used $inodes % of its inodes: of the files that it can have (df -i)"
   done
+  for target in /var ${brick:+"$brick"}; do
+    [[ ,$(findmnt -n -o OPTIONS -T "$target" 2>/dev/null || true), != *,?(emergency_)ro,* ]] ||
+      fact warning "the file system of $target is read-only, as Linux makes one whose card or disk fails (see dmesg)"
+  done
+  # From 6.9 to 6.14 Linux says of an ext4 that it has made read-only that it may be written to.
   { grep -svxH 0 /sys/fs/ext4/*/errors_count || true; } | while IFS=: read -r target errors; do
     target=${target%/*}
-    echo "the file system on ${target##*/} has had $errors errors: does its card or disk fail? (see dmesg)"
+    fact warning "errors of the file system on ${target##*/} so far: $errors. Its card or disk fails, or it was not" \
+      "checked after a power cut; it may be read-only now (see dmesg). A restart has it checked"
   done
 }
 
-# about_power: by the firmware of a Pi; what has been since it booted counts, too.
+# about_power: by the firmware of a Pi.
 about_power() {
   local bits
   bits=$(vcgencmd get_throttled 2>/dev/null) || return 0
   bits=${bits#*=}
   [[ $bits =~ ^0x[0-9a-f]+$ ]] || return 0
-  # The bits: under-voltage 0 and, since it booted, 16; throttled 2 and 18.
-  if ((bits & 0x10001)); then
-    echo "its power supply gives too little voltage ($bits of vcgencmd get_throttled), which breaks cards:" \
+  # The bits: under-voltage 0, and since it booted 16; throttled 2.
+  if ((bits & 1)); then
+    fact warning "its power supply gives too little voltage ($bits of vcgencmd get_throttled), which breaks cards:" \
       "use the one made for this Pi"
-  elif ((bits & 0x40004)); then
-    echo "it is too hot, and goes slower ($bits of vcgencmd get_throttled)"
+  elif ((bits & 0x10000)); then
+    fact hint "its power supply has given too little voltage since it booted ($bits of vcgencmd get_throttled): use" \
+      "the one made for this Pi. A restart forgets that"
   fi
+  ! ((bits & 4)) || fact warning "it is too hot, and goes slower ($bits of vcgencmd get_throttled)"
 }
 
 # about_clock: a Pi has none that goes on without power. In a container, which has none of its own, nothing keeps it.
@@ -59,8 +61,8 @@ about_clock() {
   [ ! -e /run/systemd/container ] || return 0
   services=$(cat /usr/lib/systemd/ntp-units.d/*.list 2>/dev/null | grep -v '^#' | xargs) || true
   # shellcheck disable=SC2086 # one word each
-  [ -n "$services" ] && systemctl -q is-active $services ||
-    echo "nothing keeps its clock right: sudo timedatectl set-ntp true (package systemd-timesyncd)"
+  if [ -n "$services" ] && systemctl -q is-active $services; then return; fi
+  fact warning "nothing keeps its clock right: sudo timedatectl set-ntp true (package systemd-timesyncd)"
 }
 
 unwant() { :; }

@@ -1,12 +1,9 @@
 # shellcheck shell=bash disable=SC2154
 # Debian packages are installed, and their programs are there.
 
+use services
 takes 'packages[]'
 
-# What has a state of its own that starts it, and says why it does not start. Where a package's own start of it fails,
-# since nginx refuses its config, the package stays half configured, and what comes after it undone for ever; and what
-# runs would be started again out of its turn.
-services=(nginx.service keepalived.service)
 room=400 # MB: glusterfs-server with its dependencies takes 130 MB unpacked and 40 MB of downloads on Debian 13
 
 want() {
@@ -36,14 +33,27 @@ reinstall() {
   mapfile -t names < <(lost_programs | cut -d ' ' -f 1 | sort -u)
   prepare_apt "${names[@]}"
   quiet apt-get "${apt_options[@]}" install -y --reinstall --no-install-recommends "${names[@]}"
+  # It runs on as the program that it was, which the new files may be an update of.
+  ! systemctl is-active -q nginx.service || [[ " ${names[*]} " != *nginx* ]] || wants_reboot nginx
   [ -z "$(lost_programs)" ] || fail "still missing or empty after ${names[*]} came anew: $(lost_programs | xargs)"
 }
 
 install_packages() {
+  local robbed
+  mapfile -t robbed < <(without_config "${@%%-*}")
   prepare_apt "$@"
   note_new "$@"
   # Whoever removes a package and then its folder in /etc starts anew: dpkg would go on without its config files.
-  quiet apt-get "${apt_options[@]}" -o DPkg::Options::=--force-confmiss install -y --no-install-recommends "$@"
+  quiet apt-get "${apt_options[@]}" -o DPkg::Options::=--force-confmiss \
+    install -y --reinstall --no-install-recommends "$@" "${robbed[@]}"
+}
+
+# without_config SOURCE...: packages of these that are installed, and of whose config files one is gone.
+without_config() {
+  local package path
+  { dpkg-query -W -f='${db:Status-Status} ${Package}\n${Conffiles}\n' "${@/%/*}" 2>/dev/null || true; } |
+    awk '/^[^ ]/ { package = $1 == "installed" ? $2 : "" } /^ / && package && $3 != "obsolete" { print package, $1 }' |
+    while read -r package path; do [ -e "$path" ] || echo "$package"; done | sort -u
 }
 
 prepare_apt() { # PACKAGE...
@@ -52,11 +62,14 @@ prepare_apt() { # PACKAGE...
   [ "$free" -ge "$room" ] ||
     fail "no disk space for $*: only ${free// /} MB free on /usr, $room MB needed. Free some, then run pulumi up again"
   wait_for_apt
-  # For the time that this script takes; where it is killed, until each one's state looks at it.
-  trap 'systemctl unmask -q --runtime "${services[@]}" || true' EXIT
-  systemctl mask -q --runtime "${services[@]}"
+  # nginx has a state of its own that starts it, and says why it does not start. Where its package's own start fails,
+  # since nginx refuses its config, the package stays half configured, and what comes after it undone for ever; and one
+  # that runs would be started again out of its turn. Masked for the time that this script takes; where it is killed,
+  # until nginx's state looks at it, or a turn begins.
+  trap 'systemctl unmask -q --runtime nginx.service || true' EXIT
+  systemctl mask -q --runtime nginx.service 2>/dev/null # it says that there is none yet
   # An earlier installation was cut off.
-  [ -z "$(dpkg --audit)" ] || quiet dpkg --force-confdef --force-confold --configure -a
+  [ -z "$(dpkg --audit)" ] || quiet dpkg --force-confdef --force-confold --force-confmiss --configure -a
   refresh_lists
 }
 

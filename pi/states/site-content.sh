@@ -17,8 +17,8 @@ want() {
   if there "$web_root"; then
     if [ -z "$(find "$web_root" -maxdepth 0 -perm -005)" ]; then
       change "$web_root has mode $(stat -c %a "$web_root"): nginx cannot read it" open_root
-    elif [ -z "$(find "$web_root" -maxdepth 0 -gid "$gid" -perm -2070)" ]; then
-      mend "$web_root is not for the group twopir to copy content to ($(stat -c "mode %a, group %G" "$web_root"))" \
+    elif is_ours_to_open && [ -z "$(find "$web_root" -maxdepth 0 -gid "$gid" -perm -2070)" ]; then
+      mend "$web_root is not for the group twopir-content to copy to ($(stat -c "mode %a, group %G" "$web_root"))" \
         open_root
     fi
   fi
@@ -36,12 +36,17 @@ want() {
     note "$closed" say "they are left as they are; to open everything: sudo chmod -R go+rX $web_root"
 }
 
-# open_root: for its group to write to, with all that is made in it, and for nginx to read.
+# open_root: for its group to write to, with all that is made in it, and for nginx to read. A group that the user has
+# given it stays.
 open_root() {
   mkdir -p "$web_root"
-  chgrp "$gid" "$web_root"
-  chmod g+rwxs,o+rx "$web_root"
+  chmod o+rx "$web_root"
+  if is_ours_to_open; then
+    chgrp "$gid" "$web_root"
+    chmod g+rwxs "$web_root"
+  fi
 }
+is_ours_to_open() { [[ $(stat -c %g "$web_root") == @(0|"$gid") ]]; }
 
 # closed_to_visitors: the first three files and folders that nginx cannot read, of those that it would serve. They are
 # the user's, who may want it so. Of the brick: through the mount 20,000 files take 7 s, there 0.1.

@@ -283,7 +283,7 @@ describe("pulumi destroy", () => {
       "",
     ],
     ["no process", "pgrep -c 'nginx|gluster' || true", "0"],
-    ["no group of ours", "getent group twopir || true", ""],
+    ["no group of ours", "getent group twopir-content || true", ""],
     ["the page in the brick", "cat /data/brick1/gv0/www/copied.html", "two Pis, one site"],
   ];
   for (const pi of PIS)

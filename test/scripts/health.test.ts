@@ -30,7 +30,7 @@ echo "2: eth0    inet 192.168.0.221/32 scope global eth0"`,
     (await facts()).flatMap((line) => (line.startsWith("warning=") ? line.slice("warning=".length) : []));
 
   it("tells the time, and warns of nothing where all is well", async () => {
-    host.write("/run/df", " 84%    9% /\n 12%     - /boot/firmware\n 99%    2% /run/host/os-release\n");
+    host.write("/run/df", " 84%    9% /\n 12%     - /boot/firmware\n 84%    9% /\n");
     const [clock, addresses, ...rest] = await facts();
     expect(rest).toEqual([]);
     expect(addresses).toBe("addresses=192.168.0.121 192.168.0.221");
@@ -39,22 +39,25 @@ echo "2: eth0    inet 192.168.0.221/32 scope global eth0"`,
   });
 
   it("warns of file systems that are nearly full, of content or of files", async () => {
-    host.write("/run/df", " 85%    9% /\n 12%     - /boot/firmware\n 30%   97% /srv/my disk\n");
+    host.write("/run/df", " 85%    9% /\n 85%    9% /\n 12%     - /boot/firmware\n 30%   97% /srv/my disk\n");
     expect(await warnings()).toEqual([
       "the file system of / is 85 % full",
-      "97 % of the files that the file system of /srv/my disk can have are there (df -i)",
+      "the file system of /srv/my disk has used 97 % of its inodes: of the files that it can have (df -i)",
     ]);
   });
 
-  it("warns of a file system that is read-only", async () => {
-    host.command("findmnt", "echo relatime,ro,errors=remount-ro");
-    expect(await warnings()).toEqual([
-      expect.stringMatching(
-        /^the file system of \/var is read-only, as Linux makes one whose card or disk fails/,
-      ),
-      expect.stringMatching(/^the file system of \/data\/brick1\/gv0 is read-only/),
-    ]);
-  });
+  it.each(["relatime,ro,errors=remount-ro", "rw,emergency_ro"])(
+    "warns of a read-only file system: %s",
+    async (options) => {
+      host.command("findmnt", `echo ${options}`);
+      expect(await warnings()).toEqual([
+        expect.stringMatching(
+          /^the file system of \/var is read-only, as Linux makes one whose card or disk fails/,
+        ),
+        expect.stringMatching(/^the file system of \/data\/brick1\/gv0 is read-only/),
+      ]);
+    },
+  );
 
   it("warns of a file system that has had errors", async () => {
     host.command(
@@ -62,21 +65,27 @@ echo "2: eth0    inet 192.168.0.221/32 scope global eth0"`,
       `case $* in *errors_count) echo /sys/fs/ext4/mmcblk0p2/errors_count:3 ;; *) exec /usr/bin/grep "$@" ;; esac`,
     );
     expect(await warnings()).toEqual([
-      expect.stringMatching(/^the file system on mmcblk0p2 has had 3 errors/),
+      expect.stringMatching(/^errors of the file system on mmcblk0p2 so far: 3\. /),
     ]);
   });
 
-  // Bits 0 and 16: under-voltage; 2 and 18: throttled; 3 and 19: soft limit of the temperature, which costs little.
+  // Bits 0 and 16: under-voltage now, and since it booted; 2 and 18: throttled; 3 and 19: soft limit of the temperature,
+  // which costs little.
   it.each([
     ["0x0", []],
-    ["0x80008", []],
-    ["0x50005", ["its power supply gives too little voltage (0x50005 of vcgencmd get_throttled)"]],
-    ["0x10000", ["its power supply gives too little voltage (0x10000 of vcgencmd get_throttled)"]],
-    ["0x40000", ["it is too hot, and goes slower (0x40000 of vcgencmd get_throttled)"]],
+    ["0xc0008", []],
+    [
+      "0x50005",
+      [
+        "warning=its power supply gives too little voltage (0x50005 of",
+        "warning=it is too hot, and goes slower",
+      ],
+    ],
+    ["0x10000", ["hint=its power supply has given too little voltage since it booted (0x10000 of"]],
     ["VCHI initialization failed", []],
-  ])("warns by what a Pi's firmware says: %s", async (bits, expected) => {
+  ])("says what a Pi's firmware says: %s", async (bits, expected) => {
     host.command("vcgencmd", `[ "$1" = get_throttled ] && echo 'throttled=${bits}'`);
-    const said = await warnings();
+    const said = (await facts()).slice(2);
     expect(said).toHaveLength(expected.length);
     expected.forEach((beginning, i) => expect(said[i]).toContain(beginning));
   });

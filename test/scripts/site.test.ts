@@ -32,7 +32,7 @@ describe.skipIf(!canIsolate)("what lies on the volume", () => {
 ! line=$(grep -n bad "$config") || { echo "nginx: [emerg] bad server name in $config:\${line%%:*}" >&2; exit 1; }`,
     );
     host.write("/mnt/gluster1/mounted", "");
-    host.write("/etc/group", `root:x:0:\ntwopir:x:${CONTENT_GID}:\n`);
+    host.write("/etc/group", `root:x:0:\ntwopir-content:x:${CONTENT_GID}:\n`);
   });
   afterEach(() => host.remove());
 
@@ -86,9 +86,9 @@ describe.skipIf(!canIsolate)("what lies on the volume", () => {
     });
 
     it.each([
-      [0o755, 0, "is not for the group twopir to copy content to (mode 755, group root)"],
-      [0o2775, 0, "is not for the group twopir to copy content to (mode 2775, group root)"],
-      [0o775, CONTENT_GID, "is not for the group twopir to copy content to (mode 775, group twopir)"],
+      [0o755, 0, "is not for the group twopir-content to copy to (mode 755, group root)"],
+      [0o2775, 0, "is not for the group twopir-content to copy to (mode 2775, group root)"],
+      [0o775, CONTENT_GID, "is not for the group twopir-content to copy to (mode 775, group twopir-content)"],
       [0o2700, CONTENT_GID, "has mode 2700: nginx cannot read it"],
     ])("opens the folder, of mode %o and group %i, to its group and to nginx", async (mode, gid, why) => {
       host.write("/mnt/gluster1/www/index.html", "mine\n");
@@ -99,12 +99,20 @@ describe.skipIf(!canIsolate)("what lies on the volume", () => {
       expect((await host.check(content)).output).toBe("");
     });
 
+    it("leaves the folder to a group that the user has given it", async () => {
+      host.write("/mnt/gluster1/www/index.html", "mine\n");
+      openRoot(0o2750, 1234);
+      await host.run("apply", content);
+      expect(statSync(host.at("/mnt/gluster1/www"))).toMatchObject({ gid: 1234, mode: 0o42755 });
+      expect((await host.check(content)).output).toBe("");
+    });
+
     it.each(["index.html", "index.htm"])(
       "leaves the user's %s alone, and keeps it in the end",
       async (page) => {
         host.write(`/mnt/gluster1/www/${page}`, "mine\n");
         const told = (await host.check(content)).changes;
-        expect(told).toEqual([expect.stringContaining("is not for the group twopir")]);
+        expect(told).toEqual([expect.stringContaining("is not for the group twopir-content")]);
         await host.run("apply", content);
         await host.run("remove", content);
         expect(host.list("mnt/gluster1/www")).toEqual([page]);

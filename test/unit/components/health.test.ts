@@ -1,17 +1,16 @@
 import { expect, it } from "vitest";
 import { bothHold, healthProblems, healthStates, heldTwice } from "../../../components/health";
+import type { HostProblem } from "../../../remote/ssh";
 import { cluster } from "./cluster";
 
 const NOON = Date.UTC(2026, 0, 1, 12);
 
-/** What is said of pi1 where the look took ten seconds, from noon. */
-const said = (...lines: string[]): string[] => {
-  const findings = new Map([["pi1-health", { reasons: [], disturbs: false, details: lines.join("\n") }]]);
-  return healthProblems(cluster(2).pis, { findings }, NOON, NOON + 10_000).map(({ message, kind }) => {
-    expect(kind).toBe("other");
-    return message;
-  });
+/** What is found of pi1 where the look took ten seconds, from noon. */
+const found = (details: string, ...reasons: string[]): HostProblem[] => {
+  const findings = new Map([["pi1-health", { reasons, disturbs: false, details }]]);
+  return healthProblems(cluster(2).pis, { findings }, NOON, NOON + 10_000);
 };
+const said = (...lines: string[]): string[] => found(lines.join("\n")).map(({ message }) => message);
 const clock = (seconds: number): string => `clock=${(NOON / 1000 + seconds).toString()}`;
 
 it("asks each Pi, and of a brick only those that have one", () => {
@@ -38,6 +37,14 @@ it("warnings are passed on with the Pi's name", () => {
   const full = "the file system of / is 92 % full";
   expect(said(clock(0), `warning=${full}`, "warning=a=b")).toEqual([`pi1: ${full}.`, "pi1: a=b."]);
   expect(said()).toEqual([]);
+});
+
+it("a hint is none of what is not well, and what cannot be asked is", () => {
+  expect(found("hint=it was hot")).toMatchObject([{ message: "pi1: it was hot.", kind: "hint" }]);
+  expect(found("warning=it is hot")).toMatchObject([{ kind: "other" }]);
+  expect(found("", "cannot be checked: df: Input/output error")).toMatchObject([
+    { message: "pi1: its health cannot be checked: df: Input/output error.", kind: "other" },
+  ]);
 });
 
 it("names the floating addresses that two Pis hold, and no others", () => {

@@ -43,6 +43,7 @@ it("what this machine does not see says nothing against the cluster, and is said
   expect(status()).toMatchObject({ well: true, unseen: false });
   expect(status(new HostProblem("no answer", "unseen"))).toMatchObject({ well: true, unseen: true });
   expect(status(new HostProblem("no answer", "silent"))).toMatchObject({ well: false, unseen: false });
+  expect(status(new HostProblem("it was hot", "hint"))).toMatchObject({ well: true, unseen: false });
   const elsewhere = (hereOnly: boolean) =>
     clusterStatus(cluster(2), reached, { findings, problems: [] }, records, [{ message: "other", hereOnly }]);
   expect(elsewhere(true)).toMatchObject({ well: true, unseen: true, problems: ["other"] });

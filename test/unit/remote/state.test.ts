@@ -137,9 +137,8 @@ describe("stdin", () => {
         '  echo "twopir is not on this Pi" && exit\nfi\n' +
         'if [ "$(id -u)" = 0 ]; then\n  exec /usr/local/sbin/twopir given "$@"\n' +
         'else\n  sudo -n /usr/local/sbin/twopir given "$@" || {\n    status=$?\n' +
-        `    [ "$status" != 1 ] || echo "sudo does not let user $(id -un) run twopir's program unasked, see above:" \\\n` +
-        '      "pulumi up puts back its rule (/etc/sudoers.d/zz-twopir), or says what overrules that" >&2\n' +
-        '    exit "$status"\n  }\n  exit\nfi\n' +
+        `    [ $status != 1 ] || echo "sudo says no: pulumi up puts back the program and sudo's rule for it" >&2\n` +
+        "    exit $status\n  }\n  exit\nfi\n" +
         "state=pi1-x\nscript=absent\npi=pi1\npath=/no/such/file\nend\n",
     );
     const { status, stdout } = bash(stdin({ ...mine("file"), on: OPERATOR }), "apply");
