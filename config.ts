@@ -10,6 +10,8 @@ import { refuse } from "./operator/refuse";
 /** What a stack's config says, checked and complete. */
 export type Config = ReachableCluster;
 
+type Raw = Readonly<Record<string, unknown>>;
+
 const LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?";
 const SECONDS_PER_DAY = 86_400;
 
@@ -29,6 +31,9 @@ const anyName = matching(
 const ipv4 = z
   .string({ error: "an IPv4 address" })
   .refine(isIPv4, { error: 'an IPv4 address, e.g. "192.168.0.121"' });
+const PI_ADDRESS =
+  'an IPv4 address, e.g. "192.168.0.121", or a name that this machine finds one of another machine for, e.g. "pi1.local"';
+const piAddress = z.string({ error: PI_ADDRESS }).refine(isIPv4, { error: PI_ADDRESS });
 const nameServer = z
   .string({ error: "a name server" })
   .refine((server) => isIPv4(server) || DOMAIN_NAME.test(server), {
@@ -72,7 +77,7 @@ const sudoPassword = matching(
 const pi = only(
   {
     name: label,
-    address: ipv4,
+    address: piAddress,
     port,
     user: user.default("pi"),
     sudoPassword,
@@ -290,25 +295,55 @@ export class ConfigError extends Error {
 const absolutePath = (file: string, folder: string): string =>
   resolve(folder, file.startsWith("~/") ? `${homedir()}/${file.slice(2)}` : file);
 
+const pisOf = (raw: Raw): readonly unknown[] => (Array.isArray(raw.pis) ? (raw.pis as unknown[]) : []);
+
+/** The name that a Pi of a config has in the place of its address; undefined where it has none. */
+function hostNameOf(one: unknown): string | undefined {
+  const { address } = (one ?? {}) as { readonly address?: unknown };
+  const isName = typeof address === "string" && HOST_NAME.test(address) && !isIPv4(address);
+  return isName ? address : undefined;
+}
+// What ends in a number is an address, perhaps a mistyped one.
+const HOST_NAME = new RegExp(`^(?=.{1,253}$)(?!(.*\\.)?[0-9]+$)${LABEL}(\\.${LABEL})*$`);
+
+/**
+ * The names that the Pis of a stack's config have in the place of addresses.
+ *
+ * @param texts As those of {@link stackConfig}.
+ */
+export const hostNames = (texts: Readonly<Record<string, string>>): string[] =>
+  pisOf(rawOf(texts)).flatMap((one) => hostNameOf(one) ?? []);
+
 /**
  * Checks and completes a stack's config.
  *
  * @param raw The values by their keys without "twopir:".
  * @param folder Relative paths start here: the project's folder.
+ * @param addresses What the Pis' names lead to. Default: nobody knows one.
  * @example
  * parseConfig({ hostname: "twopir.example.com", pis: [{ name: "pi1", ... }, ...], dns: { provider: "none" } }, ".")
  * @throws ConfigError with every mistake at once.
  */
-export function parseConfig(raw: Readonly<Record<string, unknown>>, folder: string): Config {
-  const parsed = schema.safeParse(raw);
+export function parseConfig(
+  raw: Raw,
+  folder: string,
+  addresses: ReadonlyMap<string, string> = new Map(),
+): Config {
+  const names = pisOf(raw).map(hostNameOf);
+  const found = names.map((name) => (name === undefined ? undefined : addresses.get(name)));
+  const pis = pisOf(raw).map((one, i) =>
+    found[i] === undefined ? one : { ...(one as Raw), address: found[i] },
+  );
+  const parsed = schema.safeParse(pis.length === 0 ? raw : { ...raw, pis });
   if (!parsed.success) throw new ConfigError(mistakes(raw, parsed.error.issues));
   const { tsigSecret, sshPassphrase, sudoPassword: ofAll, ...others } = parsed.data;
   const { dns: zone, volume, ssh, serverNames, site, ...rest } = others;
   return {
     ...rest,
     ...(site === undefined ? {} : { site: absolutePath(site, folder) }),
-    pis: rest.pis.map(({ sudoPassword: own = ofAll, ...one }) => ({
+    pis: rest.pis.map(({ sudoPassword: own = ofAll, ...one }, i) => ({
       ...withoutUndefinedKey(one),
+      ...(names[i] !== undefined && { hostName: names[i] }),
       ...(own === undefined || one.user === "root" ? {} : { sudoPassword: own }),
     })),
     serverNames: serverNames ?? [rest.hostname.split(".")[0] ?? rest.hostname],
@@ -374,25 +409,38 @@ function show(value: unknown): string {
  *
  * @param texts By full key: { "twopir:hostname": "twopir.example.com", "twopir:pis": "[{...}, {...}]", ... }.
  * @param folder Relative paths start here: the project's folder.
+ * @param addresses What the Pis' names lead to. Default: nobody knows one.
  * @throws ConfigError with every mistake at once.
  */
-export function stackConfig(texts: Readonly<Record<string, string>>, folder: string): Config {
+export const stackConfig = (
+  texts: Readonly<Record<string, string>>,
+  folder: string,
+  addresses?: ReadonlyMap<string, string>,
+): Config => parseConfig(rawOf(texts), folder, addresses);
+
+/** The values by their keys without "twopir:". */
+function rawOf(texts: Readonly<Record<string, string>>): Raw {
   const prefix = "twopir:";
   const own = Object.entries(texts)
     .filter(([key]) => key.startsWith(prefix))
     .map(([key, text]): [string, string] => [key.slice(prefix.length), text]);
-  const raw = own.map(([key, text]) => [key, SECRETS.includes(key) ? text : structure(text)] as const);
-  return parseConfig(Object.fromEntries(raw), folder);
+  return Object.fromEntries(
+    own.map(([key, text]) => [key, SECRETS.includes(key) ? text : structure(text)] as const),
+  );
 }
 
 /**
  * The config of the current stack.
  *
+ * @param addressesOf Finds what the Pis' names lead to.
  * @throws pulumi.RunError with every mistake at once, before any Pi is contacted.
  */
-export function readConfig(): Config {
+export async function readConfig(
+  addressesOf: (names: readonly string[]) => Promise<ReadonlyMap<string, string>>,
+): Promise<Config> {
+  const texts = pulumi.runtime.allConfig();
   try {
-    return stackConfig(pulumi.runtime.allConfig(), process.cwd());
+    return stackConfig(texts, process.cwd(), await addressesOf(hostNames(texts)));
   } catch (error) {
     if (error instanceof ConfigError) refuse(error.message);
     throw error;

@@ -2,18 +2,21 @@ import { recordTargets } from "./components/a-records";
 import { Cluster } from "./components/cluster";
 import { lookNow } from "./components/now";
 import { readConfig } from "./config";
-import { LAYOUT, refuseDrainedBefore, tellOfLeft } from "./operator/left";
+import { LAYOUT, lastNames, refuseDrainedBefore, tellOfLeft, tellOfMoved } from "./operator/left";
+import { addressesOf, namesOf } from "./operator/names";
 import { requireHalfOfRecords } from "./operator/records";
 import { Resources } from "./remote/resources";
 
 /** Look first, then declare: what the hosts are like now decides what the engine sees as a change. */
 export = async () => {
-  const config = readConfig();
+  const config = await readConfig((names) => addressesOf(names, lastNames));
+  const names = namesOf(config.pis);
   const addresses = recordTargets(config).map(({ address }) => address);
   const [{ parts, reached, seen, unreached }] = await Promise.all([
     lookNow(config),
     requireHalfOfRecords(config.hostname, config.dns, addresses),
     tellOfLeft(config.pis),
+    tellOfMoved(names),
     refuseDrainedBefore(config.pis),
   ]);
   new Cluster("twopir", { parts, resources: new Resources(reached, seen) });
@@ -21,6 +24,7 @@ export = async () => {
     url: `http://${config.hostname}/`,
     addresses,
     layout: LAYOUT,
+    ...(names && { names }),
     ...(unreached.length > 0 && { unreached }),
   };
 };

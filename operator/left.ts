@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { Names } from "./names";
 import { refuse } from "./refuse";
 
 /** An output of the stack. 2: each Pi has a program; before it had this output, each state brought its scripts along. */
@@ -46,6 +47,31 @@ export async function refuseDrainedBefore(
     `This version of twopir puts a program on each Pi, and ${drained.join(", ")} is drained, so nothing was changed. Take ` +
       `drained away in twopir:pis and run pulumi up, or, if the Pi is dead for good, take it out with the version before.`,
   );
+}
+
+/** The addresses that the config's names had in the last update. */
+export const lastNames = async (outputs: () => Promise<unknown> = lastOutputs): Promise<Names> =>
+  ((await outputs()) as { readonly names?: Names } | undefined)?.names ?? {};
+
+/**
+ * Warns of each Pi whose name leads to another address than in the last update, before it is moved there.
+ *
+ * @param names Those of now; undefined where the config has none.
+ */
+export async function tellOfMoved(
+  names: Names | undefined,
+  outputs: () => Promise<unknown> = lastOutputs,
+): Promise<void> {
+  if (names === undefined) return;
+  const former = await lastNames(outputs);
+  for (const [name, address] of Object.entries(names)) {
+    const before = former[name];
+    if (before !== undefined && before !== address)
+      void pulumi.log.warn(
+        `${name} is ${address} now, and was ${before} in the last pulumi up: pulumi up takes that Pi for moved (see "Another ` +
+          `address" in README.md). If it should have kept its address, have your router give it a fixed one.`,
+      );
+  }
 }
 
 let last: Promise<unknown> | undefined;

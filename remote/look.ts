@@ -29,6 +29,8 @@ export interface PiAddress {
   readonly name: string;
   /** IPv4 address by which the operator and the other Pis reach it. */
   readonly address: string;
+  /** By which the operator knows it, and perhaps known_hosts. Default: by the address alone. */
+  readonly hostName?: string;
   /** Port of its sshd, 1 to 65535. Default: 22. */
   readonly port?: number;
   /** A user who may use sudo, or root. */
@@ -84,9 +86,22 @@ export async function reach(pis: readonly PiAddress[], ssh: Ssh): Promise<Map<st
   };
   const login = async (to: PiAddress | JumpHost, name: string, jump?: Login): Promise<Login> => {
     const { address, port, user } = to;
-    const hostKey = to.hostKey ?? (await knownHostKey(address, knownHosts, port)) ?? UNKNOWN;
+    const hostName = "hostName" in to ? to.hostName : undefined;
+    const byName = hostName && (await knownHostKey(hostName, knownHosts, port));
+    const hostKey = to.hostKey ?? byName ?? (await knownHostKey(address, knownHosts, port)) ?? UNKNOWN;
+    const known = byName === undefined ? {} : { knownAs: hostName };
     const sudo = "sudoPassword" in to ? { sudoPassword: to.sudoPassword } : {};
-    return { name, address, ...(port && { port }), user, hostKey, ...key, ...sudo, ...(jump && { jump }) };
+    return {
+      name,
+      address,
+      ...known,
+      ...(port && { port }),
+      user,
+      hostKey,
+      ...key,
+      ...sudo,
+      ...(jump && { jump }),
+    };
   };
   const jump = jumpHost && (await login(jumpHost, JUMP));
   const hosts = await Promise.all(pis.map(async (pi) => ({ pi, to: await login(pi, pi.name, jump) })));

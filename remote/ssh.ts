@@ -18,6 +18,8 @@ const OUTPUT_LIMIT = 1 << 20;
 export interface Login {
   readonly name: string;
   readonly address: string;
+  /** The name that its host key stands by in known_hosts. Default: the address. */
+  readonly knownAs?: string;
   /** Default: 22. */
   readonly port?: number;
   readonly user: string;
@@ -151,11 +153,11 @@ function explain(
   changed: boolean,
 ): HostProblem {
   const who = `${login.name} (${login.address})`;
-  const { address, port = SSH_PORT } = login;
+  const { address, port = SSH_PORT, knownAs = address } = login;
   if (changed || error.message.includes("no matching host key"))
     return new HostProblem(
       `${who} shows another host key than the known one. If its card or system was replaced, forget the old key ` +
-        `(ssh-keygen -R ${port === SSH_PORT ? address : `'[${address}]:${port}'`}) and accept the new one after comparing it on the Pi itself; otherwise ` +
+        `(ssh-keygen -R ${port === SSH_PORT ? knownAs : `'[${knownAs}]:${port}'`}) and accept the new one after comparing it on the Pi itself; otherwise ` +
         `somebody may be in between.`,
       "refused",
     );

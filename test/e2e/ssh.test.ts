@@ -208,6 +208,24 @@ describe("a secret", () => {
     expect((await cluster.preview()).changed).toEqual({});
   });
 
+  it("is no matter of names: a Pi that is listed by one is the same Pi", async () => {
+    // A number is a name that needs no name server: C's own inet_aton reads it.
+    const byName = ({ name, address: dotted, ...rest }: (typeof pis)[number]) => ({
+      ...rest,
+      name,
+      address: `0x${dotted
+        .split(".")
+        .map((part) => Number(part).toString(16).padStart(2, "0"))
+        .join("")}`,
+    });
+    await configure({ "twopir:pis": pis.map(byName), "twopir:ssh": withKey() });
+    await cluster.secret("twopir:sshPassphrase", PASSPHRASE);
+    expect((await cluster.preview()).changed).toEqual({});
+    const outcome = succeeded(await cluster.up());
+    expect(outcome.changed).toEqual({});
+    expect(Object.values((await cluster.outputs()).names?.value as object)).toEqual(PIS.map(address));
+  });
+
   it("is seen nowhere when an up fails", async () => {
     await configure({ "twopir:ssh": withKey(), "twopir:hostname": `www.${NAME}` });
     await cluster.secret("twopir:sshPassphrase", PASSPHRASE);

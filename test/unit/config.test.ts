@@ -47,6 +47,8 @@ describe("every rule names the key, the value and what would be right", () => {
   const noKey = "no value, since ssh.agent: true reads no key";
   const jump = "a host to go through: { address: gate.example.com, port: 22, user: pi }";
   const fullCopy = "the name of a Pi that has a full copy";
+  const PI_ADDRESS =
+    'an IPv4 address, e.g. "192.168.0.121", or a name that this machine finds one of another machine for, e.g. "pi1.local"';
   const clients = "a list of IPv4 addresses of machines that may mount it";
   const volume = "{ name: gv0, mount: /mnt/gluster1, brick: /data/brick1/gv0, clients: [] }";
   const key = 'a public host key as in /etc/ssh/ssh_host_ed25519_key.pub, e.g. "ssh-ed25519 AAAAC3..."';
@@ -87,20 +89,10 @@ describe("every rule names the key, the value and what would be right", () => {
     [pisWith({ name: "Pi 2" }), "pis[1].name", '"Pi 2"', piName],
     [pisWith({ name: "pi2-" }), "pis[1].name", '"pi2-"', piName],
     [pisWith({ name: "pi1" }), "pis[1].name", '"pi1"', "a name of its own; pis[0] has it already"],
-    [pisWith({ address: undefined }), "pis[1].address", "missing", "an IPv4 address"],
-    [
-      pisWith({ address: "192.168.0.300" }),
-      "pis[1].address",
-      '"192.168.0.300"',
-      'an IPv4 address, e.g. "192.168.0.121"',
-    ],
-    [
-      pisWith({ address: "pi2.local" }),
-      "pis[1].address",
-      '"pi2.local"',
-      'an IPv4 address, e.g. "192.168.0.121"',
-    ],
-    [pisWith({ address: "fe80::1" }), "pis[1].address", '"fe80::1"', 'an IPv4 address, e.g. "192.168.0.121"'],
+    [pisWith({ address: undefined }), "pis[1].address", "missing", PI_ADDRESS],
+    [pisWith({ address: "192.168.0.300" }), "pis[1].address", '"192.168.0.300"', PI_ADDRESS],
+    [pisWith({ address: "pi2.local" }), "pis[1].address", '"pi2.local"', PI_ADDRESS],
+    [pisWith({ address: "fe80::1" }), "pis[1].address", '"fe80::1"', PI_ADDRESS],
     [
       pisWith({ address: pi1.address }),
       "pis[1].address",
@@ -484,6 +476,9 @@ describe("a right config", () => {
 describe("readConfig", () => {
   afterEach(() => pulumi.runtime.setAllConfig({}));
 
+  /** Knows no name. */
+  const nobody = () => Promise.resolve(new Map<string, string>());
+
   /** Hands a config over as the engine does: lists and objects as JSON, the rest as it is. */
   function setStack(values: Raw): void {
     pulumi.runtime.setAllConfig(
@@ -496,27 +491,63 @@ describe("readConfig", () => {
     );
   }
 
-  it("reads Pulumi.dev.yaml, the lab", () => {
+  it("reads Pulumi.dev.yaml, the lab", async () => {
     const text = readFileSync(join(__dirname, "../../Pulumi.dev.yaml"), "utf8");
     const { config } = yaml.load(text) as { config: Raw };
     expect(config["twopir:tsigSecret"]).toHaveProperty("secure"); // never in clear text
     setStack({ ...config, "twopir:tsigSecret": SECRET });
-    expect(readConfig().pis.map((pi) => pi.address)).toEqual(["192.168.0.121", "192.168.0.122"]);
+    expect((await readConfig(nobody)).pis.map((pi) => pi.address)).toEqual([
+      "192.168.0.121",
+      "192.168.0.122",
+    ]);
   });
 
-  it("leaves the other packages' settings alone, and a secret that looks like a number a text", () => {
+  it("leaves the other packages' settings alone, and a secret that looks like a number a text", async () => {
     setStack({
       ...Object.fromEntries(Object.entries(good).map(([key, value]) => [`twopir:${key}`, value])),
       "twopir:sshPassphrase": "0123",
       "cloudflare:apiToken": "token",
     });
-    expect(readConfig().ssh.passphrase).toBe("0123");
+    expect((await readConfig(nobody)).ssh.passphrase).toBe("0123");
   });
 
-  it("throws what Pulumi prints without a stack trace", () => {
+  it("takes names for addresses, and asks for them alone", async () => {
+    const named = { ...pi1, address: "pi1.local" };
+    const pis = [
+      named,
+      { ...pi2, address: "pi-two" },
+      { ...pi2, name: "pi3", address: "192.168.0.300" },
+      "x",
+    ];
+    setStack({ "twopir:pis": pis });
+    const asked: string[] = [];
+    const ask = (names: readonly string[]) => {
+      asked.push(...names);
+      return Promise.resolve(new Map([["pi1.local", "192.168.0.7"]]));
+    };
+    await expect(readConfig(ask)).rejects.toThrow(/pis\[1\]\.address is "pi-two"; /);
+    expect(asked).toEqual(["pi1.local", "pi-two"]);
+    setStack({
+      ...Object.fromEntries(Object.entries(good).map(([key, value]) => [`twopir:${key}`, value])),
+      "twopir:pis": [named, pi2],
+    });
+    expect((await readConfig(ask)).pis).toMatchObject([
+      { address: "192.168.0.7", hostName: "pi1.local" },
+      { address: pi2.address },
+    ]);
+  });
+
+  it("refuses a name that leads to another Pi's address", async () => {
+    setStack({ "twopir:pis": [pi1, { ...pi2, address: "pi2.local" }] });
+    await expect(readConfig(() => Promise.resolve(new Map([["pi2.local", pi1.address]])))).rejects.toThrow(
+      /pis\[1\]\.address is "pi2.local"; expected: an address of its own; pis\[0\] has it already/,
+    );
+  });
+
+  it("throws what Pulumi prints without a stack trace", async () => {
     setStack({ "twopir:hostname": "twopir" });
-    expect(readConfig).toThrow(pulumi.RunError);
-    expect(readConfig).toThrow(
+    await expect(readConfig(nobody)).rejects.toThrow(pulumi.RunError);
+    await expect(readConfig(nobody)).rejects.toThrow(
       /^the config of this stack has mistakes, so no Pi was contacted:\n- twopir:hostname is "twopir"; /,
     );
   });

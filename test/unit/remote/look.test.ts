@@ -174,6 +174,19 @@ describe("another port", () => {
     expect(reached.get("pi1")?.login).toMatchObject({ port, hostKey });
   });
 
+  it("may stand in known_hosts by the Pi's name, before its address", async () => {
+    const knownHosts = text("known_names");
+    const other = publicKey(newKey(text("of_the_address")));
+    writeFileSync(knownHosts, `[127.0.0.1]:2222 ${other}\n[pi1.local]:2222 ${hostKey}\n`);
+    const asked = (hostName: string) => reach([pi("pi1", { port, hostName })], { ...ssh(), knownHosts });
+    const right = await asked("pi1.local");
+    closeAll(right);
+    expect(right.get("pi1")?.problem).toBeUndefined();
+    writeFileSync(knownHosts, `[pi1.local]:2222 ${other}\n`);
+    const wrong = await asked("pi1.local");
+    expect(wrong.get("pi1")?.problem?.message).toContain("(ssh-keygen -R '[pi1.local]:2222')");
+  });
+
   it.each<[string, () => Partial<PiAddress>, string]>([
     ["unknown", () => ({ address: "127.0.0.3" }), "(ssh -p 2222 USER@127.0.0.3)"],
     ["changed", () => ({ hostKey: publicKey(newKey(text("now"))) }), "(ssh-keygen -R '[127.0.0.1]:2222')"],
