@@ -32,7 +32,7 @@ const ipv4 = z
   .string({ error: "an IPv4 address" })
   .refine(isIPv4, { error: 'an IPv4 address, e.g. "192.168.0.121"' });
 const PI_ADDRESS =
-  'an IPv4 address, e.g. "192.168.0.121", or a name that this machine finds one of another machine for, e.g. "pi1.local"';
+  'an IPv4 address, e.g. "192.168.0.121", or a name in lower case that this machine can look up, e.g. "pi1.local"';
 const piAddress = z.string({ error: PI_ADDRESS }).refine(isIPv4, { error: PI_ADDRESS });
 const nameServer = z
   .string({ error: "a name server" })

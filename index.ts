@@ -16,7 +16,7 @@ export = async () => {
     lookNow(config),
     requireHalfOfRecords(config.hostname, config.dns, addresses),
     tellOfLeft(config.pis),
-    tellOfMoved(names),
+    tellOfMoved(names, config.floatingAddresses),
     refuseDrainedBefore(config.pis),
   ]);
   new Cluster("twopir", { parts, resources: new Resources(reached, seen) });

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { Names } from "./names";
+import { resolve, type Names } from "./names";
 import { refuse } from "./refuse";
 
 /** An output of the stack. 2: each Pi has a program; before it had this output, each state brought its scripts along. */
@@ -54,22 +54,19 @@ export const lastNames = async (outputs: () => Promise<unknown> = lastOutputs): 
   ((await outputs()) as { readonly names?: Names } | undefined)?.names ?? {};
 
 /**
- * Warns of each Pi whose name leads to another address than in the last update, before it is moved there.
+ * Warns of each Pi whose name leads elsewhere now than to the address that it stands for: a move is made by the word of the
+ * config alone.
  *
- * @param names Those of now; undefined where the config has none.
+ * @param names Undefined where the config has none.
+ * @param floating Addresses that a Pi may have besides.
  */
-export async function tellOfMoved(
-  names: Names | undefined,
-  outputs: () => Promise<unknown> = lastOutputs,
-): Promise<void> {
-  if (names === undefined) return;
-  const former = await lastNames(outputs);
-  for (const [name, address] of Object.entries(names)) {
-    const before = former[name];
-    if (before !== undefined && before !== address)
+export async function tellOfMoved(names: Names | undefined, floating: readonly string[]): Promise<void> {
+  for (const [name, address] of Object.entries(names ?? {})) {
+    const now = (await resolve(name)).filter((one) => !floating.includes(one));
+    if (now.length > 0 && !now.includes(address))
       void pulumi.log.warn(
-        `${name} is ${address} now, and was ${before} in the last pulumi up: pulumi up takes that Pi for moved (see "Another ` +
-          `address" in README.md). If it should have kept its address, have your router give it a fixed one.`,
+        `${name} leads to ${now.join(", ")} now, and the cluster goes on with that Pi at ${address}. If the Pi has moved, write its ` +
+          `new address into twopir:pis and run pulumi up; if not, have your router give it a fixed one.`,
       );
   }
 }

@@ -48,7 +48,7 @@ describe("every rule names the key, the value and what would be right", () => {
   const jump = "a host to go through: { address: gate.example.com, port: 22, user: pi }";
   const fullCopy = "the name of a Pi that has a full copy";
   const PI_ADDRESS =
-    'an IPv4 address, e.g. "192.168.0.121", or a name that this machine finds one of another machine for, e.g. "pi1.local"';
+    'an IPv4 address, e.g. "192.168.0.121", or a name in lower case that this machine can look up, e.g. "pi1.local"';
   const clients = "a list of IPv4 addresses of machines that may mount it";
   const volume = "{ name: gv0, mount: /mnt/gluster1, brick: /data/brick1/gv0, clients: [] }";
   const key = 'a public host key as in /etc/ssh/ssh_host_ed25519_key.pub, e.g. "ssh-ed25519 AAAAC3..."';

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { afterEach, expect, it, vi } from "vitest";
-import { LAYOUT, refuseDrainedBefore, tellOfLeft, tellOfMoved } from "../../../operator/left";
+import { LAYOUT, refuseDrainedBefore, tellOfLeft } from "../../../operator/left";
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -40,18 +40,4 @@ it("a drained Pi gets no program, so a stack of before the program has none", as
   await refusing({ url, layout: LAYOUT });
   await refusing({});
   await refusing(undefined);
-});
-
-it("a name that leads to another address than in the last update is named before the Pi is moved", async () => {
-  const warn = vi.spyOn(pulumi.log, "warn").mockResolvedValue();
-  const outputs = () =>
-    Promise.resolve({ names: { "pi1.local": "192.168.0.121", "pi2.local": "192.168.0.122" } });
-  await tellOfMoved({ "pi1.local": "192.168.0.121", "pi3.local": "192.168.0.123" }, outputs);
-  await tellOfMoved(undefined, outputs);
-  await tellOfMoved({ "pi1.local": "192.168.0.7" }, () => Promise.resolve(undefined));
-  expect(warn).not.toHaveBeenCalled();
-  await tellOfMoved({ "pi2.local": "192.168.0.7" }, outputs);
-  expect(warn.mock.calls.map(([text]) => text)).toEqual([
-    expect.stringMatching(/^pi2.local is 192.168.0.7 now, and was 192.168.0.122 in the last pulumi up: /),
-  ]);
 });

@@ -1,36 +1,63 @@
 import { beforeEach, expect, it, vi } from "vitest";
+import * as pulumi from "@pulumi/pulumi";
+import { tellOfMoved } from "../../../operator/left";
 import { addressesOf, namesOf } from "../../../operator/names";
 
-const known = vi.hoisted((): { by: Record<string, string> } => ({ by: {} }));
+const known = vi.hoisted((): { by: Record<string, string[]> } => ({ by: {} }));
 vi.mock("node:dns/promises", () => ({
-  lookup: (name: string, { family }: { family: number }): Promise<{ address: string }> => {
-    const address = known.by[name];
-    return address === undefined || family !== 4
+  lookup: (name: string, options: object): Promise<{ address: string }[]> => {
+    expect(options).toEqual({ family: 4, all: true });
+    const addresses = known.by[name];
+    return addresses === undefined
       ? Promise.reject(new Error(`getaddrinfo ENOTFOUND ${name}`))
-      : Promise.resolve({ address });
+      : Promise.resolve(addresses.map((address) => ({ address })));
   },
 }));
 
-const last = vi.fn(() => Promise.resolve({ "pi1.local": "192.168.0.7", "pi2.local": "192.168.0.122" }));
+const last = vi.fn(() => Promise.resolve({ "pi1.local": "192.168.0.121", "pi2.local": "192.168.0.122" }));
 beforeEach(() => {
   last.mockClear();
-  known.by = { "pi1.local": "192.168.0.121" };
+  known.by = {};
 });
 
-it("names lead where this machine resolves them to, and nobody else is asked", async () => {
-  expect(await addressesOf(["pi1.local"], last)).toEqual(new Map([["pi1.local", "192.168.0.121"]]));
+it("a new name stands for what this machine resolves it to, but this machine itself", async () => {
+  known.by = { "pi3.local": ["127.0.1.1", "192.168.0.123"], "pi4.local": ["127.0.1.1"] };
+  expect(await addressesOf(["pi3.local", "pi4.local", "pi5.local"], last)).toEqual(
+    new Map([["pi3.local", "192.168.0.123"]]),
+  );
+});
+
+it("one of the last update stands for the address that it had then, whatever it leads to now", async () => {
+  known.by = { "pi1.local": ["192.168.0.221", "192.168.0.121"], "pi2.local": ["192.168.0.132"] };
+  const former = new Map(Object.entries(await last()));
+  expect(await addressesOf(["pi1.local", "pi2.local"], last)).toEqual(former);
+  known.by = {};
+  expect(await addressesOf(["pi1.local", "pi2.local"], last)).toEqual(former);
+});
+
+it("nobody is asked where there are no names", async () => {
   expect(await addressesOf([], last)).toEqual(new Map());
   expect(last).not.toHaveBeenCalled();
 });
 
-it("one that is not resolved, or to this machine itself, leads where it did in the last update", async () => {
-  known.by["pi2.local"] = "127.0.1.1";
-  expect(await addressesOf(["pi1.local", "pi2.local", "pi3.local"], last)).toEqual(
-    new Map([
-      ["pi1.local", "192.168.0.121"],
-      ["pi2.local", "192.168.0.122"],
-    ]),
-  );
+it("a name that leads elsewhere now is named, and how the Pi is moved", async () => {
+  const warn = vi.spyOn(pulumi.log, "warn").mockResolvedValue();
+  const told = async (...addresses: string[]): Promise<string[]> => {
+    warn.mockClear();
+    known.by = { "pi1.local": addresses };
+    await tellOfMoved({ "pi1.local": "192.168.0.121", "pi2.local": "192.168.0.122" }, ["192.168.0.221"]);
+    return warn.mock.calls.map(([text]) => text);
+  };
+  expect(await told("192.168.0.131", "192.168.0.121")).toEqual([]);
+  expect(await told("192.168.0.221")).toEqual([]);
+  expect(await told("192.168.0.131", "192.168.0.221")).toEqual([
+    expect.stringMatching(
+      /^pi1.local leads to 192.168.0.131 now, .* at 192.168.0.121. If the Pi has moved, /,
+    ),
+  ]);
+  await tellOfMoved(undefined, []);
+  expect(warn).toHaveBeenCalledTimes(1);
+  warn.mockRestore();
 });
 
 it("the stack keeps the addresses of names, and nothing where there are none", () => {
