@@ -1,9 +1,13 @@
 import { execFile } from "node:child_process";
 import { Resolver } from "node:dns/promises";
 import { isIP } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import * as pulumi from "@pulumi/pulumi";
 import { refuse } from "./refuse";
+
+/** Seconds until a name server is asked again that may not have had the zone's last change yet. */
+const AGAIN = 2;
 
 /** Seconds: a name server of the same network answers in a few thousandths. */
 const PATIENCE = 3;
@@ -60,21 +64,28 @@ export async function toldElsewhere(name: string, { server, zone }: Zone): Promi
   if (server === undefined || zone === undefined) return [];
   const right = (await asked(name, "A", server).catch(() => [])).sort();
   if (right.length === 0) return [];
+  const isOther = (has: string[] | undefined): boolean =>
+    has !== undefined && has.sort().join() !== right.join();
   const [others, hidden] = await Promise.all([
     otherServers(zone, server).catch(() => []),
-    isHidden(name, zone, server, right).catch(() => false),
+    isHidden(name, zone, server).catch(() => false),
   ]);
   const answers = await Promise.all(
     others.map(async ({ host, address }) => {
-      const has = await asked(name, "A", address).catch(() => undefined);
-      if (has?.sort().join() === right.join()) return [];
+      const ask = (): Promise<string[] | undefined> => asked(name, "A", address).catch(() => undefined);
+      let has = await ask();
+      if (isOther(has)) {
+        await sleep(AGAIN * 1000);
+        has = await ask();
+      }
+      if (has !== undefined && !isOther(has)) return [];
       const says =
         has === undefined ? "does not answer" : `has ${has.join(", ") || "no A record"} for ${name}`;
       return {
         message:
           `${host} (${address}), a name server of ${zone}, ${says}, and the primary ${server} has ${right.join(", ")}: ` +
           `does it run, and does the zone come there (zone transfer, NOTIFY)?`,
-        hereOnly: false,
+        hereOnly: has === undefined,
       };
     }),
   );
@@ -102,18 +113,12 @@ async function otherServers(zone: string, server: string): Promise<{ host: strin
   return found.flat().filter(({ address }) => !primary.includes(address));
 }
 
-/** Whether the name server that this machine asks knows the zone as the primary does, and none of these addresses. */
-async function isHidden(
-  name: string,
-  zone: string,
-  server: string,
-  right: readonly string[],
-): Promise<boolean> {
+/** Whether the name server that this machine asks knows the zone as the primary does, and nothing of use of the name. */
+async function isHidden(name: string, zone: string, server: string): Promise<boolean> {
   const [[here], [there]] = await Promise.all([dig(zone, "SOA"), dig(zone, "SOA", server)]);
   const primaryOf = (soa: string | undefined): string | undefined => soa?.split(" ")[0]?.toLowerCase();
   if (here === undefined || primaryOf(here) !== primaryOf(there)) return false;
-  const has = await asked(name, "A");
-  return !has.some((address) => right.includes(address));
+  return (await asked(name, "A")).every((address) => /^(0|127)\./.test(address));
 }
 
 /** The addresses that a name has. An alias is a line, too. */
