@@ -44,7 +44,10 @@ add_member() {
   gpasswd -a "$user" "$group" >/dev/null
 }
 
-drop_member() { gpasswd -d "$1" "$group" >/dev/null; } # USER
+drop_member() { # USER, whom somebody else may put there again
+  gpasswd -d "$1" "$group" >/dev/null
+  sed -i "/^member $1\$/d" "$note"
+}
 
 unwant() {
   local member

@@ -51,6 +51,8 @@ describe.skipIf(!canIsolate)("content-group.sh", () => {
     expect((await host.run("apply", ofAnna)).status).toBe(0);
     expect(host.read("/etc/group")).toContain("twopir-content:x:28080:eve,anna\n");
     expect((await host.check(ofAnna)).output).toBe("");
+    groups("twopir-content:x:28080:eve,anna,pi");
+    expect((await host.check(ofAnna)).output).toBe("");
   });
 
   it("needs no member where root logs in", async () => {
