@@ -74,8 +74,8 @@ export function heldTwice(
 export const bothHold = (address: string, names: readonly string[]): HostProblem =>
   new HostProblem(
     `${names.join(" and ")} hold the floating address ${address} at the same time, so visitors change over between them, and ` +
-      `what they are loading breaks off. VRRP (IP protocol 112) does not get from one to the other: look for a firewall that ` +
-      `is not twopir's on them or between them.`,
+      `what they are loading breaks off. Where nothing else is named, VRRP (IP protocol 112) does not get from one to the other: ` +
+      `look for a firewall that is not twopir's on them or between them.`,
   );
 
 /** How far a time is before (less than 0) or after a span. */

@@ -68,7 +68,9 @@ export async function lookNow(config: ReachableCluster, besides: readonly State[
   const twice = heldTwice(config, seen);
   if (twice.size > 0) {
     await sleep(AGAIN * 1000);
-    const later = heldTwice(config, await look(healthStates(config), await reach(config.pis, config.ssh)));
+    const holders = config.pis.filter(({ name }) => [...twice.values()].flat().includes(name));
+    const states = healthStates({ ...config, pis: holders });
+    const later = heldTwice(config, await look(states, await reach(holders, config.ssh)));
     for (const [address, names] of later) if (twice.has(address)) health.push(bothHold(address, names));
   }
   // After the look, which waits until floating addresses are where they should be.

@@ -3,6 +3,7 @@ import type { Look, Reached } from "../remote/look";
 import { factsOf, type State } from "../remote/state";
 import { recordAddress } from "./a-records";
 import type { ClusterArgs, Pi } from "./args";
+import { healthStates } from "./health";
 import { statusParameters } from "./program";
 
 /** What is known of one Pi; undefined where nobody could be asked. */
@@ -90,8 +91,9 @@ export function clusterStatus(
       aRecord: args.dns.provider === "none" || records?.includes(recordAddress(args, pi)) === true,
     };
   });
+  const warned = new Set(healthStates(args).map(({ name }) => name)); // theirs are among the problems
   const drift = [...seen.findings].flatMap(([name, { reasons }]) =>
-    reasons.map((reason) => `${name}: ${reason}`),
+    warned.has(name) ? [] : reasons.map((reason) => `${name}: ${reason}`),
   );
   const problems = [
     ...seen.problems.map((problem) => problem.message),

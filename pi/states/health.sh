@@ -18,7 +18,7 @@ want() {
 # about_file_systems: of those that the cluster lives on, and of the card's types: an overlay, say, is as full as what
 # lies beneath it.
 about_file_systems() {
-  local used inodes target errors places=(/ /boot/firmware /var ${brick:+"$brick"})
+  local used inodes target source options errors asked='' places=(/ /boot/firmware /var ${brick:+"$brick"})
   { df --output=pcent,ipcent,target -t ext4 -t vfat -t xfs -t btrfs -t f2fs "${places[@]}" 2>/dev/null || true; } |
     tr -d % | awk '!told[$0]++' | while read -r used inodes target; do
     used=${used//[^0-9]/} inodes=${inodes//[^0-9]/}
@@ -26,15 +26,18 @@ about_file_systems() {
     [ "${inodes:-0}" -lt "$full" ] ||
       fact warning "the file system of $target has used $inodes % of its inodes: of the files that it can have (df -i)"
   done
-  for target in /var ${brick:+"$brick"}; do
-    [[ ,$(findmnt -n -o OPTIONS -T "$target" 2>/dev/null || true), != *,?(emergency_)ro,* ]] ||
+  for target in / /var ${brick:+"$brick"}; do
+    read -r source options < <(findmnt -n -o SOURCE,OPTIONS -T "$target" 2>/dev/null) || continue
+    source=$(readlink -f "${source%%\[*}") # of a subvolume or a bind mount it says which
+    [[ " $asked " != *" $source "* ]] || continue
+    asked+=" $source"
+    [[ ,$options, != *,?(emergency_)ro,* ]] ||
       fact warning "the file system of $target is read-only, as Linux makes one whose card or disk fails (see dmesg)"
-  done
-  # From 6.9 to 6.14 Linux says of an ext4 that it has made read-only that it may be written to.
-  { grep -svxH 0 /sys/fs/ext4/*/errors_count || true; } | while IFS=: read -r target errors; do
-    target=${target%/*}
-    fact warning "errors of the file system on ${target##*/} so far: $errors. Its card or disk fails, or it was not" \
-      "checked after a power cut; it may be read-only now (see dmesg). A restart has it checked"
+    # From 6.9 to 6.14 Linux says of an ext4 that it has made read-only that it may be written to.
+    errors=$(grep -svx 0 "/sys/fs/ext4/${source##*/}/errors_count" || true)
+    [ -z "$errors" ] ||
+      fact warning "errors of the file system of $target so far: $errors. Its card or disk fails, or it was not" \
+        "checked after a power cut; it may be read-only now (see dmesg). fsck, at a restart, forgets them"
   done
 }
 

@@ -291,6 +291,16 @@ describe.skipIf(!canIsolate)("the program", () => {
       expect(host.read(FILE)).toBe("theirs\n");
     });
 
+    it("tells the differences also where a fact cannot be found out", async () => {
+      host.write(FILE, "theirs\n");
+      host.command("systemctl", "exit 3");
+      host.command("tr", "exit 1");
+      const { status, output } = await twopir("status");
+      expect(status).toBe(1);
+      expect(output).toContain("failed with exit status 1");
+      expect(output).toContain(`pi1-absent: change: ${FILE} is there\n`);
+    });
+
     it("applies one, and takes one back", async () => {
       host.write(FILE, "theirs\n");
       expect(await twopir("apply", "pi1-absent")).toMatchObject({ status: 0, changes: [`${FILE} is there`] });
