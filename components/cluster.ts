@@ -8,7 +8,7 @@ import { floatingAddressPart } from "./floating-address";
 import { fullCopyPart } from "./full-copy";
 import type { Knowledge } from "./knowledge";
 import { mountPart } from "./mount";
-import { names, type InTurn, type Part } from "./part";
+import { hasFullCopy, names, type InTurn, type Part } from "./part";
 import { piPart } from "./pi";
 import { programPart } from "./program";
 import { sitePart } from "./site";
@@ -50,7 +50,7 @@ export function clusterParts(
     ...onEach((pi) => piPart({ ...args, pi, reachable: reachable.has(pi.name) })),
     volumePart({ ...args, leader }),
     ...onEach((pi) => mountPart({ ...args, pi, ...turn(pi) })),
-    ...pis.filter((pi) => pi.storage && !pi.arbiter).map((pi) => fullCopyPart({ ...args, pi })),
+    ...pis.filter(hasFullCopy).map((pi) => fullCopyPart({ ...args, pi })),
     sitePart({ ...args, leader, after: settled }),
     ...onEach((pi) => webServerPart({ ...args, pi, ...turn(pi) })),
     ...(args.updates === "off" ? [] : onEach((pi) => updatesPart({ ...args, pi }))),

@@ -39,6 +39,9 @@ export interface Part {
 /** One Pi of a cluster, as the components see it that every Pi has. */
 export type OnPi<K extends keyof ClusterArgs> = Pick<ClusterArgs, K> & { readonly pi: Pi };
 
+/** Whether a Pi holds a full copy: names, times and content of all files. */
+export const hasFullCopy = (pi: Pi): boolean => pi.storage && !pi.arbiter;
+
 /** What goes Pi by Pi: a change that breaks one must not reach the next. */
 export interface InTurn {
   /** The Pi whose turn is before this one's. Default: this one is the first. */

@@ -1,6 +1,6 @@
 import type { State } from "../remote/state";
 import type { ClusterArgs, Pi, Volume } from "./args";
-import { CONTENT_GID, names, type Part } from "./part";
+import { CONTENT_GID, hasFullCopy, names, type Part } from "./part";
 
 type SiteArgs = Pick<ClusterArgs, "volume" | "hostname" | "serverNames" | "release"> & {
   readonly leader: Pi;
@@ -15,7 +15,7 @@ export const configPath = ({ mount }: Volume): string => `${mount}/cluster`;
 
 const webRoot = ({ mount }: Volume): string => `${mount}/www`;
 
-const ownCopy = (pi: Pi, { brick }: Volume): string => (pi.storage && !pi.arbiter ? `${brick}/www` : "");
+const ownCopy = (pi: Pi, { brick }: Volume): string => (hasFullCopy(pi) ? `${brick}/www` : "");
 
 /**
  * The article's server block, and one line for what twopir sets on each Pi (none there: no error).

@@ -1,5 +1,5 @@
 import type { ClusterArgs, Pi } from "./args";
-import { names, type Part } from "./part";
+import { hasFullCopy, names, type Part } from "./part";
 
 /**
  * Options that differ from gluster's defaults.
@@ -97,7 +97,7 @@ export function volumePart(
         script: "volume",
         parameters: {
           ...gated,
-          copies: stores.filter((pi) => !pi.arbiter).map((pi) => pi.address),
+          copies: stores.filter(hasFullCopy).map((pi) => pi.address),
           arbiter: stores.find((pi) => pi.arbiter)?.address ?? "",
         },
         after: [...pis.map(peer), ...stores.map(names.brick)],
