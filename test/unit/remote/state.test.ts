@@ -70,7 +70,8 @@ describe("given", () => {
     };
     const lines = "text=a\n||b\n|\nnumber=60\nlist[]=c\nlist[]=d\nnone[]\nkey=s3cr3t\nend\n";
     expect(given(one)).toBe(`state=pi1-x\nscript=x\npi=pi1\n${lines}`);
-    expect(given({ ...one, anywhere: true })).toBe(`state=pi1-x\nscript=x\n${lines}`);
+    for (const nobodys of [{ anywhere: true }, { facts: true }])
+      expect(given({ ...one, ...nobodys })).toBe(`state=pi1-x\nscript=x\n${lines}`);
     expect(given({ ...one, on: OPERATOR })).toBe(`state=pi1-x\nscript=x\n${lines}`);
   });
 
@@ -443,6 +444,7 @@ describe("explain", () => {
     on("pi1", "nginx"),
     on("pi2", "other"),
     on("pi1", "volume", { anywhere: true }),
+    on("pi1", "health", { facts: true }),
   ];
   const reasonsOf = (cause: string, more: Partial<Finding> = {}): readonly string[] => {
     const well: Finding = { reasons: [], disturbs: false, details: "" };
@@ -457,6 +459,7 @@ describe("explain", () => {
     expect(reasonsOf("other")).toEqual(["no page"]);
     expect(reasonsOf("link")).toEqual([]);
     expect(reasonsOf("volume")).toEqual([]);
+    expect(reasonsOf("health")).toEqual(["no page"]); // it could not be asked for its facts
   });
 
   it("does not take a note for the cause", () => {
