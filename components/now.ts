@@ -56,23 +56,18 @@ export async function lookNow(config: ReachableCluster, besides: readonly State[
     await sleep(AGAIN * 1000);
     return visit(address, config.hostname, known.volumes);
   };
-  const began = Date.now();
-  let ended = began;
-  const [seen, elsewhere] = await Promise.all([
-    look([...states, ...healthStates(config), ...besides], reached).finally(() => (ended = Date.now())),
+  const lookTimed = async (): Promise<{ seen: Look; health: HostProblem[] }> => {
+    const began = Date.now();
+    const seen = await look([...states, ...healthStates(config), ...besides], reached);
+    return { seen, health: healthProblems(config.pis, seen, began, Date.now()) };
+  };
+  const [{ seen, health }, elsewhere] = await Promise.all([
+    lookTimed(),
     config.ssh.jumpHost
       ? []
       : ipv6Records(config.hostname, config.dns).then((all) => Promise.all(all.map(ask))),
   ]);
-  const health = healthProblems(config.pis, seen, began, ended);
-  const twice = heldTwice(config, seen);
-  if (twice.size > 0) {
-    await sleep(AGAIN * 1000);
-    const holders = config.pis.filter(({ name }) => [...twice.values()].flat().includes(name));
-    const states = healthStates({ ...config, pis: holders });
-    const later = heldTwice(config, await look(states, await reach(holders, config.ssh)));
-    for (const [address, names] of later) if (twice.has(address)) health.push(bothHold(address, names));
-  }
+  const doubled = await stillHeldTwice(config, seen);
   // After the look, which waits until floating addresses are where they should be.
   const visits = isWell(states, seen)
     ? await Promise.all(asked.map(async ({ pi, address }) => ({ ...(await ask(address)), pi: pi.name })))
@@ -85,12 +80,25 @@ export async function lookNow(config: ReachableCluster, besides: readonly State[
       problems: [
         ...seen.problems,
         ...health,
+        ...doubled,
         ...missedByVisitors(config.hostname, visits),
         ...ledAway(config.hostname, elsewhere),
       ],
     },
     unreached: [...reached.keys()].filter((name) => !reachable.has(name)),
   };
+}
+
+/** The floating addresses that two Pis hold, and still do when these are asked once more. */
+async function stillHeldTwice(config: ReachableCluster, seen: Look): Promise<HostProblem[]> {
+  const twice = heldTwice(config, seen);
+  if (twice.size === 0) return [];
+  await sleep(AGAIN * 1000);
+  const pis = config.pis.filter(({ name }) => [...twice.values()].flat().includes(name));
+  const later = await look(healthStates({ ...config, pis }), await reach(pis, config.ssh));
+  return [...heldTwice(config, later)].flatMap(([address, names]) =>
+    twice.has(address) ? bothHold(address, names) : [],
+  );
 }
 
 /** Whether all of the cluster that answers is as it should be, as far as the Pis see it themselves. */
