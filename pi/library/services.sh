@@ -19,8 +19,9 @@ want_service() {
     mend "$1 was stopped by a signal, and answers nobody" systemctl kill -s CONT "$1"
 }
 
-# wants_reboot PACKAGE: as Debian's packages say that they are not in use before one; programs/updates.sh does it.
-wants_reboot() { echo "$1" | tee -a /run/reboot-required.pkgs >/run/reboot-required; }
+reboot_wanted=/run/reboot-required # written by Debian's packages, with the names in .pkgs; programs/updates.sh does it
+
+wants_reboot() { echo "$1" | tee -a "$reboot_wanted.pkgs" >"$reboot_wanted"; } # PACKAGE
 
 unit_facts() { systemctl show -p NeedDaemonReload,DropInPaths,UnitFileState,ActiveState,MainPID "$1"; }
 

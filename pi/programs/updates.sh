@@ -5,20 +5,19 @@
 use turn services
 
 ungated=/etc/twopir/apt-ungated.conf
-wanted=/run/reboot-required # written by Debian's packages, with the names in .pkgs
 
 program() {
   local packages host
   lock
   needed=$((${#others[@]} > 0 ? ${#others[@]} : 1))
   packages=$(waiting)
-  [ -n "$packages" ] || [ -e "$wanted" ] || return 0
+  [ -n "$packages" ] || [ -e "$reboot_wanted" ] || return 0
   if ! mounted || ! mount_answers; then
     fail "$mount_point is not mounted, or does not answer, so nothing is interrupted"
   fi
   host=$(site_name)
   [ -z "$packages" ] || change "upgrades wait: $packages" alone upgrade
-  [ ! -e "$wanted" ] || change "$(sort -u "$wanted.pkgs" 2>/dev/null | xargs) need a reboot" alone reboot
+  [ ! -e "$reboot_wanted" ] || change "$(sort -u "$reboot_wanted.pkgs" 2>/dev/null | xargs) need a reboot" alone reboot
 }
 
 unattended() { APT_CONFIG=$ungated unattended-upgrade "$@"; }
