@@ -8,6 +8,8 @@ own_addresses() { ip -4 -o address show "$@" | awk '{ split($4, own, "/"); print
 # interface ADDRESS: the one that has this address of the Pi's.
 interface() { ip -4 -o address | awk -v a="$1" '{ split($4, own, "/") } own[1] == a { print $2; exit }'; }
 
+tracker_path=/usr/local/lib/twopir/serves # where twopir's keepalived is, by which it asks the same
+
 # serves ADDRESS NAME: the Pi there has the page by the site's name, from this cluster's server block.
 serves() { [ -z "$(unserved "$@")" ]; }
 

@@ -74,8 +74,10 @@ all_may_log_in() {
       "away until it is done, e.g. \"sudo ufw delete limit ssh && sudo ufw allow ssh\""
 }
 
-# tell_of_closed: what else listens on a port that only the Pis and the clients will reach.
+# tell_of_closed: what else listens on a port that only the Pis and the clients will reach, or shares an address with
+# other machines by VRRP.
 tell_of_closed() {
+  local speaker
   ss -Hltnp | awk -v ssh=" $(xargs <<<"$logins") " '
     { port = $4; sub(".*:", "", port); who = "the kernel" }
     match($0, /users:\(\("[^"]*/) { who = substr($0, RSTART + 9, RLENGTH - 9) }
@@ -83,6 +85,10 @@ tell_of_closed() {
     { print port, who }' | closed_ports | sort -u | while read -r port who; do
     say "closed to all but the Pis and twopir:volume.clients: $who, port $port"
   done
+  speaker=$(ss -Hwanp | sed -nE '/ [^ ]*:(112|vrrp) .*users:/s/[^"]*"([^"]+)".*/\1/p' | head -n 1)
+  [ -z "$speaker" ] || [ -e "$tracker_path" ] ||
+    say "closed to all but the Pis: VRRP, which $speaker speaks; an address that it shares with another machine, both" \
+      "will hold from then on"
 }
 
 # former_pis: those of the rules that are on disk.

@@ -9,7 +9,6 @@ takes 'addresses[]' # all of them
 takes config        # of keepalived, but for the interface
 
 config_path=/etc/keepalived/keepalived.conf
-tracker_path=/usr/local/lib/twopir/serves
 linger_path=/usr/local/lib/twopir/linger
 drop_in_path=/etc/systemd/system/keepalived.service.d/twopir.conf
 loaded=/run/twopir-keepalived # written by the drop-in whenever keepalived reads its config

@@ -19,11 +19,12 @@ describe.skipIf(!canIsolate)("the firewall", () => {
   beforeEach(() => {
     host = new Host();
     host.command("ip", "echo '192.168.0.122 dev eth0 src 192.168.0.121 uid 0'");
-    host.command("ss", "[[ $* == *established* ]] || cat /run/listening");
+    host.command("ss", "[[ $* == *established* ]] || if [ $1 = -Hwanp ]; then cat /run/raw; else cat /run/listening; fi");
     host.command("nft", "[ $1 != list ] || cat /run/theirs");
     host.command("iptables-save", "");
     host.command("systemctl", '[ "$1" = show ] && cat /run/socket || [ -e /run/socket ]');
     host.write("/run/theirs", "");
+    host.write("/run/raw", "");
   });
   afterEach(() => host.remove());
 
@@ -55,6 +56,16 @@ describe.skipIf(!canIsolate)("the firewall", () => {
     const { output } = await host.check(one);
     expect(output).toContain("closed to all but the Pis and twopir:volume.clients: mine, port 50023\n");
     expect(output).not.toContain("port 50022\n");
+    expect(output).not.toContain("VRRP");
+  });
+
+  it("tells of VRRP that something else speaks, not twopir's own keepalived", async () => {
+    host.write("/run/listening", "");
+    host.write("/run/raw", 'UNCONN 0 0 0.0.0.0:112 0.0.0.0:* users:(("keepalived",pid=8,fd=4))\n');
+    const { output } = await host.check(one);
+    expect(output).toContain("closed to all but the Pis: VRRP, which keepalived speaks; an address that it shares");
+    host.write("/usr/local/lib/twopir/serves", "");
+    expect((await host.check(one)).output).not.toContain("VRRP");
   });
 
   it.each([
