@@ -19,6 +19,8 @@ const EVERY = 50;
 const LOOK = 200;
 /** ms after which Chromium tries the next address as well (RFC 8305 says 250). */
 const NEXT_ADDRESS = 300;
+/** Below those that Linux gives by itself. */
+const OWN_PORTS = { first: 20_000, last: 32_000 };
 
 class Failed extends Error {
   constructor(
@@ -137,6 +139,7 @@ export abstract class Visitor implements Client {
  */
 export class NameClient extends Visitor {
   readonly #agent: Agent;
+  #ownPort = OWN_PORTS.first;
 
   /**
    * @param order The addresses that the name has, in the order in which they are tried.
@@ -168,13 +171,24 @@ export class NameClient extends Visitor {
   }
 
   protected async page(): Promise<string> {
-    const options = { host: NAME, port: this.port, agent: this.#agent };
+    const options = { host: NAME, port: this.port, agent: this.#agent, localPort: this.#nextPort() };
     try {
       return await page(options);
     } catch (error) {
       if (error instanceof Failed && error.onUsedConnection) return page(options);
       throw error;
     }
+  }
+
+  /**
+   * A port that the load has not had, as a visitor's own machine would have it: a Pi remembers for a minute the
+   * connections that it has ended (TIME_WAIT), and does not reset one of the same numbers that another Pi held until
+   * now. A page waited 10 s for that.
+   */
+  #nextPort(): number {
+    const port = this.#ownPort;
+    this.#ownPort = port === OWN_PORTS.last ? OWN_PORTS.first : port + 1;
+    return port;
   }
 
   protected close(): Promise<void> {
