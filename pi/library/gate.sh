@@ -5,7 +5,7 @@
 # most must agree on a write, so most of them know; of two, it says itself that all was healed when the other one last
 # answered (see programs/full-copy.sh).
 
-use gluster bricks
+use gluster bricks heals
 takes brick
 takes accept # address of the Pi whose copy counts as full by the user's word where nobody can tell; empty: none
 
@@ -61,12 +61,18 @@ refill_brick() {
     fail "cannot make the brick $name anew: $answer"
 }
 
-# drop_old_copy OTHER: this Pi's folder, without which the volume goes on at the Pi with the address OTHER.
+# drop_old_copy OTHER: this Pi's folder, without which the volume goes on at the Pi with the address OTHER. That one
+# says so itself: it has no brick of the Pi that it knows at this address, and none of this Pi's glusterd.
 drop_old_copy() {
-  local mark
+  local mark answer known
   mark=$(mark)
   [ "$(volume_id_at "$1")" = "${mark:-none}" ] ||
     fail "$brick has not the mark of the volume that $1 serves"
+  answer=$(gluster_xml --remote-host="$1" peer status)
+  [[ $answer == *"</cliOutput>"* ]] || fail "$1 does not say which peers it has, so $brick stays where it is"
+  known=$(peers_in <<<"$answer" | peer_at "$address")
+  ! bricks_at "$1" | grep -qE "^(${known:-none}|$(my_uuid | grep . || echo none)) " ||
+    fail "the volume that $1 serves counts on $brick, so it stays where it is"
   [ -n "$(gluster_xml --remote-host="$1" volume status "$volume" | serving_in)" ] ||
     fail "no copy of volume $volume is served, so $brick stays where it is"
   end_old_processes
@@ -83,19 +89,29 @@ move_aside() {
 }
 
 # unmark: gluster's mark on this Pi's folder goes, so that a later pulumi up may make a volume of it again. A glusterd
-# that does not answer knows no volume, so its files are asked.
+# that does not answer knows no volume, so its files are asked. Which volume it was can still be read there: a Pi that
+# was away then has it yet.
 unmark() {
+  local mark
   [ ! -e "/var/lib/glusterd/vols/$volume/info" ] ||
     fail "the volume $volume is still there, so the mark on $brick stays"
+  mark=$(mark)
+  [ -z "$mark" ] || setfattr -n "$given_up_note" -v "$mark" "$brick" || true
   setfattr -x trusted.glusterfs.volume-id "$brick" 2>/dev/null || true
 }
 
-# stop_volume: before it is deleted. What destroy leaves behind are the copies, so one of them must be full, and what it
-# lacks of those that do not answer must be known.
+# stop_volume: before it is deleted. What destroy leaves behind are the copies, and a later volume made of them does not
+# know which of them lacks something. So all that answer must be full, but by the user's word, and what they lack of
+# those that do not answer must be known.
 stop_volume() {
   local answer uuid away
   if [ "$(volume_status)" != Started ]; then return; fi
   need_full_copy none "the volume $volume stays"
+  if [ -z "$(accepted)" ]; then
+    heal_settled || say "waiting up to $heal_wait s until the copies are healed"
+    until_true "$heal_wait" heal_settled || true
+    need_no_stale_copy "the volume $volume stays"
+  fi
   # gluster deletes no volume while a peer is away.
   away=$(peers | awk '$3 == 0 { print $1 }')
   for uuid in $away; do take_peer "$uuid"; done
@@ -155,7 +171,8 @@ remedy() {
     "twopir:volume.acceptCopy to the Pi whose copy you accept as full$first"
 }
 
-# need_no_stale_copy WHAT-THEN: whatever copies answer are full. A new one is filled from them, and of three most agree.
+# need_no_stale_copy WHAT-THEN: whatever copies answer are full. A new one is filled from them, and of three most agree;
+# an arbiter sides with them.
 need_no_stale_copy() {
   local uuid copies reason asked=''
   copies=$(volume_copies)
@@ -164,7 +181,7 @@ need_no_stale_copy() {
     answers "$uuid" || continue
     asked=yes
     reason=$(counts "$uuid") ||
-      fail "$1, since it would be made from one that is not known to be full: $reason. $(remedy)"
+      fail "$1, since one that answers is not known to be full: $reason. $(remedy)"
   done
   hide "$shown"
   [ -n "$asked" ] || fail "$1, since no brick of volume $volume answers"

@@ -12,6 +12,9 @@ answer_wait=10 # seconds; glusterd answers in 0.1 s, and a dead peer can make it
 # the other Pis' bricks.
 full_note=trusted.afr.twopir-full
 alone_note=trusted.afr.twopir-alone # when this copy was last known to be full and the only one, in seconds
+# Which volume this folder was a copy of until a pulumi destroy.
+# shellcheck disable=SC2034 # gate.sh and glusterd.sh use it
+given_up_note=trusted.afr.twopir-given-up
 
 # Whenever it starts, gluster's command asks for the version of geo-replication, in Python: 0.06 of the 0.07 s of
 # processor time that an answer takes on a PC. Here that Python ends at once, and gluster knows no geo-replication. For

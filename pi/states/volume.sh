@@ -117,6 +117,7 @@ add_copies() { # ADDRESS...
 # An arbiter is for two copies: where there are more, one of them is about to leave.
 add_arbiter() {
   need_peers "$arbiter"
+  need_no_stale_copy "volume $volume gets no arbiter"
   if [ "$(volume_bricks | wc -l)" -eq "${#copies[@]}" ]; then
     add_bricks "$((${#copies[@]} + 1))" arbiter 1 "$arbiter:$brick"
   else

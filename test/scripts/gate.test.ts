@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { PI } from "../../operator/program";
 import type { State } from "../../remote/state";
-import { canIsolate, Host, type Run } from "./host";
+import { canIsolate, Host, state, type Run } from "./host";
 import {
   address,
   attributeStandIns,
@@ -402,9 +402,7 @@ exec /bin/stat "$@"`,
       glusterdKnows(host, pool(TWO));
       accuses(2, "/www/a", 1);
       heals({ 2: ["/www/a"] }, 2);
-      expect(await ask()).toContain(
-        "none is added, since it would be made from one that is not known to be full",
-      );
+      expect(await ask()).toContain("none is added, since one that answers is not known to be full");
       expect(await ask(address(1))).not.toContain("open");
     });
     it("does not where one may have missed what the one that is away has, unless by the user's word", async () => {
@@ -415,6 +413,27 @@ exec /bin/stat "$@"`,
       expect(await ask(address(1))).toBe("open\n");
       note(1, process(1));
       expect(await ask()).toBe("open\n");
+    });
+    it("guards an arbiter, too, which would side with what it is filled from", async () => {
+      const options = { "user.twopir": "made" };
+      const three = [2, 3].map((n) => ({ uuid: uuid(n), names: [address(n)] }));
+      glusterdKnows(host, { ...pool(TWO, [], { options }), peers: three });
+      const one = state("volume", {
+        volume: "gv0",
+        brick: BRICK,
+        accept: "",
+        copies: [address(1), address(2)],
+        arbiter: address(3),
+      });
+      heals({}, 2);
+      await host.run("apply", one);
+      const joins = `volume add-brick gv0 replica 3 arbiter 1 ${name(3)} force`;
+      expect(told(host)[0]).toBe(joins);
+      host.delete("/run/told");
+      accuses(2, "/www/a", 1);
+      heals({ 2: ["/www/a"] }, 2);
+      expect((await host.run("apply", one)).output).toContain("volume gv0 gets no arbiter, since one");
+      expect(told(host)).toEqual([]);
     });
     it("does not where no brick answers", async () => {
       glusterdKnows(host, pool(TWO));
@@ -569,7 +588,8 @@ exec /bin/stat "$@"`,
   });
 
   describe("drop_old_copy", () => {
-    const OTHERS: Pool = { ...pool(TWO), uuid: uuid(2), peers: [] };
+    const OTHERS: Pool = { ...pool([brick(2), brick(3)]), uuid: uuid(2), peers: [] };
+    const drop = (): Promise<Run> => apply(`drop_old_copy ${address(2)}`, { address: address(1) });
     beforeEach(() => {
       glusterdKnows(host, { uuid: uuid(1) });
       glusterdKnows(host, OTHERS, address(2));
@@ -577,7 +597,7 @@ exec /bin/stat "$@"`,
     });
 
     it("moves the folder aside where the volume that it is a copy of is served", async () => {
-      const { status, output } = await apply(`drop_old_copy ${address(2)}`);
+      const { status, output } = await drop();
       expect(status, output).toBe(0);
       const [aside = "", ...rest] = readdirSync(host.at(dirname(BRICK)));
       expect(rest).toEqual([]);
@@ -597,6 +617,25 @@ exec /bin/stat "$@"`,
         "no copy of volume gv0 is served",
       ],
       [
+        "the volume there counts on it, by the UUID that this Pi's glusterd has",
+        () => glusterdKnows(host, { ...OTHERS, volume: pool(TWO).volume }, address(2)),
+        `counts on ${BRICK}`,
+      ],
+      [
+        "the volume there counts on it, by another UUID",
+        () => {
+          glusterdKnows(host, { uuid: uuid(8) });
+          const peers = [{ uuid: uuid(1), names: [address(1)] }];
+          glusterdKnows(host, { ...OTHERS, peers, volume: pool(TWO).volume }, address(2));
+        },
+        `counts on ${BRICK}`,
+      ],
+      [
+        "the other Pi does not say which peers it has",
+        () => host.delete(`/run/pool/${address(2)}/peers`),
+        "does not say which peers it has",
+      ],
+      [
         "the other Pi does not answer, and the folder has no mark",
         () => {
           rmSync(host.at(`/run/pool/${address(2)}`), { recursive: true });
@@ -607,7 +646,7 @@ exec /bin/stat "$@"`,
     ])("does nothing where %s", async (_, change, why) => {
       change();
       const before = inTheFolder();
-      const { status, output } = await apply(`drop_old_copy ${address(2)}`);
+      const { status, output } = await drop();
       expect(output).toContain(why);
       expect(status).toBe(65);
       untouched(before);
@@ -620,7 +659,10 @@ exec /bin/stat "$@"`,
     it("takes the mark off a folder whose volume is gone", async () => {
       glusterdKnows(host, { uuid: uuid(1) });
       expect((await apply("unmark")).status).toBe(0);
-      expect(told(host)).toEqual([`setfattr -x ${MARK} ${BRICK}`]);
+      expect(told(host)).toEqual([
+        `setfattr -n trusted.afr.twopir-given-up -v ${ID} ${BRICK}`,
+        `setfattr -x ${MARK} ${BRICK}`,
+      ]);
     });
 
     it.each([true, false])("leaves it while the volume is there (glusterd runs: %s)", async (runs) => {
@@ -645,6 +687,18 @@ exec /bin/stat "$@"`,
       glusterdKnows(host, pool(TWO, [], { status: "Stopped" }));
       expect((await apply("stop_volume; delete_volume")).status).toBe(0);
       expect(told(host)).toEqual(["volume stop gv0", "volume delete gv0"]);
+    });
+
+    it("leave what is not healed, but by the user's word", async () => {
+      glusterdKnows(host, pool(TWO));
+      accuses(1, "/www/a", 2);
+      heals({ 1: ["/www/a"] }, 2);
+      const { status, output } = await apply("heal_wait=1; stop_volume");
+      expect(output).toContain("the volume gv0 stays, since one that answers is not known to be full");
+      expect(status).toBe(65);
+      expect(told(host)).toEqual([]);
+      expect((await apply("stop_volume", { accept: address(1) })).status).toBe(0);
+      expect(told(host)).toEqual(["volume stop gv0"]);
     });
 
     it("part what is away first, whose card keeps its copy", async () => {
