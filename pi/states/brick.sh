@@ -6,14 +6,25 @@ takes address    # of this Pi
 takes 'others[]' # addresses of the other Pis
 
 want() {
-  local lost former counted noted begun
+  local name lost former counted noted begun
   noted=$(cat "$note" 2>/dev/null) || true
   on_its_file_system "$noted"
+  name=$(brick_name "$(my_uuid)")
+  [ "${name#*:}" = "${name:+$brick}" ] ||
+    refuse "the copy of volume $volume on $pi lies in ${name#*:}, where gluster keeps it: set twopir:volume.brick to" \
+      "that"
   begun=$(begun)
   [ -z "$begun" ] || change "$brick has the mark of a volume that was begun and never made ($begun)" unmark
-  if [ -n "$(brick_name "$(my_uuid)")" ]; then
+  if [ -n "$name" ]; then
     lost=$(lost)
-    [ -z "$lost" ] || change "this Pi's copy of volume $volume is lost: $lost" refill
+    if [ -n "$lost" ]; then
+      change "this Pi's copy of volume $volume is lost: $lost" refill
+    elif [ "${noted:-$(file_system)}" != "$(file_system)" ]; then
+      # It may be a disk of before, which lacks what was written since, or an empty one of which "volume start force"
+      # has made a brick; and where nobody accuses anybody, gluster takes the longest version of a file for the right
+      # one.
+      change "$brick lies on another file system than before ($noted), so this copy is made anew" refill
+    fi
   elif counted=$(counted_on) && [ -n "$counted" ]; then
     # Its glusterd does not run, or is a new one; glusterd's own state says so.
     grep -qxF "UUID=$counted" /var/lib/glusterd/glusterd.info 2>/dev/null ||
@@ -34,16 +45,13 @@ want() {
     # gluster would delete there what its other copies do not have.
     change "$brick is not empty, and is to become a copy of volume $volume" clear
   fi
-  [ -n "$(brick_name "$(my_uuid)")" ] || ! port_left ||
+  [ -n "$name" ] || ! port_left ||
     mend "glusterd tells clients the port of a former brick, where they would wait for ever" glusterd_starts true
-  [ -n "$(brick_name "$(my_uuid)")$(mark)" ] || [ ! -d "$brick" ] ||
+  [ -n "$name$(mark)" ] || [ ! -d "$brick" ] ||
     [ "$(served_last)" = "$(cat "$unserved" 2>/dev/null)" ] || volume_elsewhere ||
     mend "it is not noted when $brick was served last" note_served_last
-  if [ -z "$noted" ]; then
+  if [ -z "$noted" ] || { [ -z "$name" ] && [ "$noted" != "$(file_system)" ]; }; then
     mend "the file system of $brick is not noted" note_file_system
-  elif [ "$noted" != "$(file_system)" ]; then
-    # "volume start force" makes a brick of any empty folder, and then nobody knows that it lacks all.
-    mend "$brick lies on another file system than before ($noted), so it is compared with the other copies" compare_all
   fi
   comes_at_boot
 }
@@ -96,11 +104,6 @@ note_file_system() {
   file_system >"$note"
 }
 
-compare_all() {
-  [ -z "$(brick_name "$(my_uuid)")" ] || heal_begins
-  note_file_system
-}
-
 # lost: why the volume cannot use this Pi's folder, where it counts on it.
 lost() {
   local mark
@@ -128,6 +131,7 @@ port_left() {
 refill() {
   start_volume
   refill_brick
+  note_file_system
   heal_begins
 }
 

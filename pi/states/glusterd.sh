@@ -55,15 +55,33 @@ wake() {
   until_true "$silent_wait" glusterd_answers || systemctl restart glusterd.service
 }
 
-# give_back: by the reason and the pool of want.
+# give_back: by the reason and the pool of want. The card of another Pi of the pool would pass for this one's from then
+# on, and what is on it for this one's copy; and a volume that pulumi destroy has given up, while the other Pi was away,
+# would come back by that one.
 give_back() {
-  local foreign
+  local foreign other copy
   [ -n "$reason" ] || return 0
+  other=$(member "$(my_uuid)")
+  [ -z "$other" ] || [ "$other" = "$known" ] ||
+    fail "the glusterd of this Pi is that of another one in the cluster ($other): is the card or the address of" \
+      "another Pi in use here? Put the card back, or give each Pi its own address; a card that is to become this" \
+      "Pi's comes blank"
+  copy=$(bricks_at "$pool" | awk -v uuid="$known" '$1 == uuid { sub("^[^:]*:", "", $2); print $2 }')
+  [ "$(getfattr --only-values -n "$given_up_note" "$copy" 2>/dev/null || echo none)" != "$(volume_id_at "$pool")" ] ||
+    fail "volume $volume was given up here by pulumi destroy, and $pool, which was away then, still has it. To begin" \
+      "anew with what is on the Pis, on $pool: sudo systemctl stop glusterd &&" \
+      "sudo mv /var/lib/glusterd/peers /var/lib/glusterd/vols /root; then run pulumi up again"
   foreign=$(foreign_volume)
   [ -z "$foreign" ] ||
     fail "glusterd has volumes of its own ($foreign), and is not the peer that the other Pis know here: is this the" \
       "right Pi?"
   change "$reason, so it is given back what $pool knows of it" rejoin
+}
+
+# member UUID: the same, where the pool has one of this name.
+member() {
+  { uuid_there "$pool" && gluster_xml --remote-host="$pool" peer status | peers_in | cut -d ' ' -f 1; } |
+    { grep -xF -- "${1:-none}" || true; }
 }
 
 before=$notes/service-$state

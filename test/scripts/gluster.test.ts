@@ -587,7 +587,7 @@ esac`,
       expect(host.read(`${aside}/mine`)).toBe("kept");
     });
 
-    it("is compared with the other copies where it lies on another disk than before", async () => {
+    it("is made anew where it lies on another disk than before, which may be an old one", async () => {
       marked(ID);
       host.command("findmnt", "echo /mnt/brick 1234-ABCD /dev/sda1");
       host.command("systemctl", '[ "$1" != show ] || echo local-fs.target');
@@ -595,11 +595,34 @@ esac`,
       expect(told(host)).toEqual([]);
       host.command("findmnt", "echo /mnt/brick 9999-EEEE /dev/sdb1");
       expect((await check()).changes).toEqual([
-        `${BRICK} lies on another file system than before (1234-ABCD), so it is compared with the other copies`,
+        `${BRICK} lies on another file system than before (1234-ABCD), so this copy is made anew`,
       ]);
-      await host.run("apply", folder());
-      expect(told(host)).toEqual(["volume heal gv0 full"]);
-      expect((await check()).changes).toEqual([]);
+      // Where no other copy is shown to be full, nothing is taken away.
+      host.hurry(WAITS);
+      const { status, output } = await host.run("apply", folder());
+      expect(status).toBe(65);
+      expect(output).toContain("no other copy is known to be full");
+      expect(told(host)).toEqual([]);
+      expect(host.read("/var/lib/twopir/file-system-pi1-x")).toBe("1234-ABCD\n");
+    });
+
+    it("is noted to lie where it lies as long as the volume has no brick here", async () => {
+      glusterdKnows(host, { uuid: uuid(1), peers: [peer(2)] });
+      host.command("getfattr", "exit 1");
+      mkdirSync(host.at(BRICK), { recursive: true });
+      host.write("/var/lib/twopir/file-system-pi1-x", "the card\n");
+      host.command("findmnt", "echo /mnt/brick 9999-EEEE /dev/sdb1");
+      expect((await check()).changes).toContain(NOTE);
+    });
+
+    it("is refused where the config has another path than the volume", async () => {
+      const elsewhere = { ...brick(1), name: `${address(1)}:/srv/gv0` };
+      glusterdKnows(host, volume({ bricks: [elsewhere, brick(2)] }));
+      expect((await check()).output).toContain(
+        "refuse: the copy of volume gv0 on pi1 lies in /srv/gv0, where gluster keeps it: set twopir:volume.brick to that",
+      );
+      expect(await host.run("apply", folder())).toMatchObject({ status: 65 });
+      expect(told(host)).toEqual([]);
     });
 
     it("lies on a disk that is mounted at boot, and before glusterd starts", async () => {
@@ -1053,6 +1076,30 @@ esac`,
         "glusterd has volumes of its own (photos), and is not the peer that the other Pis know here",
       );
       expect({ status, changes }).toEqual({ status: 65, changes: [] });
+    });
+
+    it.each(["check", "apply"])(
+      "is left alone where it is that of another Pi of the pool (%s)",
+      async (mode) => {
+        glusterdKnows(host, { ...TWO, uuid: uuid(3), peers: [peer(1), peer(2)] });
+        glusterdKnows(host, { ...TWO, uuid: uuid(2), peers: [peer(1), peer(3)] }, address(2));
+        if (mode === "apply") host.hurry(WAITS);
+        const { status, changes, output } = await host.run(mode, daemon());
+        expect(output).toContain(
+          `the glusterd of this Pi is that of another one in the cluster (${uuid(3)})`,
+        );
+        expect({ status, changes }).toEqual({ status: 65, changes: [] });
+      },
+    );
+
+    it("does not get back a volume that was given up here while the other Pi was away", async () => {
+      rmSync(host.at(`${FILES}/vols`), { recursive: true });
+      host.command("getfattr", `[[ $* == *trusted.afr.twopir-given-up*${BRICK} ]] && echo -n ${ID}`);
+      const { status, changes, output } = await host.check(daemon());
+      expect(output).toContain(`volume gv0 was given up here by pulumi destroy, and ${address(2)}`);
+      expect({ status, changes }).toEqual({ status: 65, changes: [] });
+      host.command("getfattr", "exit 1");
+      expect((await check())[0]).toContain(BACK);
     });
 
     it("is given no other identity because it is silent", async () => {
