@@ -2,7 +2,15 @@ import { recordTargets } from "./components/a-records";
 import { Cluster } from "./components/cluster";
 import { lookNow } from "./components/now";
 import { readConfig } from "./config";
-import { LAYOUT, lastNames, refuseDrainedBefore, tellOfLeft, tellOfMoved } from "./operator/left";
+import {
+  LAYOUT,
+  addressesByName,
+  lastNames,
+  refuseDrainedBefore,
+  refuseMoves,
+  tellOfLeft,
+  tellOfMoved,
+} from "./operator/left";
 import { addressesOf, namesOf } from "./operator/names";
 import { requireHalfOfRecords } from "./operator/records";
 import { Resources } from "./remote/resources";
@@ -18,11 +26,13 @@ export = async () => {
     tellOfLeft(config.pis),
     tellOfMoved(names, config.floatingAddresses),
     refuseDrainedBefore(config.pis),
+    refuseMoves(config.pis),
   ]);
   new Cluster("twopir", { parts, resources: new Resources(reached, seen) });
   return {
     url: `http://${config.hostname}/`,
     addresses,
+    pis: addressesByName(config.pis),
     layout: LAYOUT,
     ...(names && { names }),
     ...(unreached.length > 0 && { unreached }),

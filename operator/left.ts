@@ -49,6 +49,52 @@ export async function refuseDrainedBefore(
   );
 }
 
+/**
+ * Refuses another name for a Pi at the same address, and other addresses for more than one Pi. Of a new name the engine
+ * makes all first, and then removes what the old one had: from the same Pi, its copy and its peer too. And a Pi that moves
+ * leaves its copy behind, so another one must be where the volume knows it.
+ *
+ * @param pis Those of the config.
+ * @param outputs Of the last update, in which `pis` has the addresses by name. Default: asked of the engine.
+ * @example await refuseMoves([{ name: "pib", address: "192.168.0.122" }]) // where that was pi2
+ * @throws pulumi.RunError that names them.
+ */
+export async function refuseMoves(
+  pis: readonly Placed[],
+  outputs: () => Promise<unknown> = lastOutputs,
+): Promise<void> {
+  const last = ((await outputs()) as { readonly pis?: Places } | undefined)?.pis ?? {};
+  for (const [name, address] of Object.entries(last)) {
+    const renamed = pis.find((pi) => pi.address === address);
+    if (renamed === undefined || pis.some((pi) => pi.name === name)) continue;
+    refuse(
+      `${renamed.name} has the address ${address}, which was that of ${name}, so nothing was changed: what is taken out ` +
+        `of twopir:pis is removed from its Pi, here from ${renamed.name} itself. A Pi keeps its name: call it ${name} ` +
+        `again. If it is another machine, take ${name} out first, by a pulumi up of its own, and then list ${renamed.name}.`,
+    );
+  }
+  const moved = pis.filter(({ name, address }) => (last[name] ?? address) !== address);
+  if (moved.length > 1)
+    refuse(
+      `${moved.map(({ name }) => name).join(" and ")} have other addresses than in the last pulumi up, so nothing was ` +
+        `changed: a Pi that moves leaves its copy behind, and gets it anew from one that did not. Write one new address ` +
+        `at a time into twopir:pis, with a pulumi up each. A Pi that has lost its former address meanwhile gets it back ` +
+        `besides the new one until the next boot, e.g.: sudo ip address add ${last[moved[0]?.name ?? ""] ?? ""}/24 dev eth0`,
+    );
+}
+
+interface Placed {
+  readonly name: string;
+  readonly address: string;
+}
+
+/** IPv4 addresses by the names of the Pis. */
+type Places = Readonly<Record<string, string>>;
+
+/** The addresses of a config's Pis by name, as the output `pis`. */
+export const addressesByName = (pis: readonly Placed[]): Places =>
+  Object.fromEntries(pis.map(({ name, address }) => [name, address]));
+
 /** The addresses that the config's names had in the last update. */
 export const lastNames = async (outputs: () => Promise<unknown> = lastOutputs): Promise<Names> =>
   ((await outputs()) as { readonly names?: Names } | undefined)?.names ?? {};

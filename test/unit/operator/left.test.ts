@@ -1,6 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
 import { afterEach, expect, it, vi } from "vitest";
-import { LAYOUT, refuseDrainedBefore, tellOfLeft } from "../../../operator/left";
+import {
+  addressesByName,
+  LAYOUT,
+  refuseDrainedBefore,
+  refuseMoves,
+  tellOfLeft,
+} from "../../../operator/left";
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -40,4 +46,40 @@ it("a drained Pi gets no program, so a stack of before the program has none", as
   await refusing({ url, layout: LAYOUT });
   await refusing({});
   await refusing(undefined);
+});
+
+it("a Pi that gets another name at the same address is refused, since what the old name had is removed from it", async () => {
+  const [pi1, pi2] = [
+    { name: "pi1", address: "192.168.0.121" },
+    { name: "pi2", address: "192.168.0.122" },
+  ];
+  const refusing = (listed: readonly { name: string; address: string }[], outputs: unknown): Promise<void> =>
+    refuseMoves(listed, () => Promise.resolve(outputs));
+  const last = { pis: addressesByName([pi1, pi2]) };
+  await expect(refusing([pi1, { ...pi2, name: "pib" }], last)).rejects.toThrow(
+    /^pib has the address 192\.168\.0\.122, which was that of pi2, so nothing was changed/,
+  );
+  await expect(refusing([{ ...pi2, name: "pi1" }], last)).rejects.toThrow(/that of pi2/); // pi2 is called pi1, pi1 is gone
+  await refusing([pi1, pi2], last);
+  await refusing([pi1], last);
+  await refusing([pi1, { ...pi2, address: "192.168.0.123" }], last);
+  await refusing([pi1, pi2, { name: "pi3", address: "192.168.0.123" }], last);
+  await refusing([{ ...pi2, name: "pib" }], undefined);
+});
+
+it("two Pis that have moved since the last update are refused: each leaves its copy behind", async () => {
+  const last = { pis: { pi1: "192.168.0.121", pi2: "192.168.0.122" } };
+  const refusing = (pi1: string, pi2: string): Promise<void> =>
+    refuseMoves(
+      [
+        { name: "pi1", address: pi1 },
+        { name: "pi2", address: pi2 },
+      ],
+      () => Promise.resolve(last),
+    );
+  await expect(refusing("192.168.0.131", "192.168.0.132")).rejects.toThrow(
+    /^pi1 and pi2 have other addresses .* sudo ip address add 192\.168\.0\.121\/24/,
+  );
+  await expect(refusing("192.168.0.122", "192.168.0.121")).rejects.toThrow(/one new address at a time/);
+  await refusing("192.168.0.131", "192.168.0.122");
 });
