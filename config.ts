@@ -5,10 +5,17 @@ import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import type { Pi } from "./components/args";
 import type { ReachableCluster } from "./components/now";
+import type { Found, Host, Open } from "./operator/hosts";
+import type { Names } from "./operator/names";
 import { refuse } from "./operator/refuse";
 
 /** What a stack's config says, checked and complete. */
-export type Config = ReachableCluster;
+export interface Config extends ReachableCluster {
+  /** The users of the Pis that the config has none for, by its names and addresses; undefined where it has all. */
+  readonly users?: Names;
+  /** True where a port or the jump host is not the config's, but the operator's own. */
+  readonly ownWay: boolean;
+}
 
 type Raw = Readonly<Record<string, unknown>>;
 
@@ -297,54 +304,64 @@ const absolutePath = (file: string, folder: string): string =>
 
 const pisOf = (raw: Raw): readonly unknown[] => (Array.isArray(raw.pis) ? (raw.pis as unknown[]) : []);
 
-/** The name that a Pi of a config has in the place of its address; undefined where it has none. */
-function hostNameOf(one: unknown): string | undefined {
+/** The name or the address that a Pi of a config has; undefined where it is neither. */
+function hostOf(one: unknown): string | undefined {
   const { address } = (one ?? {}) as { readonly address?: unknown };
-  const isName = typeof address === "string" && HOST_NAME.test(address) && !isIPv4(address);
-  return isName ? address : undefined;
+  return typeof address === "string" && (isIPv4(address) || HOST_NAME.test(address)) ? address : undefined;
 }
 // What ends in a number is an address, perhaps a mistyped one.
 const HOST_NAME = new RegExp(`^(?=.{1,253}$)(?!(.*\\.)?[0-9]+$)${LABEL}(\\.${LABEL})*$`);
 
+/** Whether the config of a Pi has no word on this. */
+const lacks = (one: unknown, key: "port" | "user"): boolean => (one as Raw | null)?.[key] === undefined;
+
 /**
- * The names that the Pis of a stack's config have in the place of addresses.
+ * What a stack's config leaves open.
  *
  * @param texts As those of {@link stackConfig}.
  */
-export const hostNames = (texts: Readonly<Record<string, string>>): string[] =>
-  pisOf(rawOf(texts)).flatMap((one) => hostNameOf(one) ?? []);
+export function openOf(texts: Readonly<Record<string, string>>): Open {
+  const raw = rawOf(texts);
+  const hosts = pisOf(raw).flatMap((one) => hostOf(one) ?? []);
+  const withoutUser = pisOf(raw).flatMap((one) => (lacks(one, "user") ? (hostOf(one) ?? []) : []));
+  return { hosts, withoutUser, anyWay: (raw.ssh as Raw | null | undefined)?.jumpHost === undefined };
+}
 
 /**
  * Checks and completes a stack's config.
  *
  * @param raw The values by their keys without "twopir:".
  * @param folder Relative paths start here: the project's folder.
- * @param addresses What the Pis' names lead to. Default: nobody knows one.
+ * @param found What counts where it says nothing. Default: nothing is known.
  * @example
  * parseConfig({ hostname: "twopir.example.com", pis: [{ name: "pi1", ... }, ...], dns: { provider: "none" } }, ".")
  * @throws ConfigError with every mistake at once.
  */
-export function parseConfig(
-  raw: Raw,
-  folder: string,
-  addresses: ReadonlyMap<string, string> = new Map(),
-): Config {
-  const names = pisOf(raw).map(hostNameOf);
-  const found = names.map((name) => (name === undefined ? undefined : addresses.get(name)));
-  const pis = pisOf(raw).map((one, i) =>
-    found[i] === undefined ? one : { ...(one as Raw), address: found[i] },
-  );
+export function parseConfig(raw: Raw, folder: string, found: Found = { hosts: new Map() }): Config {
+  const hosts = pisOf(raw).map(hostOf);
+  const open = hosts.map((host) => (host === undefined ? undefined : found.hosts.get(host)) ?? {});
+  const pis = pisOf(raw).map((one, i) => {
+    if (hosts[i] === undefined) return one;
+    const { address, port, user } = open[i] ?? {};
+    return { ...(port && { port }), ...(user && { user }), ...(one as Raw), ...(address && { address }) };
+  });
   const parsed = schema.safeParse(pis.length === 0 ? raw : { ...raw, pis });
   if (!parsed.success) throw new ConfigError(mistakes(raw, parsed.error.issues));
   const { tsigSecret, sshPassphrase, sudoPassword: ofAll, ...others } = parsed.data;
   const { dns: zone, volume, ssh, serverNames, site, ...rest } = others;
+  const anyKey = !ssh.agent && ssh.keyFile === undefined;
+  const own = ({ knownAs, keyFile }: Host) => ({ knownAs, keyFile: anyKey ? keyFile : undefined });
+  const ownJump = found.jumpHost && { ...found.jumpHost, ...own(found.jumpHost) };
+  const jumpHost = ssh.jumpHost ? withoutUndefinedKey(ssh.jumpHost) : ownJump;
+  const users = rest.pis.flatMap((one, i) => (lacks(pisOf(raw)[i], "user") ? [[hosts[i], one.user]] : []));
   return {
     ...rest,
     ...(site === undefined ? {} : { site: absolutePath(site, folder) }),
-    pis: rest.pis.map(({ sudoPassword: own = ofAll, ...one }, i) => ({
+    pis: rest.pis.map(({ sudoPassword = ofAll, ...one }, i) => ({
       ...withoutUndefinedKey(one),
-      ...(names[i] !== undefined && { hostName: names[i] }),
-      ...(own === undefined || one.user === "root" ? {} : { sudoPassword: own }),
+      ...(hosts[i] !== undefined && !isIPv4(hosts[i]) && { hostName: hosts[i] }),
+      ...own(open[i] ?? {}),
+      ...(sudoPassword === undefined || one.user === "root" ? {} : { sudoPassword }),
     })),
     serverNames: serverNames ?? [rest.hostname.split(".")[0] ?? rest.hostname],
     volume: { ...volume, brick: volume.brick ?? `/data/brick1/${volume.name}` },
@@ -352,9 +369,12 @@ export function parseConfig(
     ssh: {
       ...(ssh.agent ? {} : { keyFile: absolutePath(ssh.keyFile ?? "~/.ssh/id_ed25519", folder) }),
       knownHosts: absolutePath(ssh.knownHosts, folder),
-      ...(ssh.jumpHost && { jumpHost: withoutUndefinedKey(ssh.jumpHost) }),
+      ...(jumpHost && { jumpHost }),
       ...(sshPassphrase === undefined ? {} : { passphrase: sshPassphrase }),
     },
+    ...(users.length > 0 && { users: Object.fromEntries(users) as Names }),
+    ownWay:
+      ownJump !== undefined || open.some(({ port }, i) => port !== undefined && lacks(pisOf(raw)[i], "port")),
   };
 }
 
@@ -409,14 +429,11 @@ function show(value: unknown): string {
  *
  * @param texts By full key: { "twopir:hostname": "twopir.example.com", "twopir:pis": "[{...}, {...}]", ... }.
  * @param folder Relative paths start here: the project's folder.
- * @param addresses What the Pis' names lead to. Default: nobody knows one.
+ * @param found What counts where it says nothing. Default: nothing is known.
  * @throws ConfigError with every mistake at once.
  */
-export const stackConfig = (
-  texts: Readonly<Record<string, string>>,
-  folder: string,
-  addresses?: ReadonlyMap<string, string>,
-): Config => parseConfig(rawOf(texts), folder, addresses);
+export const stackConfig = (texts: Readonly<Record<string, string>>, folder: string, found?: Found): Config =>
+  parseConfig(rawOf(texts), folder, found);
 
 /** The values by their keys without "twopir:". */
 function rawOf(texts: Readonly<Record<string, string>>): Raw {
@@ -432,15 +449,13 @@ function rawOf(texts: Readonly<Record<string, string>>): Raw {
 /**
  * The config of the current stack.
  *
- * @param addressesOf Finds what the Pis' names lead to.
+ * @param find Finds what counts where the config says nothing.
  * @throws pulumi.RunError with every mistake at once, before any Pi is contacted.
  */
-export async function readConfig(
-  addressesOf: (names: readonly string[]) => Promise<ReadonlyMap<string, string>>,
-): Promise<Config> {
+export async function readConfig(find: (open: Open) => Promise<Found>): Promise<Config> {
   const texts = pulumi.runtime.allConfig();
   try {
-    return stackConfig(texts, process.cwd(), await addressesOf(hostNames(texts)));
+    return stackConfig(texts, process.cwd(), await find(openOf(texts)));
   } catch (error) {
     if (error instanceof ConfigError) refuse(error.message);
     throw error;

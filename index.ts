@@ -2,23 +2,26 @@ import { recordTargets } from "./components/a-records";
 import { Cluster } from "./components/cluster";
 import { lookNow } from "./components/now";
 import { readConfig } from "./config";
+import { findHosts, RENEW } from "./operator/hosts";
 import {
-  LAYOUT,
   addressesByName,
-  lastNames,
+  LAYOUT,
+  lastHosts,
   refuseDrainedBefore,
   refuseMoves,
   tellOfLeft,
   tellOfMoved,
 } from "./operator/left";
-import { addressesOf, namesOf } from "./operator/names";
+import { namesOf } from "./operator/names";
 import { requireHalfOfRecords } from "./operator/records";
 import { Resources } from "./remote/resources";
 
 /** Look first, then declare: what the hosts are like now decides what the engine sees as a change. */
 export = async () => {
-  const config = await readConfig((names) => addressesOf(names, lastNames));
+  const config = await readConfig((open) => findHosts(open, lastHosts));
   const names = namesOf(config.pis);
+  const { users } = config;
+  const ownWay = config.ownWay || (!RENEW && (await lastHosts()).ownWay === true);
   const addresses = recordTargets(config).map(({ address }) => address);
   const [{ parts, reached, seen, unreached }] = await Promise.all([
     lookNow(config),
@@ -28,13 +31,15 @@ export = async () => {
     refuseDrainedBefore(config.pis),
     refuseMoves(config.pis),
   ]);
-  new Cluster("twopir", { parts, resources: new Resources(reached, seen) });
+  new Cluster("twopir", { parts, resources: new Resources(reached, seen, ownWay) });
   return {
     url: `http://${config.hostname}/`,
     addresses,
     pis: addressesByName(config.pis),
     layout: LAYOUT,
     ...(names && { names }),
+    ...(users && { users }),
+    ...(ownWay && { ownWay }),
     ...(unreached.length > 0 && { unreached }),
   };
 };

@@ -2,8 +2,8 @@ import { execFile } from "node:child_process";
 import { parseArgs, promisify } from "node:util";
 import { lookNow } from "./components/now";
 import { clusterStatus, statusStates, type ClusterStatus, type PiStatus } from "./components/status";
-import { ConfigError, hostNames, stackConfig, type Config } from "./config";
-import { addressesOf, type Names } from "./operator/names";
+import { ConfigError, openOf, stackConfig, type Config } from "./config";
+import { findHosts, type Last } from "./operator/hosts";
 import { presentRecords, toldElsewhere } from "./operator/records";
 
 /** `npm run status -- [--stack NAME] [--json]`: the same look as preview's, as a table; exit status 0 if all is well. */
@@ -33,12 +33,11 @@ async function configOf(stack: string | undefined): Promise<Config> {
   const { stdout } = await promisify(execFile)("bash", command);
   const values = JSON.parse(stdout) as Record<string, { value: string }>;
   const texts = Object.fromEntries(Object.entries(values).map(([key, { value }]) => [key, value] as const));
-  const last = async (): Promise<Names> => {
+  const last = async (): Promise<Last> => {
     const words = ["toolchain/pulumi.sh", "stack", "output", "--json", ...(stack ? ["--stack", stack] : [])];
-    const outputs = JSON.parse((await promisify(execFile)("bash", words)).stdout) as { names?: Names };
-    return outputs.names ?? {};
+    return JSON.parse((await promisify(execFile)("bash", words)).stdout) as Last;
   };
-  return stackConfig(texts, process.cwd(), await addressesOf(hostNames(texts), last));
+  return stackConfig(texts, process.cwd(), await findHosts(openOf(texts), last));
 }
 
 const COLUMNS: readonly [string, (pi: PiStatus) => string | number | boolean | undefined][] = [

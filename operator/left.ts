@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import { resolve, type Names } from "./names";
+import type { Last } from "./hosts";
+import { leadsTo, type Names } from "./names";
 import { refuse } from "./refuse";
 
 /** An output of the stack. 2: each Pi has a program; before it had this output, each state brought its scripts along. */
@@ -95,9 +96,9 @@ type Places = Readonly<Record<string, string>>;
 export const addressesByName = (pis: readonly Placed[]): Places =>
   Object.fromEntries(pis.map(({ name, address }) => [name, address]));
 
-/** The addresses that the config's names had in the last update. */
-export const lastNames = async (outputs: () => Promise<unknown> = lastOutputs): Promise<Names> =>
-  ((await outputs()) as { readonly names?: Names } | undefined)?.names ?? {};
+/** What counted in the last update where the config says nothing. */
+export const lastHosts = async (outputs: () => Promise<unknown> = lastOutputs): Promise<Last> =>
+  ((await outputs()) as Last | undefined) ?? {};
 
 /**
  * Warns of each Pi whose name leads elsewhere now than to the address that it stands for: a move is made by the word of the
@@ -105,10 +106,15 @@ export const lastNames = async (outputs: () => Promise<unknown> = lastOutputs): 
  *
  * @param names Undefined where the config has none.
  * @param floating Addresses that a Pi may have besides.
+ * @param lead Finds where a name leads. Default: by `~/.ssh/config` and this machine's resolver.
  */
-export async function tellOfMoved(names: Names | undefined, floating: readonly string[]): Promise<void> {
+export async function tellOfMoved(
+  names: Names | undefined,
+  floating: readonly string[],
+  lead = leadsTo,
+): Promise<void> {
   for (const [name, address] of Object.entries(names ?? {})) {
-    const now = (await resolve(name)).filter((one) => !floating.includes(one));
+    const now = (await lead(name)).filter((one) => !floating.includes(one));
     if (now.length > 0 && !now.includes(address))
       void pulumi.log.warn(
         `${name} leads to ${now.join(", ")} now, and the cluster goes on with that Pi at ${address}. If the Pi has moved, write its ` +

@@ -1,4 +1,5 @@
 import { lookup } from "node:dns/promises";
+import { saidOf, type Ask } from "./ssh-config";
 
 /** IPv4 addresses by the names that the config has instead of them; an output of the stack. */
 export type Names = Readonly<Record<string, string>>;
@@ -14,26 +15,9 @@ export const resolve = async (name: string): Promise<string[]> => {
   return answers.map(({ address }) => address).filter((address) => !address.startsWith("127."));
 };
 
-/**
- * The address that each name stands for: the one that it had in the last update, and else what it leads to now. A Pi
- * with cable and Wi-Fi, or with a floating address, has several, and mDNS gives now this one, now that: a Pi that moved
- * with each answer would give up its copy each time.
- *
- * @param last Those of the last update.
- * @returns Without the names that nobody knows.
- * @example await addressesOf(["pi1.local"], lastNames) // Map { "pi1.local" => "192.168.0.121" }
- */
-export async function addressesOf(
-  names: readonly string[],
-  last: () => Promise<Names>,
-): Promise<Map<string, string>> {
-  if (names.length === 0) return new Map();
-  const former = await last();
-  const found = await Promise.all(
-    names.map(async (name) => [name, former[name] ?? (await resolve(name))[0]] as const),
-  );
-  return new Map(found.flatMap(([name, address]) => (address === undefined ? [] : [[name, address]])));
-}
+/** The same where `~/.ssh/config` may say what to resolve in its place. */
+export const leadsTo = async (name: string, ask?: Ask): Promise<string[]> =>
+  resolve((await saidOf(name, ask)).hostName ?? name);
 
 /** A Pi of a config that has a name for its address. */
 interface Named {

@@ -31,6 +31,10 @@ export interface PiAddress {
   readonly address: string;
   /** By which the operator knows it, and perhaps known_hosts. Default: by the address alone. */
   readonly hostName?: string;
+  /** By which known_hosts has its host key. Default: by hostName. */
+  readonly knownAs?: string;
+  /** Path of the private key. Default: that of all. */
+  readonly keyFile?: string;
   /** Port of its sshd, 1 to 65535. Default: 22. */
   readonly port?: number;
   /** A user who may use sudo, or root. */
@@ -59,6 +63,10 @@ interface JumpHost {
   readonly address: string;
   readonly port: number;
   readonly user: string;
+  /** By which known_hosts has its host key. Default: by the address. */
+  readonly knownAs?: string;
+  /** Path of the private key. Default: that of all. */
+  readonly keyFile?: string;
   /** Default: the one in known_hosts. */
   readonly hostKey?: string;
 }
@@ -78,18 +86,19 @@ export interface Reached {
  * not one of them takes is refused: each resource would fail to log in again, until their sshd shut us out.
  */
 export async function reach(pis: readonly PiAddress[], ssh: Ssh): Promise<Map<string, Reached>> {
-  const { keyFile, knownHosts, passphrase, jumpHost } = ssh;
-  const privateKey = keyFile === undefined ? undefined : await readFile(keyFile, "utf8").catch(() => "");
-  const key = {
-    ...(privateKey === undefined ? {} : { privateKey }),
-    ...(passphrase === undefined ? {} : { passphrase }),
-  };
+  const { knownHosts, passphrase, jumpHost } = ssh;
   const login = async (to: PiAddress | JumpHost, name: string, jump?: Login): Promise<Login> => {
     const { address, port, user } = to;
-    const hostName = "hostName" in to ? to.hostName : undefined;
-    const byName = hostName && (await knownHostKey(hostName, knownHosts, port));
+    const { keyFile = ssh.keyFile } = to;
+    const privateKey = keyFile === undefined ? undefined : await readFile(keyFile, "utf8").catch(() => "");
+    const key = {
+      ...(privateKey === undefined ? {} : { privateKey }),
+      ...(passphrase === undefined ? {} : { passphrase }),
+    };
+    const knownAs = to.knownAs ?? ("hostName" in to ? to.hostName : undefined);
+    const byName = knownAs && (await knownHostKey(knownAs, knownHosts, port));
     const hostKey = to.hostKey ?? byName ?? (await knownHostKey(address, knownHosts, port)) ?? UNKNOWN;
-    const known = byName === undefined ? {} : { knownAs: hostName };
+    const known = byName === undefined ? {} : { knownAs };
     const sudo = "sudoPassword" in to ? { sudoPassword: to.sudoPassword } : {};
     return {
       name,

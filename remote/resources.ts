@@ -3,15 +3,13 @@ import * as local from "@pulumi/command/local";
 import * as remote from "@pulumi/command/remote";
 import * as pulumi from "@pulumi/pulumi";
 import type { Look, Reached } from "./look";
+import { RENEW } from "../operator/hosts";
 import { refuse } from "../operator/refuse";
 import { DIAL_SECONDS, type Login } from "./ssh";
 import { command, isState, OPERATOR, stdin, type CloudflareRecord, type State } from "./state";
 
-/**
- * Whose key it is that logs in is no change of the cluster: each operator has his own. Where the environment has
- * TWOPIR_RENEW_KEYS, the one of today goes into the stack's state.
- */
-const KEYS = process.env.TWOPIR_RENEW_KEYS ? [] : ["connection.privateKey", "connection.privateKeyPassword"];
+const KEYS = ["connection.privateKey", "connection.privateKeyPassword"];
+const WAY = ["connection.port", "connection.proxy"];
 
 /** Failed attempts to connect that a resource bears: with the one after, a Pi that is off costs it 10 s. */
 const DIAL_ERRORS = 1;
@@ -22,12 +20,17 @@ const DIAL_ERRORS = 1;
  */
 export class Resources {
   readonly #declared = new Map<string, pulumi.Resource>();
+  /** Inputs that are the operator's own. */
+  readonly #own: readonly string[];
   readonly #seen = new Date().toISOString().slice(0, 19).replace("T", " ");
 
+  /** @param ownWay True where operators may have ports and jump hosts of their own. Default: these are the config's. */
   constructor(
     private readonly reached: ReadonlyMap<string, Reached>,
     private readonly seen: Look,
+    ownWay = false,
   ) {
+    this.#own = RENEW ? [] : [...KEYS, ...(ownWay ? WAY : [])];
     this.#speak();
   }
 
@@ -117,7 +120,7 @@ export class Resources {
   }
 
   /** Inputs whose change is none of the cluster: who can be reached from here and now, and all of a drained Pi. */
-  #ignored(state: State, reached: Reached | undefined): string[] {
+  #ignored(state: State, reached: Reached | undefined): readonly string[] {
     if (reached?.drained) return ["connection", "create", "delete", "stdin"];
     const first = [...this.reached].find(([, { drained }]) => !drained)?.[0];
     // What matters of other parameters, the look finds to differ; the rest waits until the first Pi is back.
@@ -125,7 +128,7 @@ export class Resources {
     if (reached?.problem?.kind === "refused") return ["connection"];
     if (reached === undefined) return [];
     // Of the program's own parameters the look has found none to differ, so it is sudo's password that does.
-    return state.brings && this.seen.findings.has(state.name) ? [...KEYS, "stdin"] : KEYS;
+    return state.brings && this.seen.findings.has(state.name) ? [...this.#own, "stdin"] : this.#own;
   }
 
   #tell(state: State, resource: pulumi.Resource): void {
@@ -141,8 +144,8 @@ const mayBeDead = (reached: Reached | undefined): boolean =>
   reached?.drained === true || reached?.problem?.kind === "silent";
 
 /**
- * The connection carries nothing of the operator's machine but the key, so that every operator has the same one; with
- * the agent not even that: the plugin finds it by SSH_AUTH_SOCK.
+ * The connection carries nothing of the operator's machine but the key, and the way that ~/.ssh/config has, so that every
+ * operator has the same one; with the agent no key either: the plugin finds it by SSH_AUTH_SOCK.
  */
 const connection = ({ login }: Reached): remote.CommandArgs["connection"] => ({
   ...endpoint(login),

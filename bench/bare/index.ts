@@ -5,7 +5,7 @@ import { reach } from "../../remote/look";
 
 /** The program of ../../index.ts but for the look: it contacts no Pi, and declares every state as not drifted. */
 export = async () => {
-  const config = await readConfig(() => Promise.resolve(new Map()));
+  const config = await readConfig(() => Promise.resolve({ hosts: new Map() }));
   // A drained Pi is not contacted; here that is the only thing about it.
   const unasked = await reach(
     config.pis.map((pi) => ({ ...pi, drained: true })),

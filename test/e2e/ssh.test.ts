@@ -297,4 +297,29 @@ describe("an ssh agent and a jump host", () => {
     await lab("on", JUMP);
     succeeded(await cluster.up());
   });
+
+  it("may be what ~/.ssh/config says, and another operator's may say something else", async () => {
+    const config = join(folder, "config");
+    // In its place, since ssh finds the file by the user's entry in /etc/passwd, not by HOME.
+    writeFileSync(join(folder, "ssh"), `#!/bin/sh\nexec /usr/bin/ssh -F ${config} "$@"\n`, { mode: 0o755 });
+    const port = `Host ${address("pi2")}\n  Port ${PORT}\n`;
+    const way = `Host ${PIS.map(address).join(" ")}\n  User pi\n  ProxyJump pi@gate\n`;
+    writeFileSync(config, `${port}${way}Host gate\n  HostName ${address(JUMP)}\n`);
+    const open = {
+      "twopir:pis": PIS.map((name) => pi(name, { user: undefined })),
+      "twopir:ssh": { agent: true, knownHosts },
+    };
+    const { PATH } = process.env;
+    process.env.PATH = `${folder}:${PATH ?? ""}`;
+    cluster = await Cluster.open(open);
+    await configure(open);
+    expect((await cluster.preview()).changed).toEqual({});
+    expect(succeeded(await cluster.up()).changed).toEqual({});
+    const { users, ownWay } = await cluster.outputs();
+    expect(users?.value).toEqual(Object.fromEntries(PIS.map((name) => [address(name), "pi"])));
+    expect(ownWay?.value).toBe(true);
+    writeFileSync(config, `${port}Host *\n  User somebody\n`); // and directly
+    expect((await cluster.preview()).changed).toEqual({});
+    process.env.PATH = PATH;
+  });
 });

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { afterEach, describe, expect, it } from "vitest";
 import { ConfigError, parseConfig, readConfig } from "../../config";
+import type { Host, Open } from "../../operator/hosts";
 
 /** Comes with Pulumi's SDK, without types. */
 const yaml = createRequire(__filename)("js-yaml") as { load: (text: string) => unknown };
@@ -390,7 +391,38 @@ describe("a right config", () => {
       updates: "security",
       dns: { provider: "none" },
       ssh: { keyFile: join(homedir(), ".ssh/id_ed25519"), knownHosts: join(homedir(), ".ssh/known_hosts") },
+      users: { [pi1.address]: "pi", [pi2.address]: "pi" },
+      ownWay: false,
     });
+  });
+
+  const jumpHost = { address: "gate.example.com", port: 22, user: "anna", keyFile: "/home/anna/.ssh/gate" };
+  const own = { port: 2222, user: "anna", knownAs: "one", keyFile: "/home/anna/.ssh/one" };
+  const found = { hosts: new Map([[pi1.address, own]]), jumpHost };
+
+  it("takes from elsewhere what it does not say", () => {
+    const { pis, ssh, users, ownWay } = parseConfig(good, "/project", found);
+    expect(pis).toMatchObject([own, { port: 22, user: "pi" }]);
+    expect(ssh.jumpHost).toEqual(jumpHost);
+    expect(users).toEqual({ [pi1.address]: "anna", [pi2.address]: "pi" });
+    expect(ownWay).toBe(true);
+  });
+
+  it("counts before what is found elsewhere", () => {
+    const pis = [pi1, pi2].map((one) => ({ ...one, port: 23, user: "bob" }));
+    const config = { ...good, pis, ssh: { keyFile: "/key", jumpHost: { address: "192.168.0.9" } } };
+    const parsed = parseConfig(config, "/project", { hosts: found.hosts });
+    expect(parsed.pis[0]).toMatchObject({ port: 23, user: "bob", knownAs: "one" });
+    expect(parsed.pis[0]?.keyFile).toBeUndefined();
+    expect(parsed.ssh.jumpHost).toEqual({ address: "192.168.0.9", port: 22, user: "pi" });
+    expect(parsed.users).toBeUndefined();
+    expect(parsed.ownWay).toBe(false);
+  });
+
+  it.each([{ agent: true }, { keyFile: "/key" }])("has one key for all, or none, with %j", (ssh) => {
+    const parsed = parseConfig({ ...good, ssh }, "/project", found);
+    expect(parsed.pis[0]?.keyFile).toBeUndefined();
+    expect(parsed.ssh.jumpHost?.keyFile).toBeUndefined();
   });
 
   it("names the brick after the volume", () => {
@@ -477,7 +509,7 @@ describe("readConfig", () => {
   afterEach(() => pulumi.runtime.setAllConfig({}));
 
   /** Knows no name. */
-  const nobody = () => Promise.resolve(new Map<string, string>());
+  const nobody = () => Promise.resolve({ hosts: new Map<string, Host>() });
 
   /** Hands a config over as the engine does: lists and objects as JSON, the rest as it is. */
   function setStack(values: Raw): void {
@@ -511,35 +543,40 @@ describe("readConfig", () => {
     expect((await readConfig(nobody)).ssh.passphrase).toBe("0123");
   });
 
-  it("takes names for addresses, and asks for them alone", async () => {
+  it("takes names for addresses, and asks for what it leaves open", async () => {
     const named = { ...pi1, address: "pi1.local" };
     const pis = [
       named,
-      { ...pi2, address: "pi-two" },
+      { ...pi2, address: "pi-two", user: "anna" },
       { ...pi2, name: "pi3", address: "192.168.0.300" },
       "x",
     ];
     setStack({ "twopir:pis": pis });
-    const asked: string[] = [];
-    const ask = (names: readonly string[]) => {
-      asked.push(...names);
-      return Promise.resolve(new Map([["pi1.local", "192.168.0.7"]]));
+    const asked: Open[] = [];
+    const find = (open: Open) => {
+      asked.push(open);
+      return Promise.resolve({ hosts: new Map([["pi1.local", { address: "192.168.0.7" }]]) });
     };
-    await expect(readConfig(ask)).rejects.toThrow(/pis\[1\]\.address is "pi-two"; /);
-    expect(asked).toEqual(["pi1.local", "pi-two"]);
+    await expect(readConfig(find)).rejects.toThrow(/pis\[1\]\.address is "pi-two"; /);
     setStack({
       ...Object.fromEntries(Object.entries(good).map(([key, value]) => [`twopir:${key}`, value])),
       "twopir:pis": [named, pi2],
+      "twopir:ssh": { jumpHost: { address: "192.168.0.9" } },
     });
-    expect((await readConfig(ask)).pis).toMatchObject([
+    expect((await readConfig(find)).pis).toMatchObject([
       { address: "192.168.0.7", hostName: "pi1.local" },
       { address: pi2.address },
+    ]);
+    expect(asked).toEqual([
+      { hosts: ["pi1.local", "pi-two"], withoutUser: ["pi1.local"], anyWay: true },
+      { hosts: ["pi1.local", pi2.address], withoutUser: ["pi1.local", pi2.address], anyWay: false },
     ]);
   });
 
   it("refuses a name that leads to another Pi's address", async () => {
     setStack({ "twopir:pis": [pi1, { ...pi2, address: "pi2.local" }] });
-    await expect(readConfig(() => Promise.resolve(new Map([["pi2.local", pi1.address]])))).rejects.toThrow(
+    const hosts = new Map([["pi2.local", { address: pi1.address }]]);
+    await expect(readConfig(() => Promise.resolve({ hosts }))).rejects.toThrow(
       /pis\[1\]\.address is "pi2.local"; expected: an address of its own; pis\[0\] has it already/,
     );
   });

@@ -615,6 +615,13 @@ describe("what the engine is asked for", () => {
     expect(log).toEqual([]);
   });
 
+  it("ignores ports and jump hosts, too, where operators have their own", async () => {
+    const { resources } = await declare(args, { ownWay: true });
+    const all = [...UNCHANGED, "connection.port", "connection.proxy"];
+    expect(resources.get("pi1-nginx")?.ignoreChanges).toEqual(all);
+    expect(resources.get("pi1-twopir")?.ignoreChanges).toEqual([...all, "stdin"]);
+  });
+
   const drifted = {
     "pi1-sites-enabled-link": { reasons: ["a is\nmissing", "b differs"], disturbs: true, details: "-a\n+b" },
     "pi2-nginx": { reasons: ["not yet: nginx is not installed"], disturbs: true, details: "" },

@@ -108,6 +108,8 @@ export interface Seen {
   readonly preview?: boolean;
   /** Pis that are drained. Default: none. */
   readonly away?: readonly string[];
+  /** As that of {@link Resources}. */
+  readonly ownWay?: boolean;
 }
 
 /**
@@ -117,7 +119,7 @@ export interface Seen {
  */
 export async function declare(
   args: Args,
-  { drifted = {}, problems = {}, preview = false, away = [] }: Seen = {},
+  { drifted = {}, problems = {}, preview = false, away = [], ownWay }: Seen = {},
 ): Promise<{ resources: Map<string, Registered>; log: string[] }> {
   await pulumi.runtime.setMocks(
     { newResource: ({ name, inputs }) => ({ id: name, state: inputs as object }), call: () => ({}) },
@@ -157,7 +159,7 @@ export async function declare(
       ),
     );
     const seen: Look = { findings, problems: Object.values(problems) };
-    new Cluster("twopir", { parts, resources: new Resources(reached, seen) });
+    new Cluster("twopir", { parts, resources: new Resources(reached, seen, ownWay) });
     await pulumi.runtime.disconnect();
     const all = requests.mock.calls.map(([request]) => registered(request as Request));
     return { resources: new Map(all.map((one) => [one.name, one])), log };

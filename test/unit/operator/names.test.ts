@@ -1,7 +1,7 @@
 import { beforeEach, expect, it, vi } from "vitest";
 import * as pulumi from "@pulumi/pulumi";
 import { tellOfMoved } from "../../../operator/left";
-import { addressesOf, namesOf } from "../../../operator/names";
+import { leadsTo, namesOf, resolve } from "../../../operator/names";
 
 const known = vi.hoisted((): { by: Record<string, string[]> } => ({ by: {} }));
 vi.mock("node:dns/promises", () => ({
@@ -14,30 +14,22 @@ vi.mock("node:dns/promises", () => ({
   },
 }));
 
-const last = vi.fn(() => Promise.resolve({ "pi1.local": "192.168.0.121", "pi2.local": "192.168.0.122" }));
 beforeEach(() => {
-  last.mockClear();
   known.by = {};
 });
 
-it("a new name stands for what this machine resolves it to, but this machine itself", async () => {
+it("a name leads to what this machine resolves it to, but this machine itself", async () => {
   known.by = { "pi3.local": ["127.0.1.1", "192.168.0.123"], "pi4.local": ["127.0.1.1"] };
-  expect(await addressesOf(["pi3.local", "pi4.local", "pi5.local"], last)).toEqual(
-    new Map([["pi3.local", "192.168.0.123"]]),
-  );
+  expect(await resolve("pi3.local")).toEqual(["192.168.0.123"]);
+  expect(await resolve("pi4.local")).toEqual([]);
+  expect(await resolve("pi5.local")).toEqual([]);
 });
 
-it("one of the last update stands for the address that it had then, whatever it leads to now", async () => {
-  known.by = { "pi1.local": ["192.168.0.221", "192.168.0.121"], "pi2.local": ["192.168.0.132"] };
-  const former = new Map(Object.entries(await last()));
-  expect(await addressesOf(["pi1.local", "pi2.local"], last)).toEqual(former);
-  known.by = {};
-  expect(await addressesOf(["pi1.local", "pi2.local"], last)).toEqual(former);
-});
-
-it("nobody is asked where there are no names", async () => {
-  expect(await addressesOf([], last)).toEqual(new Map());
-  expect(last).not.toHaveBeenCalled();
+it("a name leads to what its HostName is resolved to", async () => {
+  known.by = { pi1: ["192.168.0.121"], "pi1.local": ["192.168.0.131"] };
+  const ask = ([first]: readonly string[]) => Promise.resolve(first === "-F" ? "" : "hostname pi1.local\n");
+  expect(await leadsTo("pi1", ask)).toEqual(["192.168.0.131"]);
+  expect(await leadsTo("pi1", () => Promise.resolve(""))).toEqual(["192.168.0.121"]);
 });
 
 it("a name that leads elsewhere now is named, and how the Pi is moved", async () => {
@@ -45,7 +37,11 @@ it("a name that leads elsewhere now is named, and how the Pi is moved", async ()
   const told = async (...addresses: string[]): Promise<string[]> => {
     warn.mockClear();
     known.by = { "pi1.local": addresses };
-    await tellOfMoved({ "pi1.local": "192.168.0.121", "pi2.local": "192.168.0.122" }, ["192.168.0.221"]);
+    await tellOfMoved(
+      { "pi1.local": "192.168.0.121", "pi2.local": "192.168.0.122" },
+      ["192.168.0.221"],
+      resolve,
+    );
     return warn.mock.calls.map(([text]) => text);
   };
   expect(await told("192.168.0.131", "192.168.0.121")).toEqual([]);

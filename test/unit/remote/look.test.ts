@@ -187,6 +187,15 @@ describe("another port", () => {
     expect(wrong.get("pi1")?.problem?.message).toContain("(ssh-keygen -R '[pi1.local]:2222')");
   });
 
+  it("may stand in known_hosts by another name, as by HostKeyAlias", async () => {
+    const knownHosts = text("known_aliases");
+    writeFileSync(knownHosts, `one ${hostKey}\n[pi1.local]:2222 ${publicKey(newKey(text("of_the_name")))}\n`);
+    const named = pi("pi1", { port, hostName: "pi1.local", knownAs: "one" });
+    const reached = await reach([named], { ...ssh(), knownHosts });
+    closeAll(reached);
+    expect(reached.get("pi1")?.problem).toBeUndefined();
+  });
+
   it.each<[string, () => Partial<PiAddress>, string]>([
     ["unknown", () => ({ address: "127.0.0.3" }), "(ssh -p 2222 USER@127.0.0.3)"],
     ["changed", () => ({ hostKey: publicKey(newKey(text("now"))) }), "(ssh-keygen -R '[127.0.0.1]:2222')"],
@@ -219,6 +228,22 @@ describe("a jump host", () => {
     expect((await through({}, { hostKey: other }))?.problem?.message).toMatch(
       /^pi1 .*shows another host key/,
     );
+  });
+
+  it("may have a name of its own in known_hosts, and each host a key of its own", async () => {
+    const knownHosts = text("known_gate");
+    writeFileSync(knownHosts, `gate ${hostKey}\n127.0.0.1 ${hostKey}\n`);
+    const other = newKey(text("of_others"));
+    const [keyFile, address] = [sshd.userKey, "127.0.0.2"];
+    const behind = async (gate: object, target: Partial<PiAddress>): Promise<HostProblem | undefined> => {
+      const way = { keyFile: other, knownHosts, jumpHost: jumpHost({ address, knownAs: "gate", ...gate }) };
+      const reached = await reach([pi("pi1", target)], way);
+      closeAll(reached);
+      return reached.get("pi1")?.problem;
+    };
+    expect(await behind({ keyFile }, { keyFile })).toBeUndefined();
+    expect((await behind({}, { keyFile }))?.message).toMatch(/^the jump host .* refuses the key/);
+    expect((await behind({ keyFile }, {}))?.message).toMatch(/^pi1 .* refuses the key/);
   });
 
   it("is what is wrong where it cannot be reached or trusted, and says nothing of the Pis", async () => {
