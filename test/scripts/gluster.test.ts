@@ -981,6 +981,16 @@ esac`,
       expect(await check()).toEqual([]);
     });
 
+    it("gets its folders of logs from systemd at each start, too", async () => {
+      rmSync(host.at("/var/log/glusterfs"), { recursive: true });
+      const missing = "/var/log/glusterfs/bricks is missing, without which no brick starts";
+      expect(await check()).toEqual([missing]);
+      host.hurry(WAITS);
+      expect((await host.run("apply", daemon())).changes).toEqual([missing]);
+      expect(await check()).toEqual([]);
+      expect(host.read(DROP_IN)).toMatch(/^LogsDirectory=glusterfs glusterfs\/bricks$/m);
+    });
+
     it("is nobody's business where no other Pi has the volume", async () => {
       glusterdKnows(host, { uuid: uuid(2), peers: [peer(1)] }, address(2));
       glusterdKnows(host, { uuid: uuid(8) });

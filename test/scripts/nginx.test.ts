@@ -1,5 +1,7 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { PI } from "../../operator/program";
 import { canIsolate, Host, state } from "./host";
 import { address, ID } from "./pool";
 
@@ -179,6 +181,17 @@ esac`,
   it("takes nobody for one that was started by hand where nothing listens", async () => {
     host.write("/run/listening", "");
     expect(await host.check(nginx())).toMatchObject({ status: 0, changes: [], output: "" });
+  });
+
+  it("gets its folder of logs from systemd at each start, too", async () => {
+    rmSync(host.at("/var/log/nginx"), { recursive: true });
+    host.write("/etc/group", "adm:x:4:\n");
+    const missing = "/var/log/nginx is missing, without which nginx does not start";
+    expect((await host.check(nginx())).changes).toEqual([missing]);
+    expect(await host.run("apply", nginx())).toMatchObject({ status: 0, changes: [missing] });
+    expect(readFileSync(join(PI, "files/etc/systemd/system/nginx.service.d/twopir.conf"), "utf8")).toMatch(
+      /^LogsDirectory=nginx$/m,
+    );
   });
 
   it("is unmasked", async () => {
