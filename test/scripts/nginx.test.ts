@@ -42,6 +42,7 @@ esac`,
       `case "$*" in
   show*) printf 'NeedDaemonReload=no\\nDropInPaths=/etc/systemd/system/nginx.service.d/twopir.conf\\nUnitFileState=%s\\nActiveState=active\\n' "$(cat /run/unit-file)" ;;
   unmask*) echo enabled >/run/unit-file ;;
+  list-unit-files*) exit 1 ;; # as where it has none of these
   *) echo "$*" >>/run/told ;;
 esac`,
     );
@@ -176,6 +177,54 @@ esac`,
     expect(host.list("run")).not.toContain("told");
     listening("other", 4712, "127.0.0.9");
     expect((await host.check(nginx())).changes).toEqual([]);
+  });
+
+  describe("another web server that is enabled", () => {
+    const enabled = (unit: string, active: boolean): void =>
+      host.command(
+        "systemctl",
+        `case "$*" in
+  show*) printf 'NeedDaemonReload=no\\nDropInPaths=/etc/systemd/system/nginx.service.d/twopir.conf\\nUnitFileState=enabled\\nActiveState=active\\n' ;;
+  "list-unit-files --no-legend --state=enabled "*) [[ "$* " == *" ${unit} "* ]] && echo "${unit} enabled enabled" ;;
+  "is-active -q ${unit}") ${active} ;;
+esac`,
+      );
+    const pihole = (port: string): void =>
+      host.write(
+        "/etc/pihole/pihole.toml",
+        `[dns]\n  port = 53\n[webserver]\n  port = "${port}" ### CHANGED\n`,
+      );
+
+    it("and does not run is named, since it would have port 80 first at boot", async () => {
+      const may = "apache2.service is enabled, and may take port 80 before nginx at the next boot:";
+      enabled("apache2.service", false);
+      expect((await host.check(nginx())).changes).toEqual([`${may} sudo systemctl disable apache2.service`]);
+      expect((await host.run("apply", nginx())).status).toBe(0);
+    });
+
+    it("and runs beside nginx has another port", async () => {
+      enabled("lighttpd.service", true);
+      expect((await host.check(nginx())).changes).toEqual([]);
+    });
+
+    it.each([
+      ["80o,443os,[::]:80o,[::]:443os", true],
+      ["443s,80", true],
+      ["192.168.0.121:80r,443s", true],
+      ["8080o,443os,[::]:8080o,[::]:443os", false],
+      ["8080", false],
+      ["180,[::]:80", false],
+    ])("and is Pi-hole goes by its config: %s", async (port, named) => {
+      enabled("pihole-FTL.service", true);
+      pihole(port);
+      expect((await host.check(nginx())).changes).toEqual(
+        named
+          ? [
+              "Pi-hole takes port 80 before nginx at the next boot: sudo pihole-FTL --config webserver.port 8080",
+            ]
+          : [],
+      );
+    });
   });
 
   it("takes nobody for one that was started by hand where nothing listens", async () => {
