@@ -5,6 +5,7 @@
 use turn services
 
 ungated=/etc/twopir/apt-ungated.conf
+mount_patience=300 # seconds; a window that was missed begins at boot, before the volume is mounted
 
 program() {
   local packages host
@@ -12,13 +13,14 @@ program() {
   needed=$((${#others[@]} > 0 ? ${#others[@]} : 1))
   packages=$(waiting)
   [ -n "$packages" ] || [ -e "$reboot_wanted" ] || return 0
-  if ! mounted || ! mount_answers; then
+  until_true "$mount_patience" mount_is_there ||
     fail "$mount_point is not mounted, or does not answer, so nothing is interrupted"
-  fi
   host=$(site_name)
   [ -z "$packages" ] || change "upgrades wait: $packages" alone upgrade
   [ ! -e "$reboot_wanted" ] || change "$(sort -u "$reboot_wanted.pkgs" 2>/dev/null | xargs) need a reboot" alone reboot
 }
+
+mount_is_there() { mounted && mount_answers; }
 
 unattended() { APT_CONFIG=$ungated unattended-upgrade "$@"; }
 waiting() { unattended --dry-run --verbose 2>&1 | sed -n 's/^Packages that will be upgraded: //p'; }
