@@ -38,6 +38,14 @@ describe.skipIf(!canIsolate)("updates.sh", () => {
     expect(await window()).toMatchObject({ status: 0, output: "" });
   });
 
+  it("fails for what unattended-upgrades leaves to the user, whose config file it would ask about", async () => {
+    const prompt = "Package nginx-common has conffile prompt and needs to be upgraded manually\n";
+    host.write("/run/dry", `${prompt}${prompt}No packages found that can be upgraded unattended\n`);
+    const { status, output } = await window();
+    expect(status).toBe(65);
+    expect(output).toContain("sudo apt-get install --only-upgrade nginx-common\n");
+  });
+
   it("has a window that was missed begin at boot, and waits for the volume then", async () => {
     const updates = state("updates", {
       apt: "",
