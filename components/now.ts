@@ -8,6 +8,7 @@ import { mayBeCause, type State } from "../remote/state";
 import { recordTargets } from "./a-records";
 import type { ClusterArgs, Pi } from "./args";
 import { clusterParts, statesOf } from "./cluster";
+import { exceptionsSet } from "./exceptions";
 import { bothHold, healthProblems, healthStates, heldTwice } from "./health";
 import { knowledge } from "./knowledge";
 import type { Part } from "./part";
@@ -69,7 +70,8 @@ export async function lookNow(config: ReachableCluster, besides: readonly State[
   ]);
   const doubled = await stillHeldTwice(config, seen);
   // After the look, which waits until floating addresses are where they should be.
-  const visits = isWell(states, seen)
+  const well = isWell(states, seen);
+  const visits = well
     ? await Promise.all(asked.map(async ({ pi, address }) => ({ ...(await ask(address)), pi: pi.name })))
     : [];
   return {
@@ -83,6 +85,8 @@ export async function lookNow(config: ReachableCluster, besides: readonly State[
         ...doubled,
         ...missedByVisitors(config.hostname, visits),
         ...ledAway(config.hostname, elsewhere),
+        // Where something is not well, an exception may be what mends it.
+        ...(well ? exceptionsSet(config) : []),
       ],
     },
     unreached: [...reached.keys()].filter((name) => !reachable.has(name)),

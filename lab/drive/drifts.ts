@@ -656,6 +656,15 @@ export const OBSTACLES: readonly Obstacle[] = [
     said: `glusterd at ${address("pi2")} takes no new connection of this Pi, so a boot of either leaves them apart`,
   },
   {
+    what: "a firewall that lets one Pi not connect anew to the brick of the other",
+    on: "pi2",
+    ...table(
+      "{ type filter hook input priority 0; }' && nft add rule inet mine c iif eth0 tcp dport 49152-60999 ct state new drop",
+    ),
+    named: ["pi1-brick-connections"],
+    said: `the brick ${address("pi2")}:/data/brick1/gv0 takes no new connection of this Pi, so a boot of either leaves them apart`,
+  },
+  {
     what: "an empty page",
     on: "pi1",
     broken: "cd /mnt/gluster1/www && cp -a index.html /root/ && : >index.html && sleep 1",

@@ -5,23 +5,35 @@
 use turn services
 
 ungated=/etc/twopir/apt-ungated.conf
+mount_patience=300 # seconds; a window that was missed begins at boot, before the volume is mounted
 
 program() {
-  local packages host
+  local dry packages edited
   lock
   needed=$((${#others[@]} > 0 ? ${#others[@]} : 1))
+  dry=$(unattended --dry-run --verbose 2>&1)
   packages=$(waiting)
-  [ -n "$packages" ] || [ -e "$reboot_wanted" ] || return 0
-  if ! mounted || ! mount_answers; then
+  # Its daily run holds these back by their names, and so never says it of them.
+  edited=$(sed -n 's/^Package \(.*\) has conffile prompt .*/\1/p' <<<"$dry" | sort -u | xargs)
+  if [ -n "$packages" ] || [ -e "$reboot_wanted" ]; then interrupt; fi
+  [ -z "$edited" ] ||
+    fail "upgrades wait for you, since they bring config files that were edited here:" \
+      "sudo apt-get install --only-upgrade $edited"
+}
+
+interrupt() {
+  local host
+  until_true "$mount_patience" mount_is_there ||
     fail "$mount_point is not mounted, or does not answer, so nothing is interrupted"
-  fi
   host=$(site_name)
   [ -z "$packages" ] || change "upgrades wait: $packages" alone upgrade
   [ ! -e "$reboot_wanted" ] || change "$(sort -u "$reboot_wanted.pkgs" 2>/dev/null | xargs) need a reboot" alone reboot
 }
 
+mount_is_there() { mounted && mount_answers; }
+
 unattended() { APT_CONFIG=$ungated unattended-upgrade "$@"; }
-waiting() { unattended --dry-run --verbose 2>&1 | sed -n 's/^Packages that will be upgraded: //p'; }
+waiting() { sed -n 's/^Packages that will be upgraded: //p' <<<"$dry"; }
 
 upgrade() {
   unattended || fail "the upgrade failed: see /var/log/unattended-upgrades/unattended-upgrades.log"

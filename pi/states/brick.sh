@@ -59,14 +59,28 @@ want() {
 # comes_at_boot: the file system that the brick lies on is mounted at boot, before glusterd starts the brick. With
 # "nofail", as for any disk that may be missing, systemd waits for it with nothing else.
 comes_at_boot() {
-  local disk unit
+  local disk unit why=''
   read -r disk _ <<<"$(place)"
   [ "$disk" != / ] || return 0
   unit=$(systemd-escape -p --suffix=mount "$disk")
-  [ -n "$(systemctl show -P WantedBy -P RequiredBy -P TriggeredBy "$unit" | xargs)" ] ||
-    note "$disk is not mounted at boot, and this copy would be missing then" \
+  if [ -z "$(systemctl show -P WantedBy -P RequiredBy -P TriggeredBy "$unit" | xargs)" ]; then
+    why="$disk is not mounted at boot"
+  elif ! leads_there "$disk"; then
+    why="the disk that is mounted at $disk is not the one that /etc/fstab has there"
+  fi
+  [ -z "$why" ] ||
+    note "$why, and this copy would be missing after a boot" \
       say "give $disk a line in /etc/fstab on $pi, with nofail and the UUID that this prints: findmnt -n -o UUID $disk"
   grep -qsxF "After=$unit" "$order_path" || mend "glusterd does not wait for $disk at boot" wait_for "$unit"
+}
+
+# leads_there DISK: fstab's line for it has what is mounted there, where it says so by a UUID or a label.
+leads_there() {
+  local tag mounted
+  tag=$(awk -v at="$1" '$2 == at && $1 ~ /^(PART)?(UUID|LABEL)=/ { gsub("\"", "", $1); print $1; exit }' /etc/fstab)
+  [ -n "$tag" ] || return 0
+  mounted=$(findmnt -n -o "${tag%%=*}" --mountpoint "$1") || true
+  [ -z "$mounted" ] || [ "$mounted" = "${tag#*=}" ] # it may be one that nobody knows
 }
 
 # wait_for UNIT: not by write_file, whose trap would take the place of the gate's, which unmounts what it looked at.

@@ -32,11 +32,17 @@ want() {
 # tell_shut_out: by which of the others no new connection is taken, while they are there. What an nginx that does not
 # run refuses is told by its own Pi; what a firewall drops is not answered at all.
 tell_shut_out() {
-  local other status
+  local other uuid name status
   for other in "${others[@]}"; do
-    is_there "$other" || continue
-    listens "$knock_wait" "$other" 24007 ||
+    uuid=$(uuid_of "$other")
+    is_there "$uuid" "$other" || continue
+    if listens "$knock_wait" "$other" 24007; then
+      name=$(brick_name "$uuid")
+      ! is_shut "$name" ||
+        mend "the brick $name takes no new connection of this Pi, so a boot of either leaves them apart" tell_why
+    else
       mend "glusterd at $other takes no new connection of this Pi, so a boot of either leaves them apart" tell_why
+    fi
     status=0
     listens "$knock_wait" "$other" 80 || status=$?
     [ "$status" != 124 ] || note "no answer from port 80 of $other, where this Pi asks whether that one serves" \
@@ -44,12 +50,17 @@ tell_shut_out() {
   done
 }
 
-# is_there ADDRESS: glusterd there is connected to this one's, and the Pi answers now; one just cut off does not.
-is_there() {
-  local uuid
-  uuid=$(uuid_of "$1")
-  [ -n "$uuid" ] && present "$uuid" && ping -q -c 1 -W 1 "$1" >/dev/null 2>&1
+# is_there UUID ADDRESS: glusterd there is connected to this one's, and the Pi answers now; one just cut off does not.
+is_there() { [ -n "$1" ] && present "$1" && ping -q -c 1 -W 1 "$2" >/dev/null 2>&1; }
+
+# is_shut NAME: the brick is served, and its port cannot be reached; where the mount has lost it already, that is told.
+is_shut() {
+  local port
+  [ -n "$1" ] || return 1 # that Pi has none
+  port=$(brick_port "$1")
+  [ -n "$port" ] && ! listens "$knock_wait" "${1%%:*}" "$port" && ! grep -qxF -- "$1" <<<"$(parted)"
 }
+
 # parted: names of the bricks that are served and that the mount is not connected to. Of those that are not, and of a
 # Pi that is off, other states tell.
 parted() {

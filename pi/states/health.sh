@@ -11,6 +11,7 @@ want() {
   fact clock "$(date +%s)"
   fact addresses "$(own_addresses scope global | xargs)"
   about_file_systems
+  about_memory
   about_power
   about_clock
 }
@@ -38,6 +39,22 @@ about_file_systems() {
     [ -z "$errors" ] ||
       fact warning "errors of the file system of $target so far: $errors. Its card or disk fails, or it was not" \
         "checked after a power cut; it may be read-only now (see dmesg). fsck, at a restart, forgets them"
+  done
+}
+
+# about_memory: what lies there is gone after the next restart. An overlay of raspi-config's or overlayroot's is on the
+# kernel's command line; a container's is a lasting one.
+about_memory() {
+  local words target
+  words=" $(cat /proc/cmdline) "
+  if [[ $words == *" boot=overlay "* || $words == *" overlayroot="* && $words != *" overlayroot=disabled"* ]]; then
+    fact warning "its card lies beneath an overlay in memory, so the next restart takes back what was written since" \
+      "the last one: sudo raspi-config nonint do_overlayfs 1, restart it, then run pulumi up"
+  fi
+  for target in /etc /var/lib/glusterd; do
+    [ "$(findmnt -n -o FSTYPE -T "$target" 2>/dev/null)" != tmpfs ] ||
+      fact warning "$target lies in memory (tmpfs), so the next restart takes back all that is in it: take its line" \
+        "out of /etc/fstab, restart it, then run pulumi up"
   done
 }
 

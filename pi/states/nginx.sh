@@ -31,7 +31,32 @@ want() {
     until_true "$patience" serves "$address" "$host" || wake
   fi
   [ -n "$told" ] || tell_if_odd
+  [ -n "$holder" ] || tell_if_overtaken
 }
+
+# By Debian's packages and their own. All that is installed as Debian's "httpd" would take as long as all of apt's list.
+web_servers=(apache2 caddy lighttpd pihole-FTL)
+
+# tell_if_overtaken: nginx waits for the volume at boot, so any other web server that starts has port 80 before it.
+tell_if_overtaken() {
+  local unit units
+  units=$(systemctl list-unit-files --no-legend --state=enabled "${web_servers[@]/%/.service}" |
+    cut -d ' ' -f 1) || true
+  for unit in $units; do
+    if [ "$unit" = pihole-FTL.service ]; then
+      ! pihole_wants_port ||
+        note "Pi-hole takes port 80 before nginx at the next boot: sudo pihole-FTL --config webserver.port 8080" \
+          say "its own pages are at that port then, and it goes on as it is"
+    elif ! systemctl is-active -q "$unit"; then # one that runs listens elsewhere
+      note "$unit is enabled, and may take port 80 before nginx at the next boot: sudo systemctl disable $unit" \
+        say "where it listens elsewhere, start it, and it is named no more"
+    fi
+  done
+}
+
+# pihole_wants_port: by its config, where "80o,443os,[::]:80o,[::]:443os" is usual. With the "o" it runs on without the
+# port where another one has it, so that it runs says nothing.
+pihole_wants_port() { grep -qsE '^ *port = "([^"]*,)?([0-9.]+:)?80[a-z]*[,"]' /etc/pihole/pihole.toml; }
 
 # tell_if_odd: a page that comes, and that a browser does not show.
 tell_if_odd() {

@@ -34,6 +34,8 @@ Description=This Pi's window for what interrupts it (twopir)
 
 [Timer]
 OnCalendar=*-*-* $window
+# A Pi that is off at that hour has its window when it is on again.
+Persistent=true
 
 [Install]
 WantedBy=timers.target

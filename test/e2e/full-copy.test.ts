@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { endsWell, inside, lab, servesAgain, until } from "../../lab/drive/lab";
+import { endsWell, healed, inside, lab, servesAgain, until } from "../../lab/drive/lab";
 import { BRICK, full, noted, powerCycle, unnoticed, write } from "./losses";
 import { begin, succeeded } from "./states";
 import { type Cluster } from "../../lab/drive/stack";
@@ -67,8 +67,11 @@ describe("where the Pi that is left", () => {
     expect(await copyOf("pi2")).toBe(before);
     await cluster.configure(accepted);
     expect(await unnoticed(cluster)).toMatch(/\.122:\S+ counts as full, by twopir:volume.acceptCopy/);
-    await full(cluster, "converged");
+    await healed("pi2");
+    expect((await cluster.preview()).said).toContain("twopir:volume.acceptCopy is set: when no up needs it");
     await cluster.configure({});
+    succeeded(await cluster.up());
+    await full(cluster, "converged");
   };
   const fullNote = "getfattr --only-values -n trusted.afr.twopir-full /data/brick1/gv0";
   const aloneNote = "getfattr --only-values -n trusted.afr.twopir-alone /data/brick1/gv0";

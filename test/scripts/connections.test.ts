@@ -127,6 +127,34 @@ describe.skipIf(!canIsolate)("connections.sh", () => {
     expect(await check()).toEqual([]);
   });
 
+  it("names a brick that takes no new connection, unless nobody serves it or it is that of a Pi that is off", async () => {
+    host.delete(`/run/open/${address(2)}:49152`);
+    const shut = `the brick ${name(2)} takes no new connection of this Pi, so a boot of either leaves them apart`;
+    expect(await check()).toEqual([shut]);
+    const { status, output } = await host.run("apply", connections());
+    expect(status).toBe(65);
+    expect(output).toContain("between the Pis: TCP 24007, 24008 and 49152 to 60999");
+    host.write("/run/cut", "");
+    expect(await check()).toEqual([]);
+    host.delete("/run/cut");
+    port(2, "");
+    expect(await check()).toEqual([]);
+  });
+
+  it("asks a Pi that has no brick for none", async () => {
+    glusterdKnows(host, {
+      uuid: uuid(1),
+      peers: [{ uuid: uuid(2), names: [address(2)] }],
+      volume: { id: uuid(9), bricks: [brick(1)] },
+    });
+    host.write("/run/pool/port", "49152"); // what would be said of a brick without a name
+    connected(1, 0);
+    connected(2, 0);
+    expect(await check()).toEqual([
+      `${MOUNT} is not connected to the brick ${name(1)}, whose port cannot be reached from pi1`,
+    ]);
+  });
+
   it("names a port 80 that answers nothing, and not one that refuses", async () => {
     host.delete(`/run/open/${address(2)}:80`);
     expect(await check()).toEqual([]);

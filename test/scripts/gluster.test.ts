@@ -636,7 +636,7 @@ esac`,
       );
       host.write("/run/wanted", "\n\n\n");
       const order = "glusterd does not wait for /mnt/brick at boot";
-      const missing = "/mnt/brick is not mounted at boot, and this copy would be missing then";
+      const missing = "/mnt/brick is not mounted at boot, and this copy would be missing after a boot";
       expect((await check()).changes).toEqual([missing, order]);
       expect((await host.run("apply", folder())).output).toContain(
         "give /mnt/brick a line in /etc/fstab on pi1",
@@ -649,6 +649,43 @@ esac`,
       );
       await host.run("remove", folder());
       expect(host.list("etc/systemd/system/glusterd.service.d")).toEqual([]);
+    });
+
+    it.each([
+      ['UUID="1234-ABCD" /mnt/brick ext4 nofail', true],
+      ["UUID=9999-EEEE /mnt/other ext4 nofail", true],
+      ["#UUID=9999-EEEE /mnt/brick ext4 nofail", true],
+      ["/root/unplugged /mnt/brick ext4 loop,nofail", true],
+      ["PARTLABEL=data /mnt/brick ext4 nofail", true], // of a disk that has none that is known
+      ["LABEL=data /mnt/brick ext4 nofail", true],
+      ["LABEL=old /mnt/brick ext4 nofail", false],
+      ["UUID=9999-EEEE /mnt/brick ext4 nofail", false],
+    ])("lies on the disk that comes at boot, by fstab's %s: %s", async (line, same) => {
+      marked(ID);
+      await host.run("apply", folder());
+      host.write("/var/lib/twopir/file-system-pi1-x", "1234-ABCD\n");
+      host.write(
+        "/etc/systemd/system/glusterd.service.d/twopir-brick.conf",
+        "[Unit]\nAfter=mnt-brick.mount\n",
+      );
+      host.command(
+        "findmnt",
+        `case "$*" in
+  "-n -o UUID --mountpoint /mnt/brick") echo 1234-ABCD ;;
+  "-n -o LABEL --mountpoint /mnt/brick") echo data ;;
+  *--mountpoint*) ;;
+  *) echo /mnt/brick 1234-ABCD /dev/sda1 ;;
+esac`,
+      );
+      host.command("systemctl", '[ "$1" != show ] || echo local-fs.target');
+      host.write("/etc/fstab", `${line} 0 0\n`);
+      expect((await check()).changes).toEqual(
+        same
+          ? []
+          : [
+              "the disk that is mounted at /mnt/brick is not the one that /etc/fstab has there, and this copy would be missing after a boot",
+            ],
+      );
     });
 
     it("is not made on the card while its disk is missing", async () => {
@@ -1002,6 +1039,16 @@ esac`,
 
     it("is the one that the pool knows", async () => {
       expect(await check()).toEqual([]);
+    });
+
+    it("gets its folders of logs from systemd at each start, too", async () => {
+      rmSync(host.at("/var/log/glusterfs"), { recursive: true });
+      const missing = "/var/log/glusterfs/bricks is missing, without which no brick starts";
+      expect(await check()).toEqual([missing]);
+      host.hurry(WAITS);
+      expect((await host.run("apply", daemon())).changes).toEqual([missing]);
+      expect(await check()).toEqual([]);
+      expect(host.read(DROP_IN)).toMatch(/^LogsDirectory=glusterfs glusterfs\/bricks$/m);
     });
 
     it("is nobody's business where no other Pi has the volume", async () => {

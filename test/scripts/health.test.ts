@@ -19,7 +19,12 @@ echo "2: eth0    inet 192.168.0.221/32 scope global eth0"`,
     mounted();
     host.command("systemctl", "[[ $* == *chrony.service* && -e /run/synchronised ]]");
     host.write("/run/synchronised", "");
-    host.command("cat", '[[ $1 != */ntp-units.d/* ]] || set -- /run/units\nexec /usr/bin/cat "$@"');
+    host.command(
+      "cat",
+      `case $1 in */ntp-units.d/*) set -- /run/units ;; /proc/cmdline) set -- /run/cmdline ;; esac
+exec /usr/bin/cat "$@"`,
+    );
+    host.write("/run/cmdline", "console=tty1 root=PARTUUID=1234abcd-02 rootfstype=ext4 rootwait\n");
     host.write("/run/units", "# comment\nchrony.service\nsystemd-timesyncd.service\n");
   });
   afterEach(() => host.remove());
@@ -28,7 +33,8 @@ echo "2: eth0    inet 192.168.0.221/32 scope global eth0"`,
   const mounted = (options = "rw,relatime"): void =>
     host.command(
       "findmnt",
-      `case $* in *" -T /data/brick1/gv0") echo "/dev/sda1 ${options}" ;; *) echo "/dev/mmcblk0p2[/@] ${options}" ;; esac`,
+      `case $* in *" FSTYPE -T "*) grep -qsxF "\${*: -1}" /run/tmpfs && echo tmpfs || echo ext4 ;;
+  *" -T /data/brick1/gv0") echo "/dev/sda1 ${options}" ;; *) echo "/dev/mmcblk0p2[/@] ${options}" ;; esac`,
     );
   const facts = async (): Promise<string[]> =>
     (await host.check(state("health", { brick: "/data/brick1/gv0" }))).output.trim().split("\n");
@@ -69,6 +75,27 @@ echo "2: eth0    inet 192.168.0.221/32 scope global eth0"`,
     host.command("grep", `case $* in *mmcblk0p2/errors_count) echo 3 ;; *) exec /usr/bin/grep "$@" ;; esac`);
     expect(await warnings()).toEqual([
       expect.stringMatching(/^errors of the file system of \/ so far: 3\. /),
+    ]);
+  });
+
+  it.each([
+    ["boot=overlay console=tty1", true],
+    ["console=tty1 overlayroot=tmpfs:recurse=0", true],
+    ["console=tty1 overlayroot=disabled", false],
+    ["reboot=overlay", false],
+  ])("warns of an overlay in memory: %s", async (words, warned) => {
+    host.write("/run/cmdline", `${words}\n`);
+    expect(await warnings()).toEqual(
+      warned
+        ? [expect.stringMatching(/^its card lies beneath an overlay in memory, .* do_overlayfs 1, /)]
+        : [],
+    );
+  });
+
+  it("warns where what has to last lies in memory", async () => {
+    host.write("/run/tmpfs", "/var/lib/glusterd\n");
+    expect(await warnings()).toEqual([
+      expect.stringMatching(/^\/var\/lib\/glusterd lies in memory \(tmpfs\), /),
     ]);
   });
 

@@ -1,5 +1,7 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { PI } from "../../operator/program";
 import { canIsolate, Host, state } from "./host";
 import { address, ID } from "./pool";
 
@@ -40,6 +42,7 @@ esac`,
       `case "$*" in
   show*) printf 'NeedDaemonReload=no\\nDropInPaths=/etc/systemd/system/nginx.service.d/twopir.conf\\nUnitFileState=%s\\nActiveState=active\\n' "$(cat /run/unit-file)" ;;
   unmask*) echo enabled >/run/unit-file ;;
+  list-unit-files*) exit 1 ;; # as where it has none of these
   *) echo "$*" >>/run/told ;;
 esac`,
     );
@@ -176,9 +179,68 @@ esac`,
     expect((await host.check(nginx())).changes).toEqual([]);
   });
 
+  describe("another web server that is enabled", () => {
+    const enabled = (unit: string, active: boolean): void =>
+      host.command(
+        "systemctl",
+        `case "$*" in
+  show*) printf 'NeedDaemonReload=no\\nDropInPaths=/etc/systemd/system/nginx.service.d/twopir.conf\\nUnitFileState=enabled\\nActiveState=active\\n' ;;
+  "list-unit-files --no-legend --state=enabled "*) [[ "$* " == *" ${unit} "* ]] && echo "${unit} enabled enabled" ;;
+  "is-active -q ${unit}") ${active} ;;
+esac`,
+      );
+    const pihole = (port: string): void =>
+      host.write(
+        "/etc/pihole/pihole.toml",
+        `[dns]\n  port = 53\n[webserver]\n  port = "${port}" ### CHANGED\n`,
+      );
+
+    it("and does not run is named, since it would have port 80 first at boot", async () => {
+      const may = "apache2.service is enabled, and may take port 80 before nginx at the next boot:";
+      enabled("apache2.service", false);
+      expect((await host.check(nginx())).changes).toEqual([`${may} sudo systemctl disable apache2.service`]);
+      expect((await host.run("apply", nginx())).status).toBe(0);
+    });
+
+    it("and runs beside nginx has another port", async () => {
+      enabled("lighttpd.service", true);
+      expect((await host.check(nginx())).changes).toEqual([]);
+    });
+
+    it.each([
+      ["80o,443os,[::]:80o,[::]:443os", true],
+      ["443s,80", true],
+      ["192.168.0.121:80r,443s", true],
+      ["8080o,443os,[::]:8080o,[::]:443os", false],
+      ["8080", false],
+      ["180,[::]:80", false],
+    ])("and is Pi-hole goes by its config: %s", async (port, named) => {
+      enabled("pihole-FTL.service", true);
+      pihole(port);
+      expect((await host.check(nginx())).changes).toEqual(
+        named
+          ? [
+              "Pi-hole takes port 80 before nginx at the next boot: sudo pihole-FTL --config webserver.port 8080",
+            ]
+          : [],
+      );
+    });
+  });
+
   it("takes nobody for one that was started by hand where nothing listens", async () => {
     host.write("/run/listening", "");
     expect(await host.check(nginx())).toMatchObject({ status: 0, changes: [], output: "" });
+  });
+
+  it("gets its folder of logs from systemd at each start, too", async () => {
+    rmSync(host.at("/var/log/nginx"), { recursive: true });
+    host.write("/etc/group", "adm:x:4:\n");
+    const missing = "/var/log/nginx is missing, without which nginx does not start";
+    expect((await host.check(nginx())).changes).toEqual([missing]);
+    expect(await host.run("apply", nginx())).toMatchObject({ status: 0, changes: [missing] });
+    expect(readFileSync(join(PI, "files/etc/systemd/system/nginx.service.d/twopir.conf"), "utf8")).toMatch(
+      /^LogsDirectory=nginx$/m,
+    );
   });
 
   it("is unmasked", async () => {

@@ -1,0 +1,66 @@
+import { mkdirSync } from "node:fs";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { statesOf } from "../../components/cluster";
+import { updatesPart } from "../../components/updates";
+import { given } from "../../remote/state";
+import { cluster } from "../unit/components/cluster";
+import { canIsolate, Host, state, type Run } from "./host";
+
+const TIMER = "/etc/systemd/system/twopir-upgrade.timer";
+const MOUNT = "/mnt/gluster1";
+
+describe.skipIf(!canIsolate)("updates.sh", () => {
+  let host: Host;
+  beforeEach(() => {
+    host = new Host();
+    host.command("unattended-upgrade", '[ "$1" != --dry-run ] || cat /run/dry');
+    host.command("findmnt", "cat /run/mounts");
+    host.command("systemctl", 'echo "$*" >>/run/told');
+    host.write("/run/dry", "");
+    host.write("/run/mounts", `${MOUNT}\n`);
+    mkdirSync(host.at(MOUNT), { recursive: true });
+    host.hurry(/\w*patience/, 1);
+  });
+  afterEach(() => host.remove());
+
+  /** What the timer starts. */
+  function window(): Promise<Run> {
+    const args = cluster(2);
+    const [pi] = args.pis;
+    if (pi === undefined) throw new Error("no Pi");
+    const one = statesOf([updatesPart({ ...args, pi })]).find(({ script }) => script === "updates");
+    if (one === undefined) throw new Error("no state");
+    host.write(`/var/lib/twopir/states/${one.name}`, given(one));
+    return host.run("apply", "PATH=/usr/local/sbin:$PATH exec twopir run updates\n");
+  }
+
+  it("does in a window what waits, and nothing where nothing does", async () => {
+    expect(await window()).toMatchObject({ status: 0, output: "" });
+  });
+
+  it("fails for what unattended-upgrades leaves to the user, whose config file it would ask about", async () => {
+    const prompt = "Package nginx-common has conffile prompt and needs to be upgraded manually\n";
+    host.write("/run/dry", `${prompt}${prompt}No packages found that can be upgraded unattended\n`);
+    const { status, output } = await window();
+    expect(status).toBe(65);
+    expect(output).toContain("sudo apt-get install --only-upgrade nginx-common\n");
+  });
+
+  it("has a window that was missed begin at boot, and waits for the volume then", async () => {
+    const updates = state("updates", {
+      apt: "",
+      window: "02:00",
+      volume: "gv0",
+      mount_point: MOUNT,
+      address: "192.168.0.121",
+      others: ["192.168.0.122"],
+    });
+    await host.run("apply", updates);
+    expect(host.read(TIMER)).toMatch(/^Persistent=true$/m);
+    host.write("/run/reboot-required", "");
+    host.write("/run/mounts", "");
+    expect((await window()).output).toContain(`${MOUNT} is not mounted, or does not answer`);
+    host.command("sleep", `echo ${MOUNT} >/run/mounts`);
+    expect((await window()).output).not.toContain("is not mounted");
+  });
+});

@@ -1,0 +1,20 @@
+import { expect, it } from "vitest";
+import { exceptionsSet } from "../../../components/exceptions";
+import { cluster, rfc2136 } from "./cluster";
+
+it("names what was meant for one up, and what takes it out", () => {
+  const { volume } = cluster(2);
+  expect(exceptionsSet({ volume, dns: rfc2136 })).toEqual([]);
+  expect(exceptionsSet({ volume, dns: { provider: "none" } })).toEqual([]);
+  const set = exceptionsSet({
+    volume: { ...volume, acceptCopy: "pi2", disconnect: true },
+    dns: { ...rfc2136, fewRecords: true },
+  });
+  expect(set.map(({ kind }) => kind)).toEqual(["hint", "hint", "hint"]);
+  expect(set.map(({ message }) => /^twopir:(\S+) is set: .*\((.*)\)/.exec(message)?.slice(1))).toEqual([
+    ["volume.acceptCopy", "pulumi config rm --path twopir:volume.acceptCopy"],
+    ["volume.disconnect", "pulumi config rm --path twopir:volume.disconnect"],
+    ["dns.fewRecords", "pulumi config rm --path twopir:dns.fewRecords"],
+  ]);
+  expect(set[0]?.message).toContain("counts the copy of pi2 as full again, unasked");
+});
