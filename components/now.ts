@@ -46,8 +46,6 @@ export async function lookNow(config: ReachableCluster, besides: readonly State[
   const known = await knowledge(config, reached);
   const parts = clusterParts({ ...config, release }, reachable, known);
   const states = statesOf(parts);
-  // Behind a jump host this machine is in another network.
-  const asked = config.ssh.jumpHost ? [] : recordTargets(config).filter(({ pi }) => reachable.has(pi.name));
   // Twice, for an answer that was lost on the way, or broke off: seen twice in some 500 previews, without a word in
   // nginx's log.
   const ask = async (address: string): Promise<Visit> => {
@@ -61,17 +59,17 @@ export async function lookNow(config: ReachableCluster, besides: readonly State[
     const seen = await look([...states, ...healthStates(config), ...besides], reached);
     return { seen, health: healthProblems(config.pis, seen, began, Date.now()) };
   };
-  const [{ seen, health }, elsewhere] = await Promise.all([
-    lookTimed(),
-    config.ssh.jumpHost
-      ? []
-      : ipv6Records(config.hostname, config.dns).then((all) => Promise.all(all.map(ask))),
-  ]);
+  const { seen, health } = await lookTimed();
   const doubled = await stillHeldTwice(config, seen);
-  // After the look, which waits until floating addresses are where they should be.
-  const visits = isWell(states, seen)
-    ? await Promise.all(asked.map(async ({ pi, address }) => ({ ...(await ask(address)), pi: pi.name })))
-    : [];
+  // After the look, which waits until floating addresses are where they should be, and where all is well: then each nginx
+  // has read its mark. Behind a jump host this machine is in another network.
+  const asks = !config.ssh.jumpHost && isWell(states, seen);
+  const targets = asks ? recordTargets(config).filter(({ pi }) => reachable.has(pi.name)) : [];
+  const ipv6 = asks ? await ipv6Records(config.hostname, config.dns) : [];
+  const [visits, elsewhere] = await Promise.all([
+    Promise.all(targets.map(async ({ pi, address }) => ({ ...(await ask(address)), pi: pi.name }))),
+    Promise.all(ipv6.map(ask)),
+  ]);
   return {
     parts,
     reached,

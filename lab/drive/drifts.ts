@@ -605,6 +605,20 @@ export const OBSTACLES: readonly Obstacle[] = [
     said: `another server block takes it: ${RIVAL}:1: server_name ${NAME}`,
   },
   {
+    what: "another server block with the site's name, and the article's own try_files",
+    on: "pi1",
+    ...rival(`server_name ${NAME}; location / { try_files $uri $uri/ /index.html; }`),
+    named: ["pi1-nginx"],
+    said: `another server block takes it: ${RIVAL}:1: server_name ${NAME}`,
+  },
+  {
+    what: "another server block with a further name of the site",
+    on: "pi2",
+    ...rival("server_name twopir;"),
+    named: ["pi2-nginx"],
+    said: `a visitor at ${address("pi2")} does not get http://twopir/: another server block takes it: ${RIVAL}:1: server_name twopir`,
+  },
+  {
     what: "another server block that listens on the Pi's address",
     on: "pi1",
     ...rival(`listen ${address("pi1")}:80;`),

@@ -3,15 +3,17 @@
 
 use services network
 takes address # of this Pi
-takes host    # the site's name
+takes host    # the name of the site that has the A records
 
 # nginx-unit.sh writes it
 drop_in_path=/etc/systemd/system/nginx.service.d/twopir.conf
 patience=10    # seconds until the page must come; the volume is mounted by now
 config_wait=12 # seconds until nginx has read its config, part of which lies on the volume (see stat_wait)
+enabled=/etc/nginx/sites-enabled/cluster
+names_wait=3 # seconds for a file of the volume; where that hangs, the mount's own state says so
 
 want() {
-  local listening holder by_hand folder
+  local listening holder by_hand folder name
   need nginx nginx
   listening=$(listeners 80)
   holder=$(port_holder <<<"$listening")
@@ -26,11 +28,27 @@ want() {
   want_service nginx.service "$drop_in_path"
   sum | cmp -s - "$nginx_loaded" || change "nginx does not run the config that is on disk$(objection)" reload
   if [ "$mode" = check ]; then
-    serves "$address" "$host" || tell symptom "$(complaint)"
+    name=$(missed)
+    [ -z "$name" ] || tell symptom "$(complaint "$name")"
   else
-    until_true "$patience" serves "$address" "$host" || wake
+    until_true "$patience" serves_all || wake
   fi
   [ -n "$told" ] || tell_if_odd
+}
+
+# missed: the first of the site's names by which a visitor does not get the page here; nothing where he does by all.
+missed() {
+  local name
+  for name in $(names); do
+    serves "$address" "$name" || { echo "$name" && return; }
+  done
+}
+serves_all() { [ -z "$(missed)" ]; }
+
+# names: of the site. The further ones are no parameter: they are changed for all Pis at once, also for one that is off.
+names() {
+  echo "$host"
+  { timeout "$names_wait" cat "$enabled" 2>/dev/null || true; } | site_names | { grep -vxF -- "$host" || true; }
 }
 
 # tell_if_odd: a page that comes, and that a browser does not show.
@@ -65,7 +83,7 @@ wake() {
     say "nginx runs and answers nobody, so it is started again"
     systemctl restart nginx.service || true
   fi
-  until_true "$patience" serves "$address" "$host" || fail "$(complaint)"
+  until_true "$patience" serves_all || fail "$(complaint "$(missed)")"
 }
 
 # port_holder: of the listeners on stdin, what else than nginx there is; nothing where there is nothing.
@@ -73,37 +91,38 @@ port_holder() {
   sed -nE '/"nginx"/d; s/.*users:\(\("([^"]*)",pid=([0-9]+).*/\1, process \2/p' | head -n 1 || true
 }
 
-complaint() { echo "nginx runs, and a visitor at $address does not get http://$host/: $(cause)"; }
+complaint() { echo "nginx runs, and a visitor at $address does not get http://$1/: $(cause "$1")"; } # NAME
 
-# cause: of what nginx's own config says, then of its log.
+# cause NAME: of what nginx's own config says, then of its log.
 cause() {
   local why config
-  why=$(unserved "$address" "$host")
+  why=$(unserved "$address" "$1")
   if ! config=$(timeout "$config_wait" nginx -T 2>/dev/null); then
     echo "it goes on with an older config than the one on disk$(objection)"
-  elif ! grep -qxF "# configuration file /etc/nginx/sites-enabled/cluster:" <<<"$config"; then
+  elif ! grep -qxF "# configuration file $enabled:" <<<"$config"; then
     echo "/etc/nginx/nginx.conf does not include it: add the line" \
       "\"include /etc/nginx/sites-enabled/*;\" to its http part"
   elif [ -n "$(rivals <<<"$config")" ]; then
     echo "another server block takes it: $(rivals <<<"$config" | head -n 3 | paste -sd ';' | sed 's/;/; /g')"
   else
-    echo "$why$(last_error)"
+    echo "$why$(last_error "$1")"
   fi
 }
 
-# rivals: of "nginx -T" on stdin, where another server block than ours takes the name or the address.
+# rivals: of "nginx -T" on stdin, where another server block than ours takes one of the names or the address.
 rivals() {
-  awk -v name="$host" -v address="$address" '
+  awk -v names="$(names | xargs)" -v address="$address" -v enabled="$enabled" '
+    BEGIN { for (i = split(names, name); i > 0; i--) ours[name[i]] }
     function judge(directive,  word, words, i) {
       words = split(directive, word)
       for (i = 2; word[1] == "server_name" && i <= words; i++)
-        if (word[i] == name) print file ":" line ": server_name " name
+        if (word[i] in ours) print file ":" line ": server_name " word[i]
       if (word[1] == "listen" && (word[2] == address || word[2] == address ":80"))
         print file ":" line ": listen " word[2]
     }
     /^# configuration file .*:$/ { file = $4; sub(":$", "", file); line = 0; begun = ""; next }
     { line++ }
-    file == "/etc/nginx/sites-enabled/cluster" { next }
+    file == enabled { next }
     {
       sub("#.*", "")
       parts = split($0, part, /[;{}]/)
@@ -112,10 +131,10 @@ rivals() {
     }'
 }
 
-# last_error: what nginx logged last of the site, of its last 20 lines; nothing where it did not.
+# last_error NAME: what nginx logged last of the site by that name, of its last 20 lines; nothing where it did not.
 last_error() {
   local line
-  line=$(tail -n 20 /var/log/nginx/error.log 2>/dev/null | grep -F "host: \"$host\"" | tail -n 1 |
+  line=$(tail -n 20 /var/log/nginx/error.log 2>/dev/null | grep -F "host: \"$1\"" | tail -n 1 |
     sed -E 's/^.*: \*[0-9]+ //; s/, client: .*//') || true
   [ -z "$line" ] || echo " ($line)"
 }

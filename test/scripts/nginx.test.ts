@@ -5,8 +5,8 @@ import { address, ID } from "./pool";
 
 const ADDRESS = address(1);
 const NAME = "twopir.example.com";
-const SITE =
-  "# configuration file /etc/nginx/sites-enabled/cluster:\nserver {\n  server_name twopir twopir.example.com;\n}\n";
+const ENABLED = "/etc/nginx/sites-enabled/cluster";
+const SITE = `# configuration file ${ENABLED}:\nserver {\n  server_name twopir twopir.example.com;\n}\n`;
 const RIVAL = "# configuration file /etc/nginx/conf.d/a.conf:\n";
 
 describe.skipIf(!canIsolate)("nginx.sh", () => {
@@ -18,7 +18,11 @@ describe.skipIf(!canIsolate)("nginx.sh", () => {
     mkdirSync(host.at("/var/lib/nginx"), { recursive: true });
     host.command(
       "timeout",
-      `[ "$2" != bash ] || exec cat "/run/answers$(tr / _ <<<"$8")"
+      `if [ "$2" = bash ]; then
+  answers=/run/answers$(tr / _ <<<"$8")
+  [ ! -e "$answers@$7" ] || answers+=@$7
+  exec cat "$answers"
+fi
 exec /usr/bin/timeout "$@"`,
     );
     host.command(
@@ -53,8 +57,12 @@ esac`,
   });
   afterEach(() => host.remove());
 
-  const answers = (path: string, status: string, header: string, body: string): void =>
-    host.write(`/run/answers${path.replaceAll("/", "_")}`, `HTTP/1.1 ${status}\r\n${header}\r\n\r\n${body}`);
+  /** By one name, such as "@www.example.com". Default: by any. */
+  const answers = (path: string, status: string, header: string, body: string, by = ""): void =>
+    host.write(
+      `/run/answers${path.replaceAll("/", "_")}${by}`,
+      `HTTP/1.1 ${status}\r\n${header}\r\n\r\n${body}`,
+    );
   const listening = (name: string, pid: number, at = "0.0.0.0"): void =>
     host.write("/run/listening", `LISTEN 0 511 ${at}:80 0.0.0.0:* users:(("${name}",pid=${pid},fd=5))\n`);
   const config = (text: string): void => {
@@ -63,8 +71,9 @@ esac`,
     host.write("/run/twopir-nginx", "same\n");
   };
   const nginx = () => state("nginx", { address: ADDRESS, host: NAME }, "pi1-nginx");
-  const symptom = async (): Promise<string> =>
-    /^symptom: .*? does not get http:\/\/\S+: (.*)$/m.exec((await host.check(nginx())).output)?.[1] ?? "";
+  const said = async (): Promise<string> =>
+    /^symptom: .*? does not get (.*)$/m.exec((await host.check(nginx())).output)?.[1] ?? "";
+  const symptom = async (): Promise<string> => (await said()).replace(/^\S+ /, "");
 
   it("wants nothing of a Pi whose visitors get the cluster's page", async () => {
     expect(await host.check(nginx())).toEqual({ status: 0, changes: [], output: "" });
@@ -125,6 +134,36 @@ esac`,
     expect(await symptom()).not.toBe("");
     host.delete("/var/lib/glusterd/vols/gv0/info");
     expect(await symptom()).toBe("");
+  });
+
+  it.each([
+    ["its home page for any other", "200 OK"],
+    ["an error", "500 Internal Server Error"],
+  ])(
+    "is not content with another site that answers %s, once its nginx has read the mark",
+    async (_, status) => {
+      answers("/.well-known/twopir", status, 'ETag: "1-2"', "page");
+      expect(await symptom()).toBe("another server block answers, not this cluster's");
+      host.write("/etc/nginx/snippets/twopir.conf", "location = /.well-known/twopir {}\n"); // newer than what it has read
+      expect(await symptom()).toBe("");
+    },
+  );
+
+  it("asks by all names that the site has, and says which of them leads to another one", async () => {
+    host.write(ENABLED, "server {\n  server_name twopir www.example.com twopir.example.com;\n}\n");
+    expect(await said()).toBe("");
+    answers("/.well-known/twopir", "404 Not Found", "", "", "@www.example.com");
+    expect(await said()).toBe("http://www.example.com/: another server block answers, not this cluster's");
+    config(`${SITE}${RIVAL}server { server_name www.example.com other.example.com; }\n`);
+    const taken =
+      "http://www.example.com/: another server block takes it: /etc/nginx/conf.d/a.conf:1: server_name www.example.com";
+    expect(await said()).toBe(taken);
+    expect(await host.run("apply", nginx())).toMatchObject({
+      status: 65,
+      output: expect.stringContaining(taken) as string,
+    });
+    answers("/", "404 Not Found", "", "", "@twopir.example.com");
+    expect(await said()).toMatch(/^http:\/\/twopir.example.com\/: /);
   });
 
   it("counts another Pi's server block of before there were marks", async () => {
