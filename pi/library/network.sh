@@ -15,7 +15,7 @@ serves() { [ -z "$(unserved "$@")" ]; }
 
 mark_path=/.well-known/twopir # see nginx-settings.sh
 mark_file=/etc/nginx/snippets/twopir.conf
-nginx_loaded=/run/twopir-nginx # written by nginx's drop-in whenever it reads its config
+nginx_loaded=/run/twopir-nginx # written by nginx-runs when nginx has read its config
 
 silence="nothing answers on port 80"
 

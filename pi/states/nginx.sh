@@ -13,7 +13,7 @@ enabled=/etc/nginx/sites-enabled/cluster
 names_wait=3 # seconds for a file of the volume; where that hangs, the mount's own state says so
 
 want() {
-  local listening holder by_hand folder name
+  local listening holder by_hand folder why name
   need nginx nginx
   listening=$(listeners 80)
   holder=$(port_holder <<<"$listening")
@@ -26,7 +26,8 @@ want() {
   [ -z "$by_hand" ] ||
     mend "nginx was started by hand, and keeps systemd's own from the port" end_by_hand nginx QUIT "$by_hand"
   want_service nginx.service "$drop_in_path"
-  sum | cmp -s - "$nginx_loaded" || change "nginx does not run the config that is on disk$(objection)" reload
+  why=$(outdated)
+  [ -z "$why" ] || change "$why" reload
   if [ "$mode" = check ]; then
     name=$(missed)
     [ -z "$name" ] || tell symptom "$(complaint "$name")"
@@ -139,26 +140,41 @@ last_error() {
   [ -z "$line" ] || echo " ($line)"
 }
 
+# outdated: why nginx may not run the config that is on disk, by what nginx-runs noted of it: its checksum, and the
+# workers that read it. The note is worth nothing when all of these are gone: others may have read anything.
+outdated() {
+  local noted workers
+  noted=$(cat "$nginx_loaded" 2>/dev/null) || true
+  workers=$(pgrep -P "$(systemctl show -P MainPID nginx.service)" -f '^nginx: worker process *$') || true
+  if [ -n "$workers" ] && ! grep -qxF -- "${noted#*$'\n'}" <<<"$workers"; then
+    echo "nobody noted which config nginx runs: was it reloaded without systemctl?"
+  elif ! sum | grep -qxF -- "${noted%%$'\n'*}"; then
+    echo "nginx does not run the config that is on disk$(objection)"
+  fi
+}
+
 sum() { timeout "$config_wait" nginx -T 2>/dev/null | sha256sum; }
 
-# A reload keeps the connections; it needs a config that nginx accepts, and says why it does not.
+# A reload keeps the connections; it needs a config that nginx accepts and can use, and says why it does not go.
 reload() {
-  local answer old end=$((SECONDS + patience))
+  local answer end=$((SECONDS + patience))
   # What was written while two Pis did not see each other cannot be read for a moment when they meet.
   until answer=$(nginx -t -q 2>&1); do
     [[ $answer == *"(5: Input/output error)"* && $SECONDS -lt $end ]] ||
       fail "nginx refuses its config, so it goes on with the old one: $answer"
     sleep 0.5
   done
-  old=$(workers)
-  systemctl reload nginx.service
-  [ -z "$old" ] || until_true "$patience" replaced "$old" ||
-    fail "nginx goes on with its old workers $patience s after a reload: see /var/log/nginx/error.log"
+  systemctl reload nginx.service 2>/dev/null ||
+    fail "nginx cannot use its config, so it goes on with the old one: $(last_emergency)"
 }
 
-# The workers that take connections. The old ones do so for a moment after a reload, and would pass for the new config.
-workers() { pgrep -f '^nginx: worker process *$' || true; }
-replaced() { ! grep -qxF -- "$1" <<<"$(workers)"; } # PIDS of the old ones
+# last_emergency: why nginx gave up, by its log, whose last line may say only that it did.
+last_emergency() {
+  local line
+  line=$(tail -n 100 /var/log/nginx/error.log 2>/dev/null | grep -F '[emerg]' | grep -vF 'still could not bind()' |
+    tail -n 1 | sed 's/^.*\[emerg\] [0-9#]*: //') || true
+  echo "${line:-see /var/log/nginx/error.log}"
+}
 
 unwant() {
   rm -f "$nginx_loaded"

@@ -38,16 +38,19 @@ esac`,
       `location = /.well-known/twopir { return 200 "${ID} pi1\\n"; }\n`,
     );
     host.command("ss", "cat /run/listening");
-    host.command("pgrep", "exit 1");
+    host.command("pgrep", "cat /run/workers");
     host.command(
       "systemctl",
       `case "$*" in
+  "show -P MainPID"*) echo 480 ;;
   show*) printf 'NeedDaemonReload=no\\nDropInPaths=/etc/systemd/system/nginx.service.d/twopir.conf\\nUnitFileState=%s\\nActiveState=active\\n' "$(cat /run/unit-file)" ;;
   unmask*) echo enabled >/run/unit-file ;;
+  reload*) [ ! -e /run/unusable ] || exit 1 ;;&
   *) echo "$*" >>/run/told ;;
 esac`,
     );
     host.write("/run/unit-file", "enabled\n");
+    host.write("/run/workers", "481\n482\n");
     host.write("/var/lib/glusterd/vols/gv0/info", `type=2\nvolume-id=${ID}\n`);
     listening("nginx", 480);
     config(SITE);
@@ -68,8 +71,10 @@ esac`,
   const config = (text: string): void => {
     host.write("/run/config", text);
     host.command("sha256sum", "cat >/dev/null; echo same");
-    host.write("/run/twopir-nginx", "same\n");
+    note();
   };
+  /** What nginx-runs writes, of the workers that there are. */
+  const note = (): void => host.write("/run/twopir-nginx", "same\n481\n482\n");
   const nginx = () => state("nginx", { address: ADDRESS, host: NAME }, "pi1-nginx");
   const said = async (): Promise<string> =>
     /^symptom: .*? does not get (.*)$/m.exec((await host.check(nginx())).output)?.[1] ?? "";
@@ -130,7 +135,7 @@ esac`,
     expect(await symptom()).toBe("");
     host.write("/etc/nginx/snippets/twopir.conf", "location = /.well-known/twopir {}\n"); // newer than what it has read
     expect(await symptom()).toBe("");
-    host.write("/run/twopir-nginx", "same\n");
+    note();
     expect(await symptom()).not.toBe("");
     host.delete("/var/lib/glusterd/vols/gv0/info");
     expect(await symptom()).toBe("");
@@ -203,6 +208,42 @@ esac`,
     else expect(await symptom()).toContain(why);
   });
 
+  it("does not take the note of a config for what nginx runs when other workers take the connections", async () => {
+    host.write("/run/workers", "482\n483\n"); // one died
+    expect((await host.check(nginx())).changes).toEqual([]);
+    host.write("/run/workers", "491\n492\n");
+    expect((await host.check(nginx())).changes).toEqual([
+      "nobody noted which config nginx runs: was it reloaded without systemctl?",
+    ]);
+    host.write("/run/workers", ""); // it does not run, which has a reason of its own
+    expect((await host.check(nginx())).changes).toEqual([]);
+  });
+
+  it("says by nginx's log why it cannot use a config that it accepts, and says so again", async () => {
+    host.write("/run/twopir-nginx", "other\n481\n482\n");
+    host.write("/run/unusable", "");
+    const bind = "bind() to 0.0.0.0:443 failed (98: Address already in use)";
+    host.write(
+      "/var/log/nginx/error.log",
+      [bind, bind, "still could not bind()"]
+        .map((why) => `2026/01/02 03:04:05 [emerg] 480#480: ${why}\n`)
+        .join(""),
+    );
+    const changes = ["nginx does not run the config that is on disk"];
+    expect((await host.check(nginx())).changes).toEqual(changes);
+    const { status, output } = await host.run("apply", nginx());
+    expect({ status, output }).toMatchObject({
+      status: 65,
+      output: expect.stringContaining(
+        `nginx cannot use its config, so it goes on with the old one: ${bind}\n`,
+      ) as string,
+    });
+    expect((await host.check(nginx())).changes).toEqual(changes);
+    host.delete("/run/unusable");
+    expect(await host.run("apply", nginx())).toMatchObject({ status: 0, changes });
+    expect(host.read("/run/told")).toContain("reload nginx.service");
+  });
+
   it("names another program on port 80, and touches neither", async () => {
     listening("apache2", 4711, "*");
     const held = "port 80 is held by apache2, process 4711: end that, or let it listen elsewhere";
@@ -225,6 +266,49 @@ esac`,
     expect((await host.check(nginx())).changes).toContain("nginx.service is masked");
     expect((await host.run("apply", nginx())).status).toBe(0);
     expect((await host.check(nginx())).changes).toEqual([]);
+  });
+});
+
+describe.skipIf(!canIsolate)("nginx-runs", () => {
+  let host: Host;
+  const NOTE = "/run/twopir-nginx";
+  // A file stands for nginx's workers; a reload that nginx can use gives it others.
+  beforeEach(() => {
+    host = new Host();
+    host.write("/run/workers", "481\n482\n");
+    host.command("pgrep", `[ "$1 $2" = "-P 480" ] && cat /run/workers`);
+    host.command("sleep", "echo 480 >/run/nginx.pid"); // it comes a moment after the start
+    host.command(
+      "nginx",
+      `case "$*" in
+  -T) cat /run/config ;;
+  "-s reload") [ -e /run/unusable ] || echo 491 >/run/workers ;;
+esac`,
+    );
+    host.command("sha256sum", "cat");
+    config("first");
+  });
+  afterEach(() => host.remove());
+  const config = (text: string): void => host.write("/run/config", `${text}\n`);
+  const runs = async (word = ""): Promise<number | null> => {
+    const call = `bash "$here/files/usr/local/lib/twopir/nginx-runs" ${word}`;
+    return (await host.run("apply", host.script(`want() { ${call}; }`))).status;
+  };
+
+  it("notes the config and the workers of a start, and of a reload when these are new", async () => {
+    expect(await runs()).toBe(0);
+    expect(host.read(NOTE)).toBe("first\n481\n482\n");
+    config("second");
+    expect(await runs("reload")).toBe(0);
+    expect(host.read(NOTE)).toBe("second\n491\n");
+  });
+
+  it("lets the note be, and the reload fail, where nginx goes on with its old workers", async () => {
+    await runs();
+    config("second");
+    host.write("/run/unusable", "");
+    expect(await runs("reload")).not.toBe(0);
+    expect(host.read(NOTE)).toBe("first\n481\n482\n");
   });
 });
 
