@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { packSite } from "../operator/pack";
-import { ipv6Records } from "../operator/records";
+import { areSame, ipv6Records, presentRecords } from "../operator/records";
 import { visit, type Visit } from "../operator/visitors";
 import { look, reach, type Look, type PiAddress, type Reached, type Ssh } from "../remote/look";
 import { HostProblem } from "../remote/ssh";
@@ -59,7 +59,10 @@ export async function lookNow(config: ReachableCluster, besides: readonly State[
     const seen = await look([...states, ...healthStates(config), ...besides], reached);
     return { seen, health: healthProblems(config.pis, seen, began, Date.now()) };
   };
-  const { seen, health } = await lookTimed();
+  const [{ seen, health }, found] = await Promise.all([
+    lookTimed(),
+    config.dns.provider === "none" ? presentRecords(config.hostname, config.dns) : undefined,
+  ]);
   const doubled = await stillHeldTwice(config, seen);
   // After the look, which waits until floating addresses are where they should be, and where all is well: then each nginx
   // has read its mark. Behind a jump host this machine is in another network.
@@ -81,6 +84,7 @@ export async function lookNow(config: ReachableCluster, besides: readonly State[
         ...doubled,
         ...missedByVisitors(config.hostname, visits),
         ...ledAway(config.hostname, elsewhere),
+        ...(found ? foundElsewhere(config, found) : []),
       ],
     },
     unreached: [...reached.keys()].filter((name) => !reachable.has(name)),
@@ -136,6 +140,26 @@ export function missedByVisitors(
               `(systemctl restart keepalived), or has somebody given that address to ${from}?`,
           ),
   );
+}
+
+/**
+ * What is wrong with A records that the user keeps: the Pis may all be well, and nobody finds them.
+ *
+ * @param found The addresses that this machine finds for the name.
+ */
+export function foundElsewhere(
+  { hostname, ...args }: Pick<ClusterArgs, "hostname" | "pis" | "floatingAddresses">,
+  found: readonly string[],
+): HostProblem[] {
+  const wanted = recordTargets(args).map(({ address }) => address);
+  if (areSame(wanted, found)) return [];
+  return [
+    new HostProblem(
+      `${hostname} should lead to ${wanted.join(", ")}, and this machine finds ${found.join(", ") || "no address"} for it. ` +
+        `You keep its A records (twopir:dns): set them so where they are kept, for everybody who is to see the site.`,
+      "unseen",
+    ),
+  ];
 }
 
 /** AAAA records that lead to something else: whoever has IPv6 goes there first, and the Pis are reached by IPv4 alone. */
