@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { packSite } from "../operator/pack";
-import { ipv6Records } from "../operator/records";
+import { areSame, ipv6Records, presentRecords } from "../operator/records";
 import { visit, type Visit } from "../operator/visitors";
 import { look, reach, type Look, type PiAddress, type Reached, type Ssh } from "../remote/look";
 import { HostProblem } from "../remote/ssh";
@@ -47,8 +47,6 @@ export async function lookNow(config: ReachableCluster, besides: readonly State[
   const known = await knowledge(config, reached);
   const parts = clusterParts({ ...config, release }, reachable, known);
   const states = statesOf(parts);
-  // Behind a jump host this machine is in another network.
-  const asked = config.ssh.jumpHost ? [] : recordTargets(config).filter(({ pi }) => reachable.has(pi.name));
   // Twice, for an answer that was lost on the way, or broke off: seen twice in some 500 previews, without a word in
   // nginx's log.
   const ask = async (address: string): Promise<Visit> => {
@@ -62,18 +60,21 @@ export async function lookNow(config: ReachableCluster, besides: readonly State[
     const seen = await look([...states, ...healthStates(config), ...besides], reached);
     return { seen, health: healthProblems(config.pis, seen, began, Date.now()) };
   };
-  const [{ seen, health }, elsewhere] = await Promise.all([
+  const [{ seen, health }, found] = await Promise.all([
     lookTimed(),
-    config.ssh.jumpHost
-      ? []
-      : ipv6Records(config.hostname, config.dns).then((all) => Promise.all(all.map(ask))),
+    config.dns.provider === "none" ? presentRecords(config.hostname, config.dns) : undefined,
   ]);
   const doubled = await stillHeldTwice(config, seen);
-  // After the look, which waits until floating addresses are where they should be.
+  // After the look, which waits until floating addresses are where they should be, and where all is well: then each nginx
+  // has read its mark. Behind a jump host this machine is in another network.
   const well = isWell(states, seen);
-  const visits = well
-    ? await Promise.all(asked.map(async ({ pi, address }) => ({ ...(await ask(address)), pi: pi.name })))
-    : [];
+  const asks = well && !config.ssh.jumpHost;
+  const targets = asks ? recordTargets(config).filter(({ pi }) => reachable.has(pi.name)) : [];
+  const ipv6 = asks ? await ipv6Records(config.hostname, config.dns) : [];
+  const [visits, elsewhere] = await Promise.all([
+    Promise.all(targets.map(async ({ pi, address }) => ({ ...(await ask(address)), pi: pi.name }))),
+    Promise.all(ipv6.map(ask)),
+  ]);
   return {
     parts,
     reached,
@@ -85,6 +86,7 @@ export async function lookNow(config: ReachableCluster, besides: readonly State[
         ...doubled,
         ...missedByVisitors(config.hostname, visits),
         ...ledAway(config.hostname, elsewhere),
+        ...(found ? foundElsewhere(config, found) : []),
         // Where something is not well, an exception may be what mends it.
         ...(well ? exceptionsSet(config) : []),
       ],
@@ -142,6 +144,26 @@ export function missedByVisitors(
               `(systemctl restart keepalived), or has somebody given that address to ${from}?`,
           ),
   );
+}
+
+/**
+ * What is wrong with A records that the user keeps: the Pis may all be well, and nobody finds them.
+ *
+ * @param found The addresses that this machine finds for the name.
+ */
+export function foundElsewhere(
+  { hostname, ...args }: Pick<ClusterArgs, "hostname" | "pis" | "floatingAddresses">,
+  found: readonly string[],
+): HostProblem[] {
+  const wanted = recordTargets(args).map(({ address }) => address);
+  if (areSame(wanted, found)) return [];
+  return [
+    new HostProblem(
+      `${hostname} should lead to ${wanted.join(", ")}, and this machine finds ${found.join(", ") || "no address"} for it. ` +
+        `You keep its A records (twopir:dns): set them so where they are kept, for everybody who is to see the site.`,
+      "unseen",
+    ),
+  ];
 }
 
 /** AAAA records that lead to something else: whoever has IPv6 goes there first, and the Pis are reached by IPv4 alone. */

@@ -88,7 +88,7 @@ export function clusterStatus(
         healsWaiting: count("heals"),
         splitBrain: count("split_brain"),
       }),
-      aRecord: args.dns.provider === "none" || records?.includes(recordAddress(args, pi)) === true,
+      aRecord: records?.includes(recordAddress(args, pi)) === true,
     };
   });
   const warned = new Set(healthStates(args).map(({ name }) => name)); // theirs are among the problems

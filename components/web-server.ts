@@ -13,6 +13,9 @@ import { configPath } from "./site";
  * - Nobody learns the version; what begins with a dot is not there, but for .well-known; no link is followed, since nginx
  *   cannot tell one that leaves the folder. By default somebody who sends nothing keeps a connection for a minute, and
  *   a static site is sent up to 1 MB for nothing.
+ * - A browser asks each time whether the copy that it has is still right (by ETag; where it is, the answer is a 304
+ *   without the page). By default it may show a page unasked for a tenth of the page's age (RFC 9111, 4.2.2): after a
+ *   month, the old one for three days.
  */
 const nginxSettings = (floating: boolean, published: boolean): string =>
   `open_file_cache max=1000 inactive=10m;
@@ -24,6 +27,7 @@ client_max_body_size 16k;
 client_header_timeout 10s;
 client_body_timeout 10s;
 send_timeout 30s;
+add_header Cache-Control no-cache always;
 add_header X-Content-Type-Options nosniff always;
 add_header X-Frame-Options SAMEORIGIN always;
 add_header Referrer-Policy strict-origin-when-cross-origin always;

@@ -4,6 +4,7 @@ import { isIP } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import * as pulumi from "@pulumi/pulumi";
+import { resolve } from "./names";
 import { refuse } from "./refuse";
 
 /** Seconds until a name server is asked again that may not have had the zone's last change yet. */
@@ -22,7 +23,8 @@ export interface Zone {
 
 /**
  * The A records that a name has now: from the primary server itself where the config names one, by TCP as in the
- * scripts, and otherwise as this machine's resolver knows them.
+ * scripts, and otherwise as this machine's resolver knows them. Where the user keeps them, wherever that may be, it is
+ * what a browser on this machine finds.
  *
  * @returns undefined where nobody answers.
  * @example await presentRecords("twopir.example.com", { provider: "rfc2136", server: "192.168.0.53" })
@@ -31,7 +33,7 @@ export async function presentRecords(
   name: string,
   { provider, server }: Zone,
 ): Promise<string[] | undefined> {
-  if (provider === "none") return [];
+  if (provider === "none") return resolve(name);
   try {
     return server === undefined ? await resolved(name) : await asked(name, "A", server);
   } catch {
@@ -46,6 +48,10 @@ export async function presentRecords(
  */
 export const ipv6Records = async (name: string, { server }: Zone): Promise<string[]> =>
   server === undefined ? [] : asked(name, "AAAA", server).catch(() => []);
+
+/** Whether two lists have the same addresses, in any order. */
+export const areSame = (some: readonly string[], others: readonly string[]): boolean =>
+  [...some].sort().join() === [...others].sort().join();
 
 /** What visitors are told of a name, where that is not what its primary server says. */
 export interface Elsewhere {
@@ -62,13 +68,12 @@ export interface Elsewhere {
  */
 export async function toldElsewhere(name: string, { server, zone }: Zone): Promise<Elsewhere[]> {
   if (server === undefined || zone === undefined) return [];
-  const right = (await asked(name, "A", server).catch(() => [])).sort();
+  const right = await asked(name, "A", server).catch(() => []);
   if (right.length === 0) return [];
-  const isOther = (has: string[] | undefined): boolean =>
-    has !== undefined && has.sort().join() !== right.join();
-  const [others, hidden] = await Promise.all([
+  const isOther = (has: string[] | undefined): boolean => has !== undefined && !areSame(has, right);
+  const [others, here] = await Promise.all([
     otherServers(zone, server).catch(() => []),
-    isHidden(name, zone, server).catch(() => false),
+    toldHere(name, zone, server, right).catch(() => []),
   ]);
   const answers = await Promise.all(
     others.map(async ({ host, address }) => {
@@ -89,14 +94,7 @@ export async function toldElsewhere(name: string, { server, zone }: Zone): Promi
       };
     }),
   );
-  const hides = {
-    message:
-      `the name server that this machine asks knows ${zone}, and gives no A record of ${name}: routers hide private ` +
-      `addresses (DNS rebind protection), so visitors of this network get none. Exempt ${name} there; or it keeps for a ` +
-      `while that there was none.`,
-    hereOnly: true,
-  };
-  return [...answers.flat(), ...(hidden ? [hides] : [])];
+  return [...answers.flat(), ...here.map((message) => ({ message, hereOnly: true }))];
 }
 
 /** The zone's name servers, without the primary that is asked. */
@@ -113,17 +111,43 @@ async function otherServers(zone: string, server: string): Promise<{ host: strin
   return found.flat().filter(({ address }) => !primary.includes(address));
 }
 
-/** Whether the name server that this machine asks knows the zone as the primary does, and nothing of use of the name. */
-async function isHidden(name: string, zone: string, server: string): Promise<boolean> {
-  const [[here], [there]] = await Promise.all([dig(zone, "SOA"), dig(zone, "SOA", server)]);
+/**
+ * What the name server that this machine asks says, where that keeps visitors away. One that knows the zone as the primary
+ * does may have former records for the rest of their TTL, and one that does not and has no records is common: the zone may
+ * be a private one.
+ */
+async function toldHere(
+  name: string,
+  zone: string,
+  server: string,
+  right: readonly string[],
+): Promise<string[]> {
+  const [[here], [there], found] = await Promise.all([
+    dig(zone, "SOA"),
+    dig(zone, "SOA", server),
+    asked(name, "A"),
+  ]);
   const primaryOf = (soa: string | undefined): string | undefined => soa?.split(" ")[0]?.toLowerCase();
-  if (here === undefined || primaryOf(here) !== primaryOf(there)) return false;
-  return (await asked(name, "A")).every((address) => /^(0|127)\./.test(address));
+  const knowsZone = here !== undefined && primaryOf(here) === primaryOf(there);
+  const has = found.filter((address) => !/^(0|127)\./.test(address));
+  if (knowsZone && has.length === 0)
+    return [
+      `the name server that this machine asks knows ${zone}, and gives no A record of ${name}: routers hide private ` +
+        `addresses (DNS rebind protection), so visitors of this network get none. Exempt ${name} there; or it keeps for a ` +
+        `while that there was none.`,
+    ];
+  if (!knowsZone && has.length > 0 && !areSame(has, right))
+    return [
+      `the name server that this machine asks has ${has.join(", ")} for ${name}, of another zone ${zone} than the ` +
+        `primary ${server}, which has ${right.join(", ")}: do the name servers that the registrar has for ${zone} lead to ` +
+        `yours, and is it still registered?`,
+    ];
+  return [];
 }
 
-/** The addresses that a name has. An alias is a line, too. */
+/** The addresses that a name has, sorted. An alias is a line, too. */
 const asked = async (name: string, type: "A" | "AAAA", server?: string): Promise<string[]> =>
-  (await dig(name, type, server)).filter((line) => isIP(line) !== 0);
+  (await dig(name, type, server)).filter((line) => isIP(line) !== 0).sort();
 
 /** What a server answers itself, a line each; without one, what the name server says that this machine asks. */
 async function dig(name: string, type: string, server?: string): Promise<string[]> {
@@ -151,7 +175,7 @@ export async function requireHalfOfRecords(
   zone: Zone,
   wanted: readonly string[],
 ): Promise<void> {
-  if (zone.fewRecords) return;
+  if (zone.provider === "none" || zone.fewRecords) return;
   const present = await presentRecords(name, zone);
   if (present === undefined) {
     void pulumi.log.warn(

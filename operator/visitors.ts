@@ -18,7 +18,8 @@ export interface Visit {
 }
 
 /**
- * Asks an address for the page as a visitor does, and whose it is.
+ * Asks an address for the page as a visitor does, and whose it is. To be asked where each Pi's nginx has read its mark:
+ * before, the cluster's own answer is not known from another's.
  *
  * @param volumes Ids of the volume as the Pis know it; none: whose it is cannot be told, and is not asked.
  * @param port Default: 80.
@@ -37,15 +38,10 @@ export async function visit(
       return { address, silent: false, why: `the answer is ${page.status.toString()}` };
     if (volumes.size === 0) return { address, silent: false };
     const mark = await get(MARK);
-    // As pi/library/network.sh has it: a Pi whose nginx an upgrade has not reached has no mark.
-    const before = mark.status === 500 || (page.etag !== "" && mark.etag === page.etag);
     const [volume = "", from] = mark.body.trim().split(" ");
-    if (volumes.has(volume)) return { address, silent: false, ...(from !== undefined && { from }) };
-    return {
-      address,
-      silent: false,
-      ...(!before && { why: "another server block answers, not this cluster's" }),
-    };
+    if (!volumes.has(volume))
+      return { address, silent: false, why: "another server block answers, not this cluster's" };
+    return { address, silent: false, ...(from !== undefined && { from }) };
   } catch (error) {
     return { address, silent: true, why: error instanceof Error ? error.message : String(error) };
   }
@@ -53,7 +49,6 @@ export async function visit(
 
 interface Answer {
   readonly status: number;
-  readonly etag: string;
   /** Its first bytes. */
   readonly body: string;
 }
@@ -72,12 +67,12 @@ const answerOf = (
       timeout: PATIENCE * 1000,
     });
     asked.on("response", (response) => {
-      const answer = { status: response.statusCode ?? 0, etag: response.headers.etag ?? "" };
+      const status = response.statusCode ?? 0;
       response.setEncoding("utf8").once("data", (body: string) => {
-        resolve({ ...answer, body });
+        resolve({ status, body });
         response.destroy();
       });
-      response.once("end", () => resolve({ ...answer, body: "" }));
+      response.once("end", () => resolve({ status, body: "" }));
       response.on("error", (error) => {
         const broken = late ? `stops for ${PATIENCE.toString()} s` : `breaks off (${error.message})`;
         reject(new Error(`the answer begins, and ${broken}`));

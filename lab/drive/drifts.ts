@@ -229,6 +229,14 @@ export const DRIFTS: readonly Drift[] = [
     touched: [onVolume("cluster")],
   },
   {
+    what: "nginx reloaded by hand, so that it runs another config than the one that it was started with",
+    on: "pi2",
+    broken:
+      "echo '# mine' >/etc/nginx/conf.d/mine.conf && nginx -s reload && sleep 1 && rm /etc/nginx/conf.d/mine.conf",
+    named: ["pi2-nginx"],
+    reason: "nobody noted which config nginx runs: was it reloaded without systemctl?",
+  },
+  {
     what: "nginx's settings edited",
     on: "pi2",
     broken: "echo 'keepalive_timeout 75;' >/etc/nginx/snippets/twopir.conf",
@@ -605,6 +613,20 @@ export const OBSTACLES: readonly Obstacle[] = [
     said: `another server block takes it: ${RIVAL}:1: server_name ${NAME}`,
   },
   {
+    what: "another server block with the site's name, and the article's own try_files",
+    on: "pi1",
+    ...rival(`server_name ${NAME}; location / { try_files $uri $uri/ /index.html; }`),
+    named: ["pi1-nginx"],
+    said: `another server block takes it: ${RIVAL}:1: server_name ${NAME}`,
+  },
+  {
+    what: "another server block with a further name of the site",
+    on: "pi2",
+    ...rival("server_name twopir;"),
+    named: ["pi2-nginx"],
+    said: `a visitor at ${address("pi2")} does not get http://twopir/: another server block takes it: ${RIVAL}:1: server_name twopir`,
+  },
+  {
     what: "another server block that listens on the Pi's address",
     on: "pi1",
     ...rival(`listen ${address("pi1")}:80;`),
@@ -626,6 +648,14 @@ export const OBSTACLES: readonly Obstacle[] = [
     undone: `rm ${RIVAL}`,
     named: ["pi1-nginx"],
     said: `unknown directive "nonsense" in ${RIVAL}:1`,
+  },
+  {
+    what: "a config that nginx accepts, and cannot use: another program holds its port",
+    on: "pi2",
+    broken: `systemd-run -q --unit=holder perl -MIO::Socket::INET -e '$$own = IO::Socket::INET->new(Listen => 5, LocalPort => 443, ReuseAddr => 1); 1 while $$own->accept' && sleep 1 && echo 'server { listen 443; }' >${RIVAL}`,
+    undone: `systemctl stop holder && rm ${RIVAL}`,
+    named: ["pi2-nginx"],
+    said: "nginx does not run the config that is on disk",
   },
   {
     what: "another program on port 80",

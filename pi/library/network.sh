@@ -8,20 +8,22 @@ own_addresses() { ip -4 -o address show "$@" | awk '{ split($4, own, "/"); print
 # interface ADDRESS: the one that has this address of the Pi's.
 interface() { ip -4 -o address | awk -v a="$1" '{ split($4, own, "/") } own[1] == a { print $2; exit }'; }
 
-tracker_path=/usr/local/lib/twopir/serves # where twopir's keepalived is, by which it asks the same
+# Where twopir's keepalived is, which asks the same by it.
+# shellcheck disable=SC2034 # firewall.sh and keepalived.sh use it
+tracker_path=/usr/local/lib/twopir/serves
 
 # serves ADDRESS NAME: the Pi there has the page by the site's name, from this cluster's server block.
 serves() { [ -z "$(unserved "$@")" ]; }
 
 mark_path=/.well-known/twopir # see nginx-settings.sh
 mark_file=/etc/nginx/snippets/twopir.conf
-nginx_loaded=/run/twopir-nginx # written by nginx's drop-in whenever it reads its config
+nginx_loaded=/run/twopir-nginx # written by nginx-runs when nginx has read its config
 
 silence="nothing answers on port 80"
 
 # unserved ADDRESS NAME: why a visitor does not get the page there; nothing where he does.
 unserved() {
-  local page mark known line
+  local page mark known line own
   page=$(ask_nginx "$1" "$2" / sed -u '/^\r*$/q') # no more than the headers of a page of any size
   line=${page%%$'\n'*}
   case $line in
@@ -30,20 +32,28 @@ unserved() {
     *) echo "$silence" && return ;;
   esac
   # shellcheck disable=SC2119 # all of them
-  if own_addresses | grep -qxF -- "$1" && ! mark_is_loaded; then return; fi
+  own=$(own_addresses | grep -xF -- "$1") || true
+  [ -z "$own" ] || mark_is_loaded || return 0
   mark=$(ask_nginx "$1" "$2" "$mark_path" head -c 16000)
   known=$(volume_ids)
   # Where glusterd's files are gone nobody can tell one cluster's from another's.
   if grep -qwF -- "${known:-text/plain}" <<<"$mark"; then return; fi
-  # Another Pi whose nginx an upgrade has not reached answers by the server block of before: with the page, or with 500
-  # where that is not called index.html.
-  [[ $mark != HTTP/1.?" 500 "* ]] || return 0
-  [ -n "$(etag <<<"$page")" ] && [ "$(etag <<<"$mark")" = "$(etag <<<"$page")" ] ||
-    echo "another server block answers, not this cluster's"
+  # Nobody can tell whether another Pi's nginx has read its mark.
+  [ -z "$own" ] && is_unmarked "$page" "$mark" || echo "another server block answers, not this cluster's"
+}
+
+# is_unmarked PAGE ANSWER: so the server block answers where an upgrade has not brought the mark yet: with the page, or
+# with 500 where that is not called index.html. So does any other that has the article's try_files.
+is_unmarked() {
+  [[ $2 == HTTP/1.?" 500 "* ]] || { [ -n "$(etag <<<"$1")" ] && [ "$(etag <<<"$1")" = "$(etag <<<"$2")" ]; }
 }
 
 # mark_is_loaded: this Pi's nginx has read its mark; until then the page is enough.
 mark_is_loaded() { grep -qF "$mark_path" "$mark_file" 2>/dev/null && ! [ "$mark_file" -nt "$nginx_loaded" ]; }
+
+# site_names [FILE]: those of the server block there, or on stdin; the one that has the A records is the last.
+# shellcheck disable=SC2120 # others give one
+site_names() { awk '$1 == "server_name" { sub(";.*", ""); for (i = 2; i <= NF; i++) print $i }' "$@"; }
 
 # ask_nginx ADDRESS NAME PATH READER...: what is answered there, as far as the reader takes it, without NULs and
 # carriage returns.

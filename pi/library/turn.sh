@@ -46,7 +46,7 @@ take_turn() {
 site_name() {
   local config=$mount_point/cluster
   if there "$config"; then
-    awk '$1 == "server_name" { sub(";", "", $NF); print $NF }' "$config" ||
+    site_names "$config" | tail -n 1 ||
       fail "$config cannot be read, so nobody knows who serves the site, and nothing is interrupted"
   fi
 }

@@ -5,11 +5,15 @@
 use files
 
 drop_in_path=/etc/systemd/system/nginx.service.d/twopir.conf
+runs_path=/usr/local/lib/twopir/nginx-runs
 
-want() { want_ours "$drop_in_path"; }
+want() {
+  want_ours "$runs_path"
+  want_ours "$drop_in_path"
+}
 
 unwant() {
-  rm -f "$drop_in_path"
+  rm -f "$drop_in_path" "$runs_path"
   rmdir "$(dirname "$drop_in_path")" 2>/dev/null || true
   systemctl daemon-reload
 }

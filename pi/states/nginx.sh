@@ -3,15 +3,17 @@
 
 use services network
 takes address # of this Pi
-takes host    # the site's name
+takes host    # the name of the site that has the A records
 
 # nginx-unit.sh writes it
 drop_in_path=/etc/systemd/system/nginx.service.d/twopir.conf
 patience=10    # seconds until the page must come; the volume is mounted by now
 config_wait=12 # seconds until nginx has read its config, part of which lies on the volume (see stat_wait)
+enabled=/etc/nginx/sites-enabled/cluster
+names_wait=3 # seconds for a file of the volume; where that hangs, the mount's own state says so
 
 want() {
-  local listening holder by_hand folder
+  local listening holder by_hand folder why name
   need nginx nginx
   listening=$(listeners 80)
   holder=$(port_holder <<<"$listening")
@@ -24,11 +26,13 @@ want() {
   [ -z "$by_hand" ] ||
     mend "nginx was started by hand, and keeps systemd's own from the port" end_by_hand nginx QUIT "$by_hand"
   want_service nginx.service "$drop_in_path"
-  sum | cmp -s - "$nginx_loaded" || change "nginx does not run the config that is on disk$(objection)" reload
+  why=$(outdated)
+  [ -z "$why" ] || change "$why" reload
   if [ "$mode" = check ]; then
-    serves "$address" "$host" || tell symptom "$(complaint)"
+    name=$(missed)
+    [ -z "$name" ] || tell symptom "$(complaint "$name")"
   else
-    until_true "$patience" serves "$address" "$host" || wake
+    until_true "$patience" serves_all || wake
   fi
   [ -n "$told" ] || tell_if_odd
   [ -n "$holder" ] || tell_if_overtaken
@@ -57,6 +61,21 @@ tell_if_overtaken() {
 # pihole_wants_port: by its config, where "80o,443os,[::]:80o,[::]:443os" is usual. With the "o" it runs on without the
 # port where another one has it, so that it runs says nothing.
 pihole_wants_port() { grep -qsE '^ *port = "([^"]*,)?([0-9.]+:)?80[a-z]*[,"]' /etc/pihole/pihole.toml; }
+
+# missed: the first of the site's names by which a visitor does not get the page here; nothing where he does by all.
+missed() {
+  local name
+  for name in $(names); do
+    serves "$address" "$name" || { echo "$name" && return; }
+  done
+}
+serves_all() { [ -z "$(missed)" ]; }
+
+# names: of the site. The further ones are no parameter: they are changed for all Pis at once, also for one that is off.
+names() {
+  echo "$host"
+  { timeout "$names_wait" cat "$enabled" 2>/dev/null || true; } | site_names | { grep -vxF -- "$host" || true; }
+}
 
 # tell_if_odd: a page that comes, and that a browser does not show.
 tell_if_odd() {
@@ -90,7 +109,7 @@ wake() {
     say "nginx runs and answers nobody, so it is started again"
     systemctl restart nginx.service || true
   fi
-  until_true "$patience" serves "$address" "$host" || fail "$(complaint)"
+  until_true "$patience" serves_all || fail "$(complaint "$(missed)")"
 }
 
 # port_holder: of the listeners on stdin, what else than nginx there is; nothing where there is nothing.
@@ -98,37 +117,38 @@ port_holder() {
   sed -nE '/"nginx"/d; s/.*users:\(\("([^"]*)",pid=([0-9]+).*/\1, process \2/p' | head -n 1 || true
 }
 
-complaint() { echo "nginx runs, and a visitor at $address does not get http://$host/: $(cause)"; }
+complaint() { echo "nginx runs, and a visitor at $address does not get http://$1/: $(cause "$1")"; } # NAME
 
-# cause: of what nginx's own config says, then of its log.
+# cause NAME: of what nginx's own config says, then of its log.
 cause() {
   local why config
-  why=$(unserved "$address" "$host")
+  why=$(unserved "$address" "$1")
   if ! config=$(timeout "$config_wait" nginx -T 2>/dev/null); then
     echo "it goes on with an older config than the one on disk$(objection)"
-  elif ! grep -qxF "# configuration file /etc/nginx/sites-enabled/cluster:" <<<"$config"; then
+  elif ! grep -qxF "# configuration file $enabled:" <<<"$config"; then
     echo "/etc/nginx/nginx.conf does not include it: add the line" \
       "\"include /etc/nginx/sites-enabled/*;\" to its http part"
   elif [ -n "$(rivals <<<"$config")" ]; then
     echo "another server block takes it: $(rivals <<<"$config" | head -n 3 | paste -sd ';' | sed 's/;/; /g')"
   else
-    echo "$why$(last_error)"
+    echo "$why$(last_error "$1")"
   fi
 }
 
-# rivals: of "nginx -T" on stdin, where another server block than ours takes the name or the address.
+# rivals: of "nginx -T" on stdin, where another server block than ours takes one of the names or the address.
 rivals() {
-  awk -v name="$host" -v address="$address" '
+  awk -v names="$(names | xargs)" -v address="$address" -v enabled="$enabled" '
+    BEGIN { for (i = split(names, name); i > 0; i--) ours[name[i]] }
     function judge(directive,  word, words, i) {
       words = split(directive, word)
       for (i = 2; word[1] == "server_name" && i <= words; i++)
-        if (word[i] == name) print file ":" line ": server_name " name
+        if (word[i] in ours) print file ":" line ": server_name " word[i]
       if (word[1] == "listen" && (word[2] == address || word[2] == address ":80"))
         print file ":" line ": listen " word[2]
     }
     /^# configuration file .*:$/ { file = $4; sub(":$", "", file); line = 0; begun = ""; next }
     { line++ }
-    file == "/etc/nginx/sites-enabled/cluster" { next }
+    file == enabled { next }
     {
       sub("#.*", "")
       parts = split($0, part, /[;{}]/)
@@ -137,34 +157,49 @@ rivals() {
     }'
 }
 
-# last_error: what nginx logged last of the site, of its last 20 lines; nothing where it did not.
+# last_error NAME: what nginx logged last of the site by that name, of its last 20 lines; nothing where it did not.
 last_error() {
   local line
-  line=$(tail -n 20 /var/log/nginx/error.log 2>/dev/null | grep -F "host: \"$host\"" | tail -n 1 |
+  line=$(tail -n 20 /var/log/nginx/error.log 2>/dev/null | grep -F "host: \"$1\"" | tail -n 1 |
     sed -E 's/^.*: \*[0-9]+ //; s/, client: .*//') || true
   [ -z "$line" ] || echo " ($line)"
 }
 
+# outdated: why nginx may not run the config that is on disk, by what nginx-runs noted of it: its checksum, and the
+# workers that read it. The note is worth nothing when all of these are gone: others may have read anything.
+outdated() {
+  local noted workers
+  noted=$(cat "$nginx_loaded" 2>/dev/null) || true
+  workers=$(pgrep -P "$(systemctl show -P MainPID nginx.service)" -f '^nginx: worker process *$') || true
+  if [ -n "$workers" ] && ! grep -qxF -- "${noted#*$'\n'}" <<<"$workers"; then
+    echo "nobody noted which config nginx runs: was it reloaded without systemctl?"
+  elif ! sum | grep -qxF -- "${noted%%$'\n'*}"; then
+    echo "nginx does not run the config that is on disk$(objection)"
+  fi
+}
+
 sum() { timeout "$config_wait" nginx -T 2>/dev/null | sha256sum; }
 
-# A reload keeps the connections; it needs a config that nginx accepts, and says why it does not.
+# A reload keeps the connections; it needs a config that nginx accepts and can use, and says why it does not go.
 reload() {
-  local answer old end=$((SECONDS + patience))
+  local answer end=$((SECONDS + patience))
   # What was written while two Pis did not see each other cannot be read for a moment when they meet.
   until answer=$(nginx -t -q 2>&1); do
     [[ $answer == *"(5: Input/output error)"* && $SECONDS -lt $end ]] ||
       fail "nginx refuses its config, so it goes on with the old one: $answer"
     sleep 0.5
   done
-  old=$(workers)
-  systemctl reload nginx.service
-  [ -z "$old" ] || until_true "$patience" replaced "$old" ||
-    fail "nginx goes on with its old workers $patience s after a reload: see /var/log/nginx/error.log"
+  systemctl reload nginx.service 2>/dev/null ||
+    fail "nginx cannot use its config, so it goes on with the old one: $(last_emergency)"
 }
 
-# The workers that take connections. The old ones do so for a moment after a reload, and would pass for the new config.
-workers() { pgrep -f '^nginx: worker process *$' || true; }
-replaced() { ! grep -qxF -- "$1" <<<"$(workers)"; } # PIDS of the old ones
+# last_emergency: why nginx gave up, by its log, whose last line may say only that it did.
+last_emergency() {
+  local line
+  line=$(tail -n 100 /var/log/nginx/error.log 2>/dev/null | grep -F '[emerg]' | grep -vF 'still could not bind()' |
+    tail -n 1 | sed 's/^.*\[emerg\] [0-9#]*: //') || true
+  echo "${line:-see /var/log/nginx/error.log}"
+}
 
 unwant() {
   rm -f "$nginx_loaded"

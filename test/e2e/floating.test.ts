@@ -250,7 +250,9 @@ describe("floating addresses", () => {
         await inside(pi, "ip -4 -o address show dev lo | wc -l; sysctl -n net.ipv4.conf.all.arp_ignore"),
       ).toBe("1\n0");
       expect(await inside(pi, "ls -d /etc/keepalived /usr/local/lib/twopir/* 2>/dev/null || true")).toBe(
-        ["current", "firewall", "versions"].map((name) => `/usr/local/lib/twopir/${name}`).join("\n"),
+        ["current", "firewall", "nginx-runs", "versions"]
+          .map((name) => `/usr/local/lib/twopir/${name}`)
+          .join("\n"),
       );
     }
     expect((await cluster.preview()).changed).toEqual({});

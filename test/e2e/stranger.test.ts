@@ -133,6 +133,7 @@ describe("the site's folder", () => {
       `exec 3<>/dev/tcp/${address("pi1")}/80 && printf 'HEAD / HTTP/1.0\\r\\n\\r\\n' >&3 && cat <&3`,
     );
     expect(head).toMatch(/^X-Content-Type-Options: nosniff/m);
+    expect(head).toMatch(/^Cache-Control: no-cache\r?$/m); // nor from showing what it has
     expect(head).toMatch(/^Server: nginx\r?$/m); // no version
     expect((await get(address("pi1"), "/.well-known/none")).status).toBe(200); // index.html, as for any other name
   });

@@ -19,7 +19,10 @@ describe.skipIf(!canIsolate)("the firewall", () => {
   beforeEach(() => {
     host = new Host();
     host.command("ip", "echo '192.168.0.122 dev eth0 src 192.168.0.121 uid 0'");
-    host.command("ss", "[[ $* == *established* ]] || if [ $1 = -Hwanp ]; then cat /run/raw; else cat /run/listening; fi");
+    host.command(
+      "ss",
+      "[[ $* == *established* ]] || if [ $1 = -Hwanp ]; then cat /run/raw; else cat /run/listening; fi",
+    );
     host.command("nft", "[ $1 != list ] || cat /run/theirs");
     host.command("iptables-save", "");
     host.command("systemctl", '[ "$1" = show ] && cat /run/socket || [ -e /run/socket ]');
@@ -63,7 +66,9 @@ describe.skipIf(!canIsolate)("the firewall", () => {
     host.write("/run/listening", "");
     host.write("/run/raw", 'UNCONN 0 0 0.0.0.0:112 0.0.0.0:* users:(("keepalived",pid=8,fd=4))\n');
     const { output } = await host.check(one);
-    expect(output).toContain("closed to all but the Pis: VRRP, which keepalived speaks; an address that it shares");
+    expect(output).toContain(
+      "closed to all but the Pis: VRRP, which keepalived speaks; an address that it shares",
+    );
     host.write("/usr/local/lib/twopir/serves", "");
     expect((await host.check(one)).output).not.toContain("VRRP");
   });

@@ -7,8 +7,8 @@ import { address, ID } from "./pool";
 
 const ADDRESS = address(1);
 const NAME = "twopir.example.com";
-const SITE =
-  "# configuration file /etc/nginx/sites-enabled/cluster:\nserver {\n  server_name twopir twopir.example.com;\n}\n";
+const ENABLED = "/etc/nginx/sites-enabled/cluster";
+const SITE = `# configuration file ${ENABLED}:\nserver {\n  server_name twopir twopir.example.com;\n}\n`;
 const RIVAL = "# configuration file /etc/nginx/conf.d/a.conf:\n";
 
 describe.skipIf(!canIsolate)("nginx.sh", () => {
@@ -20,7 +20,11 @@ describe.skipIf(!canIsolate)("nginx.sh", () => {
     mkdirSync(host.at("/var/lib/nginx"), { recursive: true });
     host.command(
       "timeout",
-      `[ "$2" != bash ] || exec cat "/run/answers$(tr / _ <<<"$8")"
+      `if [ "$2" = bash ]; then
+  answers=/run/answers$(tr / _ <<<"$8")
+  [ ! -e "$answers@$7" ] || answers+=@$7
+  exec cat "$answers"
+fi
 exec /usr/bin/timeout "$@"`,
     );
     host.command(
@@ -36,17 +40,20 @@ esac`,
       `location = /.well-known/twopir { return 200 "${ID} pi1\\n"; }\n`,
     );
     host.command("ss", "cat /run/listening");
-    host.command("pgrep", "exit 1");
+    host.command("pgrep", "cat /run/workers");
     host.command(
       "systemctl",
       `case "$*" in
+  "show -P MainPID"*) echo 480 ;;
   show*) printf 'NeedDaemonReload=no\\nDropInPaths=/etc/systemd/system/nginx.service.d/twopir.conf\\nUnitFileState=%s\\nActiveState=active\\n' "$(cat /run/unit-file)" ;;
   unmask*) echo enabled >/run/unit-file ;;
   list-unit-files*) exit 1 ;; # as where it has none of these
+  reload*) [ ! -e /run/unusable ] || exit 1 ;;&
   *) echo "$*" >>/run/told ;;
 esac`,
     );
     host.write("/run/unit-file", "enabled\n");
+    host.write("/run/workers", "481\n482\n");
     host.write("/var/lib/glusterd/vols/gv0/info", `type=2\nvolume-id=${ID}\n`);
     listening("nginx", 480);
     config(SITE);
@@ -56,18 +63,25 @@ esac`,
   });
   afterEach(() => host.remove());
 
-  const answers = (path: string, status: string, header: string, body: string): void =>
-    host.write(`/run/answers${path.replaceAll("/", "_")}`, `HTTP/1.1 ${status}\r\n${header}\r\n\r\n${body}`);
+  /** By one name, such as "@www.example.com". Default: by any. */
+  const answers = (path: string, status: string, header: string, body: string, by = ""): void =>
+    host.write(
+      `/run/answers${path.replaceAll("/", "_")}${by}`,
+      `HTTP/1.1 ${status}\r\n${header}\r\n\r\n${body}`,
+    );
   const listening = (name: string, pid: number, at = "0.0.0.0"): void =>
     host.write("/run/listening", `LISTEN 0 511 ${at}:80 0.0.0.0:* users:(("${name}",pid=${pid},fd=5))\n`);
   const config = (text: string): void => {
     host.write("/run/config", text);
     host.command("sha256sum", "cat >/dev/null; echo same");
-    host.write("/run/twopir-nginx", "same\n");
+    note();
   };
+  /** What nginx-runs writes, of the workers that there are. */
+  const note = (): void => host.write("/run/twopir-nginx", "same\n481\n482\n");
   const nginx = () => state("nginx", { address: ADDRESS, host: NAME }, "pi1-nginx");
-  const symptom = async (): Promise<string> =>
-    /^symptom: .*? does not get http:\/\/\S+: (.*)$/m.exec((await host.check(nginx())).output)?.[1] ?? "";
+  const said = async (): Promise<string> =>
+    /^symptom: .*? does not get (.*)$/m.exec((await host.check(nginx())).output)?.[1] ?? "";
+  const symptom = async (): Promise<string> => (await said()).replace(/^\S+ /, "");
 
   it("wants nothing of a Pi whose visitors get the cluster's page", async () => {
     expect(await host.check(nginx())).toEqual({ status: 0, changes: [], output: "" });
@@ -124,10 +138,40 @@ esac`,
     expect(await symptom()).toBe("");
     host.write("/etc/nginx/snippets/twopir.conf", "location = /.well-known/twopir {}\n"); // newer than what it has read
     expect(await symptom()).toBe("");
-    host.write("/run/twopir-nginx", "same\n");
+    note();
     expect(await symptom()).not.toBe("");
     host.delete("/var/lib/glusterd/vols/gv0/info");
     expect(await symptom()).toBe("");
+  });
+
+  it.each([
+    ["its home page for any other", "200 OK"],
+    ["an error", "500 Internal Server Error"],
+  ])(
+    "is not content with another site that answers %s, once its nginx has read the mark",
+    async (_, status) => {
+      answers("/.well-known/twopir", status, 'ETag: "1-2"', "page");
+      expect(await symptom()).toBe("another server block answers, not this cluster's");
+      host.write("/etc/nginx/snippets/twopir.conf", "location = /.well-known/twopir {}\n"); // newer than what it has read
+      expect(await symptom()).toBe("");
+    },
+  );
+
+  it("asks by all names that the site has, and says which of them leads to another one", async () => {
+    host.write(ENABLED, "server {\n  server_name twopir www.example.com twopir.example.com;\n}\n");
+    expect(await said()).toBe("");
+    answers("/.well-known/twopir", "404 Not Found", "", "", "@www.example.com");
+    expect(await said()).toBe("http://www.example.com/: another server block answers, not this cluster's");
+    config(`${SITE}${RIVAL}server { server_name www.example.com other.example.com; }\n`);
+    const taken =
+      "http://www.example.com/: another server block takes it: /etc/nginx/conf.d/a.conf:1: server_name www.example.com";
+    expect(await said()).toBe(taken);
+    expect(await host.run("apply", nginx())).toMatchObject({
+      status: 65,
+      output: expect.stringContaining(taken) as string,
+    });
+    answers("/", "404 Not Found", "", "", "@twopir.example.com");
+    expect(await said()).toMatch(/^http:\/\/twopir.example.com\/: /);
   });
 
   it("counts another Pi's server block of before there were marks", async () => {
@@ -165,6 +209,42 @@ esac`,
     answers("/.well-known/twopir", "404 Not Found", "", "");
     if (why.startsWith("another")) expect(await symptom()).toBe(why);
     else expect(await symptom()).toContain(why);
+  });
+
+  it("does not take the note of a config for what nginx runs when other workers take the connections", async () => {
+    host.write("/run/workers", "482\n483\n"); // one died
+    expect((await host.check(nginx())).changes).toEqual([]);
+    host.write("/run/workers", "491\n492\n");
+    expect((await host.check(nginx())).changes).toEqual([
+      "nobody noted which config nginx runs: was it reloaded without systemctl?",
+    ]);
+    host.write("/run/workers", ""); // it does not run, which has a reason of its own
+    expect((await host.check(nginx())).changes).toEqual([]);
+  });
+
+  it("says by nginx's log why it cannot use a config that it accepts, and says so again", async () => {
+    host.write("/run/twopir-nginx", "other\n481\n482\n");
+    host.write("/run/unusable", "");
+    const bind = "bind() to 0.0.0.0:443 failed (98: Address already in use)";
+    host.write(
+      "/var/log/nginx/error.log",
+      [bind, bind, "still could not bind()"]
+        .map((why) => `2026/01/02 03:04:05 [emerg] 480#480: ${why}\n`)
+        .join(""),
+    );
+    const changes = ["nginx does not run the config that is on disk"];
+    expect((await host.check(nginx())).changes).toEqual(changes);
+    const { status, output } = await host.run("apply", nginx());
+    expect({ status, output }).toMatchObject({
+      status: 65,
+      output: expect.stringContaining(
+        `nginx cannot use its config, so it goes on with the old one: ${bind}\n`,
+      ) as string,
+    });
+    expect((await host.check(nginx())).changes).toEqual(changes);
+    host.delete("/run/unusable");
+    expect(await host.run("apply", nginx())).toMatchObject({ status: 0, changes });
+    expect(host.read("/run/told")).toContain("reload nginx.service");
   });
 
   it("names another program on port 80, and touches neither", async () => {
@@ -248,6 +328,49 @@ esac`,
     expect((await host.check(nginx())).changes).toContain("nginx.service is masked");
     expect((await host.run("apply", nginx())).status).toBe(0);
     expect((await host.check(nginx())).changes).toEqual([]);
+  });
+});
+
+describe.skipIf(!canIsolate)("nginx-runs", () => {
+  let host: Host;
+  const NOTE = "/run/twopir-nginx";
+  // A file stands for nginx's workers; a reload that nginx can use gives it others.
+  beforeEach(() => {
+    host = new Host();
+    host.write("/run/workers", "481\n482\n");
+    host.command("pgrep", `[ "$1 $2" = "-P 480" ] && cat /run/workers`);
+    host.command("sleep", "echo 480 >/run/nginx.pid"); // it comes a moment after the start
+    host.command(
+      "nginx",
+      `case "$*" in
+  -T) cat /run/config ;;
+  "-s reload") [ -e /run/unusable ] || echo 491 >/run/workers ;;
+esac`,
+    );
+    host.command("sha256sum", "cat");
+    config("first");
+  });
+  afterEach(() => host.remove());
+  const config = (text: string): void => host.write("/run/config", `${text}\n`);
+  const runs = async (word = ""): Promise<number | null> => {
+    const call = `bash "$here/files/usr/local/lib/twopir/nginx-runs" ${word}`;
+    return (await host.run("apply", host.script(`want() { ${call}; }`))).status;
+  };
+
+  it("notes the config and the workers of a start, and of a reload when these are new", async () => {
+    expect(await runs()).toBe(0);
+    expect(host.read(NOTE)).toBe("first\n481\n482\n");
+    config("second");
+    expect(await runs("reload")).toBe(0);
+    expect(host.read(NOTE)).toBe("second\n491\n");
+  });
+
+  it("lets the note be, and the reload fail, where nginx goes on with its old workers", async () => {
+    await runs();
+    config("second");
+    host.write("/run/unusable", "");
+    expect(await runs("reload")).not.toBe(0);
+    expect(host.read(NOTE)).toBe("first\n481\n482\n");
   });
 });
 

@@ -265,6 +265,12 @@ describe("the article's files", () => {
     });
   });
 
+  it("let no browser show a page that it has without asking", () => {
+    expect(named.get("pi1-nginx-settings")?.parameters.content).toContain(
+      "\nadd_header Cache-Control no-cache always;\n",
+    );
+  });
+
   it("name the host once, even where it is among the further names", () => {
     const args = cluster(2, { serverNames: ["twopir", "twopir.example.com"] });
     expect(byName(states(args)).get("site-config")?.parameters.content).toContain(

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { isWell, ledAway, missedByVisitors } from "../../../components/now";
+import { foundElsewhere, isWell, ledAway, missedByVisitors } from "../../../components/now";
 import { HostProblem } from "../../../remote/ssh";
 import type { Finding, State } from "../../../remote/state";
+import { cluster } from "./cluster";
 
 const states: State[] = [{ name: "pi1-nginx", on: "pi1", script: "nginx", parameters: {}, after: [] }];
 const found = (finding: Partial<Finding>) => ({
@@ -49,5 +50,27 @@ describe("an AAAA record", () => {
     expect(problem?.message).toContain(
       "has an AAAA record 2001:db8::1, and this cluster does not answer there",
     );
+  });
+});
+
+describe("A records that the user keeps", () => {
+  it("are said with what they should be, where this machine finds none or others", () => {
+    expect(foundElsewhere(cluster(2), ["192.168.0.122", "192.168.0.121"])).toEqual([]);
+    const should = "twopir.example.com should lead to 192.168.0.121, 192.168.0.122, and this machine finds";
+    for (const [found, words] of [
+      [[], "no address"],
+      [["192.168.0.121"], "192.168.0.121"],
+      [["192.168.0.121", "192.168.0.122", "192.168.0.9"], "192.168.0.121, 192.168.0.122, 192.168.0.9"],
+    ] as const) {
+      const [problem] = foundElsewhere(cluster(2), found);
+      expect(problem?.message).toContain(`${should} ${words} for it`);
+      expect(problem?.kind).toBe("unseen");
+    }
+  });
+
+  it("lead to the floating addresses, and to no Pi that is drained", () => {
+    const args = cluster(2, { floatingAddresses: ["192.168.0.221", "192.168.0.222"] });
+    const pis = args.pis.map((pi) => ({ ...pi, drained: pi.name === "pi2" }));
+    expect(foundElsewhere({ ...args, pis }, ["192.168.0.221"])).toEqual([]);
   });
 });

@@ -15,6 +15,12 @@ it("an A record is there where it points: at the floating address of a Pi that h
   expect(aRecords(cluster(2, { floatingAddresses }))).toEqual([false, true]);
 });
 
+it("an A record that the user keeps is there where this machine finds it", () => {
+  const args = cluster(2, { dns: { provider: "none" } });
+  const { pis } = clusterStatus(args, new Map(), { findings: new Map(), problems: [] }, ["192.168.0.122"]);
+  expect(pis.map(({ aRecord }) => aRecord)).toEqual([false, true]);
+});
+
 it("not well is said with its reason, and what the reason is of", () => {
   const facts = (...lines: string[]) => ({ reasons: [], disturbs: false, details: lines.join("\n") });
   const well = ["nginx=active", "glusterd=active", "mount=yes", "page=yes", "updates=current", "brick=yes"];

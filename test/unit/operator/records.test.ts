@@ -1,8 +1,12 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { toldElsewhere } from "../../../operator/records";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { presentRecords, requireHalfOfRecords, toldElsewhere } from "../../../operator/records";
+
+vi.mock("../../../operator/names", () => ({
+  resolve: () => Promise.resolve(["192.168.0.7", "192.168.0.8", "192.168.0.9"]),
+}));
 
 /**
  * A stand-in for dig: a file for each server, "resolver" for the one that this machine asks, has lines "TYPE NAME ANSWER";
@@ -22,6 +26,12 @@ const NAME = "www.example.com";
 const SOA = "SOA example.com ns1.example.com. root.example.com. 7 3600 600 86400 60";
 const RECORDS = [`A ${NAME} 192.168.0.122`, `A ${NAME} 192.168.0.121`];
 const SERVERS = ["NS example.com ns1.example.com.", "A ns1.example.com 192.168.0.53"];
+
+it("records that the user keeps are what this machine finds, and none of them is in the way of an update", async () => {
+  const none = { provider: "none" };
+  expect(await presentRecords(NAME, none)).toEqual(["192.168.0.7", "192.168.0.8", "192.168.0.9"]);
+  await requireHalfOfRecords(NAME, none, ["192.168.0.121"]);
+});
 
 describe("what others are told of the name", () => {
   const folder = mkdtempSync(join(tmpdir(), "twopir-dig-"));
@@ -91,8 +101,21 @@ describe("what others are told of the name", () => {
     }
   });
 
-  it("says nothing of a name server that has another zone of that name", async () => {
-    answers("resolver", SOA.replaceAll("ns1", "ns9"));
-    expect(await told()).toEqual([]);
+  it("is what the name server that this machine asks has of another zone, where it has the name", async () => {
+    const other = SOA.replaceAll("ns1", "ns9");
+    for (const rest of [[], [...RECORDS].reverse()]) {
+      answers("resolver", other, ...rest);
+      expect(await told()).toEqual([]);
+    }
+    for (const parked of [[`A ${NAME} 203.0.113.7`], [other, `A ${NAME} 203.0.113.7`]]) {
+      answers("resolver", ...parked);
+      expect(await told()).toEqual([
+        [
+          `the name server that this machine asks has 203.0.113.7 for ${NAME}, of another zone example.com than the ` +
+            `primary 192.168.0.53, which has 192.168.0.121, 192.168.0.122`,
+          true,
+        ],
+      ]);
+    }
   });
 });
