@@ -32,6 +32,32 @@ describe("a disk of the brick that is not mounted", () => {
   });
 });
 
+describe("a disk of before, put back in the place of today's", () => {
+  it("gives nothing back of what was changed or deleted since", async () => {
+    const cluster = await begin("converged");
+    await noted("converged");
+    const tar = "tar --xattrs --xattrs-include='*'";
+    const www = "/mnt/gluster1/www";
+    await inside("pi1", `seq 1000 >${www}/changed && touch ${www}/deleted && sync`);
+    await inside("pi1", `${tar} -C /data/brick1 -cf /root/before.tar .`);
+    await inside("pi1", `echo new >${www}/changed && rm ${www}/deleted`);
+    await inside(
+      "pi1",
+      `systemctl stop glusterd && kill -KILL $(pgrep -x glusterfsd); mount -t tmpfs tmpfs /data/brick1 &&
+       ${tar} -C /data/brick1 -xf /root/before.tar && systemctl start glusterd`,
+    );
+    await servesAgain("pi1");
+    expect((await cluster.preview()).said).toMatch(/lies on another file system than before \(the card\)/);
+    await unnoticed(cluster);
+    await full(cluster, "converged");
+    for (const name of ["pi1", "pi2"]) {
+      expect(await inside(name, `cat ${BRICK}/www/changed`)).toBe("new");
+      expect(await endsWell(name, `test -e ${BRICK}/www/deleted`)).toBe(false);
+    }
+    expect(await inside("pi1", `ls ${BRICK}.2*/www`)).toContain("deleted"); // moved aside with the rest
+  });
+});
+
 describe("a root without a time of change, which gluster's own heal may leave", () => {
   const times = `getfattr -e hex -n trusted.glusterfs.mdata ${BRICK} 2>/dev/null | sed -n 's/^trusted.glusterfs.mdata=//p'`;
   const timeless = `times=$(${times}); [ "\${times:20:16}" = 0000000000000000 ]`;
