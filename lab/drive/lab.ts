@@ -10,7 +10,7 @@ export const root = join(__dirname, "..", "..");
 export const LAB = process.env.TWOPIR_TEST_LAB ?? "e2e";
 export const SUBNET = process.env.TWOPIR_TEST_SUBNET ?? "192.168.77";
 export const NAME = "twopir.example.com";
-const environment = { ...process.env, TWOPIR_LAB: LAB, TWOPIR_LAB_SUBNET: SUBNET };
+const OF_LAB = { TWOPIR_LAB: LAB, TWOPIR_LAB_SUBNET: SUBNET };
 
 /** A file of the lab, e.g. "known_hosts". */
 export const labFile = (...path: readonly string[]): string => join(root, ".twopir", "lab", LAB, ...path);
@@ -33,7 +33,7 @@ export const run = (file: string, args: readonly string[], stdin?: string): Prom
     const child = execFile(
       file,
       args,
-      { env: environment, cwd: root, maxBuffer: 1 << 26 },
+      { env: { ...process.env, ...OF_LAB }, cwd: root, maxBuffer: 1 << 26 },
       (error: ExecFileException | null, out, err) => {
         const status = typeof error?.code === "number" ? error.code : undefined;
         if (error) reject(new LabError(`${file} ${args.join(" ")}: ${error.message}\n${out}${err}`, status));
