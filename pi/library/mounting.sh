@@ -14,6 +14,9 @@ mount_volume() {
     fail "cannot mount $mount_point:" \
       "$(tail -n 3 "/var/log/glusterfs/$(systemd-escape -p "$mount_point").log" 2>/dev/null)"
   until_true "$mount_wait" mounted || fail "$mount_point is not mounted after $mount_wait s"
+  # nginx would go on with files that it has open of the former mount, see lost_files in nginx.sh. Where it does not
+  # reload, its own state says why.
+  ! systemctl is-active -q nginx.service || systemctl reload nginx.service 2>/dev/null || true
 }
 
 remount_volume() {

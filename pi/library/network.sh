@@ -20,17 +20,20 @@ mark_file=/etc/nginx/snippets/twopir.conf
 nginx_loaded=/run/twopir-nginx # written by nginx-runs when nginx has read its config
 
 silence="nothing answers on port 80"
+broken="the answer begins, and breaks off"
 
 # unserved ADDRESS NAME: why a visitor does not get the page there; nothing where he does.
 unserved() {
   local page mark known line own
-  page=$(ask_nginx "$1" "$2" / sed -u '/^\r*$/q') # no more than the headers of a page of any size
+  page=$(ask_nginx "$1" "$2" / head -c 16000) # the beginning of a page of any size
   line=${page%%$'\n'*}
   case $line in
     HTTP/1.?" 200 "*) ;;
     HTTP/*) echo "the answer is ${line#* }" && return ;;
     *) echo "$silence" && return ;;
   esac
+  # Of a mount whose process is gone nginx has all that it keeps of a file, and not what is in it.
+  if [[ $page != *$'\n\n'?* ]] && grep -q '^Content-Length: [1-9]' <<<"$page"; then echo "$broken" && return; fi
   # shellcheck disable=SC2119 # all of them
   own=$(own_addresses | grep -xF -- "$1") || true
   [ -z "$own" ] || mark_is_loaded || return 0
@@ -64,7 +67,7 @@ ask_nginx() {
     - "$@" 2>/dev/null | tr -d '\0\r' || true
 }
 
-etag() { sed -n 's/^ETag: //p'; }
+etag() { sed -n -e '/^$/q' -e 's/^ETag: //p'; }
 
 # volume_ids: of all volumes that this Pi's glusterd knows, in files that are there also while it does not run.
 volume_ids() { sed -n 's/^volume-id=//p' /var/lib/glusterd/vols/*/info 2>/dev/null || true; }

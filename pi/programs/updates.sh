@@ -5,13 +5,14 @@
 use turn services
 
 ungated=/etc/twopir/apt-ungated.conf
+upgrade_log="see /var/log/unattended-upgrades/unattended-upgrades.log"
 mount_patience=300 # seconds; a window that was missed begins at boot, before the volume is mounted
 
 program() {
   local dry packages edited
   lock
   needed=$((${#others[@]} > 0 ? ${#others[@]} : 1))
-  dry=$(unattended --dry-run --verbose 2>&1)
+  dry=$(unattended --dry-run --verbose 2>&1) || fail "the dry run of the upgrade failed: $upgrade_log"
   packages=$(waiting)
   # Its daily run holds these back by their names, and so never says it of them.
   edited=$(sed -n 's/^Package \(.*\) has conffile prompt .*/\1/p' <<<"$dry" | sort -u | xargs)
@@ -36,7 +37,7 @@ unattended() { APT_CONFIG=$ungated unattended-upgrade "$@"; }
 waiting() { sed -n 's/^Packages that will be upgraded: //p' <<<"$dry"; }
 
 upgrade() {
-  unattended || fail "the upgrade failed: see /var/log/unattended-upgrades/unattended-upgrades.log"
+  unattended || fail "the upgrade failed: $upgrade_log"
   # glusterd is started again by its package, the bricks and the mounts are not.
   [[ $packages != *gluster* ]] || wants_reboot glusterfs-server
 }

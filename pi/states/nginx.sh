@@ -103,8 +103,10 @@ objection() {
     echo ", which it refuses: $({ grep -m 1 emerg <<<"$answer" || tail -n 1 <<<"$answer"; } | sed 's/^nginx: //')"
 }
 
-# wake: one that listens and answers nobody hangs; nobody loses anything by its restart.
+# wake: one that listens and answers nobody hangs; nobody loses anything by its restart. One whose answers break off has
+# files open of a mount that is gone, and new workers have not.
 wake() {
+  [ "$(unserved "$address" "$host")" != "$broken" ] || reload
   if [ "$(unserved "$address" "$host")" = "$silence" ] && ss -Hltnp 'sport = :80' | grep -F '"nginx"' >/dev/null; then
     say "nginx runs and answers nobody, so it is started again"
     systemctl restart nginx.service || true
@@ -166,7 +168,8 @@ last_error() {
 }
 
 # outdated: why nginx may not run the config that is on disk, by what nginx-runs noted of it: its checksum, and the
-# workers that read it. The note is worth nothing when all of these are gone: others may have read anything.
+# workers that read it. The note is worth nothing when all of these are gone: others may have read anything. Or why its
+# workers are to be new ones.
 outdated() {
   local noted workers
   noted=$(cat "$nginx_loaded" 2>/dev/null) || true
@@ -175,7 +178,21 @@ outdated() {
     echo "nobody noted which config nginx runs: was it reloaded without systemctl?"
   elif ! sum | grep -qxF -- "${noted%%$'\n'*}"; then
     echo "nginx does not run the config that is on disk$(objection)"
+  elif [ -n "$(lost_files "$workers")" ]; then
+    echo "nginx has files open of a mount that is gone"
   fi
+}
+
+# lost_files PIDS: mounts that these processes have files open on, and that are not there any more. nginx keeps files
+# open (open_file_cache), by their paths asks no more than whether they changed, and sends of each what it still can:
+# headers, and no page, where the process of the mount is gone.
+lost_files() {
+  local pid
+  for pid in $1; do
+    awk 'NR == FNR { there[$1]; next } $1 == "mnt_id:" && !($2 in there)' "/proc/$pid/mountinfo" <(
+      find "/proc/$pid/fd" -lname '/*' -printf "/proc/$pid/fdinfo/%f\n" 2>/dev/null | xargs -r cat 2>/dev/null
+    ) 2>/dev/null || true
+  done
 }
 
 sum() { timeout "$config_wait" nginx -T 2>/dev/null | sha256sum; }

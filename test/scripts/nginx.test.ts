@@ -127,6 +127,16 @@ esac`,
     expect(await symptom()).toBe(why);
   });
 
+  it("has new workers where an answer begins and breaks off, as of a file on a mount that is gone", async () => {
+    answers("/", "200 OK", "Content-Length: 615", "");
+    expect(await symptom()).toBe("the answer begins, and breaks off");
+    const { output } = await host.run("apply", nginx());
+    expect(output).toContain("the answer begins, and breaks off");
+    expect(host.read("/run/told")).toBe("reload nginx.service\n");
+    answers("/", "200 OK", "Content-Length: 615", "<html>");
+    expect((await host.check(nginx())).changes).toEqual([]);
+  });
+
   const OTHERS_MARK = "11111111-7b5a-4c39-9a51-1d2c3b4a5f60 pi1\n";
   const marked = (body: string): void =>
     answers("/.well-known/twopir", "200 OK", "Content-Type: text/plain", body);
