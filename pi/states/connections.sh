@@ -56,7 +56,7 @@ is_there() { [ -n "$1" ] && present "$1" && ping -q -c 1 -W 1 "$2" >/dev/null 2>
 # is_shut NAME: the brick is served, and its port cannot be reached; where the mount has lost it already, that is told.
 is_shut() {
   local port
-  [ -n "$1" ] || return 1 # that Pi has none
+  [ -n "$1" ] && [ "$(volume_status)" = Started ] || return 1 # that Pi has none, or nobody is to reach it
   port=$(brick_port "$1")
   [ -n "$port" ] && ! listens "$knock_wait" "${1%%:*}" "$port" && ! grep -qxF -- "$1" <<<"$(parted)"
 }
