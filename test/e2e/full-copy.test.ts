@@ -44,7 +44,8 @@ describe("a disk of before, put back in the place of today's", () => {
     await inside(
       "pi1",
       `systemctl stop glusterd && kill -KILL $(pgrep -x glusterfsd); mount -t tmpfs tmpfs /data/brick1 &&
-       ${tar} -C /data/brick1 -xf /root/before.tar && systemctl start glusterd`,
+       ${tar} -C /data/brick1 -xf /root/before.tar && echo '/root/disk /data/brick1 ext4 loop,nofail 0 0' >>/etc/fstab &&
+       systemctl daemon-reload && systemctl start glusterd`,
     );
     await servesAgain("pi1");
     expect((await cluster.preview()).said).toMatch(/lies on another file system than before \(the card\)/);
