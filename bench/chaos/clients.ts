@@ -21,6 +21,17 @@ const LOOK = 200;
 const NEXT_ADDRESS = 300;
 /** Below those that Linux gives by itself. */
 const OWN_PORTS = { first: 20_000, last: 32_000 };
+let ownPort = OWN_PORTS.last;
+
+/**
+ * A port that neither the load nor an earlier visitor has had, as a visitor's own machine would have it: a Pi remembers
+ * for a minute the connections that it has ended (TIME_WAIT), and does not reset one of the same numbers that another Pi
+ * held until now. A page waited 10 s for that.
+ */
+function nextPort(): number {
+  ownPort = ownPort === OWN_PORTS.last ? OWN_PORTS.first : ownPort + 1;
+  return ownPort;
+}
 
 class Failed extends Error {
   constructor(
@@ -139,7 +150,6 @@ export abstract class Visitor implements Client {
  */
 export class NameClient extends Visitor {
   readonly #agent: Agent;
-  #ownPort = OWN_PORTS.first;
 
   /**
    * @param order The addresses that the name has, in the order in which they are tried.
@@ -171,24 +181,13 @@ export class NameClient extends Visitor {
   }
 
   protected async page(): Promise<string> {
-    const options = { host: NAME, port: this.port, agent: this.#agent, localPort: this.#nextPort() };
+    const options = { host: NAME, port: this.port, agent: this.#agent, localPort: nextPort() };
     try {
       return await page(options);
     } catch (error) {
       if (error instanceof Failed && error.onUsedConnection) return page(options);
       throw error;
     }
-  }
-
-  /**
-   * A port that the load has not had, as a visitor's own machine would have it: a Pi remembers for a minute the
-   * connections that it has ended (TIME_WAIT), and does not reset one of the same numbers that another Pi held until
-   * now. A page waited 10 s for that.
-   */
-  #nextPort(): number {
-    const port = this.#ownPort;
-    this.#ownPort = port === OWN_PORTS.last ? OWN_PORTS.first : port + 1;
-    return port;
   }
 
   protected close(): Promise<void> {
