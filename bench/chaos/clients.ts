@@ -19,19 +19,6 @@ const EVERY = 50;
 const LOOK = 200;
 /** ms after which Chromium tries the next address as well (RFC 8305 says 250). */
 const NEXT_ADDRESS = 300;
-/** Below those that Linux gives by itself. */
-const OWN_PORTS = { first: 20_000, last: 32_000 };
-let ownPort = OWN_PORTS.last;
-
-/**
- * A port that neither the load nor an earlier visitor has had, as a visitor's own machine would have it: a Pi remembers
- * for a minute the connections that it has ended (TIME_WAIT), and does not reset one of the same numbers that another Pi
- * held until now. A page waited 10 s for that.
- */
-function nextPort(): number {
-  ownPort = ownPort === OWN_PORTS.last ? OWN_PORTS.first : ownPort + 1;
-  return ownPort;
-}
 
 class Failed extends Error {
   constructor(
@@ -181,7 +168,7 @@ export class NameClient extends Visitor {
   }
 
   protected async page(): Promise<string> {
-    const options = { host: NAME, port: this.port, agent: this.#agent, localPort: nextPort() };
+    const options = { host: NAME, port: this.port, agent: this.#agent };
     try {
       return await page(options);
     } catch (error) {
