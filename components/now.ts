@@ -47,8 +47,7 @@ export async function lookNow(config: ReachableCluster, besides: readonly State[
   const known = await knowledge(config, reached);
   const parts = clusterParts({ ...config, release }, reachable, known);
   const states = statesOf(parts);
-  // Twice, for an answer that was lost on the way, or broke off: seen twice in some 500 previews, without a word in
-  // nginx's log.
+  // Twice, for an answer that was lost on the way.
   const ask = async (address: string): Promise<Visit> => {
     const first = await visit(address, config.hostname, known.volumes);
     if (first.why === undefined) return first;

@@ -10,7 +10,7 @@ want() {
   noted=$(cat "$note" 2>/dev/null) || true
   on_its_file_system "$noted"
   name=$(brick_name "$(my_uuid)")
-  [ "${name#*:}" = "${name:+$brick}" ] ||
+  [ -z "$name" ] || [ "${name#*:}" = "$brick" ] ||
     refuse "the copy of volume $volume on $pi lies in ${name#*:}, where gluster keeps it: set twopir:volume.brick to" \
       "that"
   begun=$(begun)
@@ -19,7 +19,7 @@ want() {
     lost=$(lost)
     if [ -n "$lost" ]; then
       change "this Pi's copy of volume $volume is lost: $lost" refill
-    elif [ "${noted:-$(file_system)}" != "$(file_system)" ]; then
+    elif [ -n "$noted" ] && [ "$noted" != "$(file_system)" ]; then
       # It may be a disk of before, which lacks what was written since, or an empty one of which "volume start force"
       # has made a brick; and where nobody accuses anybody, gluster takes the longest version of a file for the right
       # one.

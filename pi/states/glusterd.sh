@@ -59,11 +59,11 @@ wake() {
 # on, and what is on it for this one's copy; and a volume that pulumi destroy has given up, while the other Pi was away,
 # would come back by that one.
 give_back() {
-  local foreign other copy
+  local foreign mine copy
   [ -n "$reason" ] || return 0
-  other=$(member "$(my_uuid)")
-  [ -z "$other" ] || [ "$other" = "$known" ] ||
-    fail "the glusterd of this Pi is that of another one in the cluster ($other): is the card or the address of" \
+  mine=$(my_uuid)
+  [ "$mine" = "$known" ] || ! is_member "${mine:-none}" ||
+    fail "the glusterd of this Pi is that of another one in the cluster ($mine): is the card or the address of" \
       "another Pi in use here? Put the card back, or give each Pi its own address; a card that is to become this" \
       "Pi's comes blank"
   copy=$(bricks_at "$pool" | awk -v uuid="$known" '$1 == uuid { sub("^[^:]*:", "", $2); print $2 }')
@@ -78,10 +78,10 @@ give_back() {
   change "$reason, so it is given back what $pool knows of it" rejoin
 }
 
-# member UUID: the same, where the pool has one of this name.
-member() {
+# is_member UUID: the pool has one of this name.
+is_member() {
   { uuid_there "$pool" && gluster_xml --remote-host="$pool" peer status | peers_in | cut -d ' ' -f 1; } |
-    { grep -xF -- "${1:-none}" || true; }
+    grep -xF -- "$1" >/dev/null
 }
 
 before=$notes/service-$state
