@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { foundElsewhere, isWell, ledAway, missedByVisitors } from "../../../components/now";
+import { isWell } from "../../../components/now";
+import { foundElsewhere, ledAway, missedByVisitors } from "../../../components/visits";
 import { HostProblem } from "../../../remote/ssh";
 import type { Finding, State } from "../../../remote/state";
 import { cluster } from "./cluster";

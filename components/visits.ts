@@ -1,0 +1,71 @@
+import { areSame } from "../operator/records";
+import type { Visit } from "../operator/visitors";
+import { HostProblem } from "../remote/ssh";
+import { recordTargets } from "./a-records";
+import type { ClusterArgs } from "./args";
+
+/**
+ * What a visitor does not get from here, where all of the cluster is well: nothing else would say so. Otherwise that may
+ * be the cause, and when it is mended this is asked again.
+ *
+ * @param visits Each with the Pi whose address it is.
+ */
+export function missedByVisitors(
+  hostname: string,
+  visits: readonly (Visit & { readonly pi: string })[],
+): HostProblem[] {
+  const missed = visits.filter(({ why }) => why !== undefined);
+  if (missed.length > 0 && visits.every(({ silent }) => silent))
+    return [
+      new HostProblem(
+        `this machine gets an answer on port 80 from none of the Pis, which serve the page as they see it themselves: a firewall ` +
+          `that is not twopir's, on them or on the way, keeps visitors away, or this machine alone (${missed[0]?.why ?? ""}).`,
+        "unseen",
+      ),
+    ];
+  return visits.flatMap(({ address, pi, from = pi, why }) =>
+    why !== undefined
+      ? new HostProblem(
+          `http://${hostname}/ is not to be had at ${address} from this machine (${why}), while the Pis serve it as they see it ` +
+            `themselves: look for a firewall that is not twopir's, and for another machine with that address.`,
+        )
+      : from === pi
+        ? []
+        : new HostProblem(
+            `${address} is answered by ${from}, while ${pi}, whose address it is, serves: does keepalived run and answer there ` +
+              `(systemctl restart keepalived), or has somebody given that address to ${from}?`,
+          ),
+  );
+}
+
+/**
+ * What is wrong with A records that the user keeps: the Pis may all be well, and nobody finds them.
+ *
+ * @param found The addresses that this machine finds for the name.
+ */
+export function foundElsewhere(
+  { hostname, ...args }: Pick<ClusterArgs, "hostname" | "pis" | "floatingAddresses">,
+  found: readonly string[],
+): HostProblem[] {
+  const wanted = recordTargets(args).map(({ address }) => address);
+  if (areSame(wanted, found)) return [];
+  return [
+    new HostProblem(
+      `${hostname} should lead to ${wanted.join(", ")}, and this machine finds ${found.join(", ") || "no address"} for it. ` +
+        `You keep its A records (twopir:dns): set them so where they are kept, for everybody who is to see the site.`,
+      "unseen",
+    ),
+  ];
+}
+
+/** AAAA records that lead to something else: whoever has IPv6 goes there first, and the Pis are reached by IPv4 alone. */
+export const ledAway = (hostname: string, visits: readonly Visit[]): HostProblem[] =>
+  visits.flatMap(({ address, why, silent }) =>
+    why === undefined
+      ? []
+      : new HostProblem(
+          `${hostname} has an AAAA record ${address}, and this cluster does not answer there (${why}): visitors with IPv6 ` +
+            `try it first. Remove it, or point it at this cluster.`,
+          silent ? "unseen" : "other", // this machine may have no IPv6
+        ),
+  );
