@@ -187,6 +187,7 @@ print_env() {
   echo "LAB_KEY=$lab_dir/id_ed25519"
   echo "LAB_KNOWN_HOSTS=$lab_dir/known_hosts"
   echo "LAB_OPERATOR=$operator_address"
+  echo "LAB_CROWD=$crowd_address"
   echo "LAB_BRIDGE=$bridge"
   echo "LAB_NAME_SERVER=$ns_address"
   echo "LAB_ZONE=$zone"

@@ -72,10 +72,14 @@ export class Load implements Client {
   readonly #loop: Promise<void>;
   #over = false;
 
-  /** @param port Of every target; another one than 80 is for tests. */
+  /**
+   * @param from Where its connections come from: an address of this machine that no other visitor has.
+   * @param port Of every target; another one than 80 is for tests.
+   */
   constructor(
     clock: Clock,
     targets: readonly string[],
+    private readonly from: string,
     private readonly port = 80,
   ) {
     this.#loop = this.#run(clock, targets);
@@ -85,8 +89,10 @@ export class Load implements Client {
     for (let due = clock(); !this.#over; due += EVERY / 1000) {
       await sleep(Math.max(0, (due - clock()) * 1000));
       this.lateness = Math.max(this.lateness, clock() - due);
-      for (const host of targets)
-        this.#samples.push(sampled(clock, () => page({ host, port: this.port, agent: false }), host));
+      for (const host of targets) {
+        const asked = { host, localAddress: this.from, port: this.port, agent: false };
+        this.#samples.push(sampled(clock, () => page(asked), host));
+      }
     }
   }
 

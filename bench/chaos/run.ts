@@ -1,6 +1,7 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { inside } from "../../lab/drive/lab";
+import { published } from "../../lab/drive/stack";
 import { Browser, type Screenshots } from "./browser";
 import { Load, NameClient, type Clock } from "./clients";
 import { begunIn, combined, during, figures, rounded, timeline, type Sample } from "./figures";
@@ -115,6 +116,7 @@ async function takeTurn(
   clock: Clock,
   moment: (what: string) => number,
 ): Promise<Turn> {
+  const crowd = await published("LAB_CROWD");
   const browser = pi === undefined ? await Browser.open(clock, screenshots) : undefined;
   const struck = pi ?? PIS.find((name) => mode.home[name] === browser?.sticksTo) ?? "pi1";
   const fault = scenario.fault(struck, up);
@@ -123,7 +125,7 @@ async function takeTurn(
     await untilRight(mode);
   }
   const visitor = browser ?? (await NameClient.open(clock, mode.home[struck]));
-  const load = new Load(clock, Object.values(mode.home));
+  const load = new Load(clock, Object.values(mode.home), crowd);
   visitor.begin();
   await sleep(QUIET * 1000);
 

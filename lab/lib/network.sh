@@ -94,6 +94,7 @@ make_network() {
     ip link add "$bridge" address "$bridge_mac" mtu "$mtu" type bridge forward_delay 0
   fi
   ip address replace "$operator_address/24" dev "$bridge"
+  ip address replace "$crowd_address/24" dev "$bridge" # a second one, which is used where it is asked for
   ip link set "$bridge" up
   has_table ip || nft -f - <<NFT
 table ip $prefix {

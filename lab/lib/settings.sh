@@ -36,6 +36,9 @@ octet='(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])'
   die "TWOPIR_LAB_DEBIAN is \"$debian\": the lab knows trixie (Debian 13) and bookworm (Debian 12)"
 
 operator_address=$subnet.1
+# This machine's, too. A Pi that takes an address over knows nothing of its connections, but keeps its own closed ones
+# for a minute by the four numbers of each: where many come from the address that one visitor has, some are like his.
+crowd_address=$subnet.2
 ns_address=$subnet.53
 pi_address() { echo "$subnet.$((120 + $1))"; }
 # Pi 99 has .219, so that there is room above for floating addresses.

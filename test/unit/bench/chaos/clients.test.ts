@@ -80,7 +80,7 @@ describe("a client by name", () => {
 describe("the load", () => {
   it("goes on while answers are late, and waits for them in the end", async () => {
     const { port } = await serve((_, response) => setTimeout(() => response.end(), 1000), FIRST);
-    const load = new Load(clock, [FIRST], port);
+    const load = new Load(clock, [FIRST], FIRST, port);
     await sleep(500);
     const samples = await load.stop();
     expect(samples.length).toBeGreaterThan(5);
@@ -90,7 +90,7 @@ describe("the load", () => {
   it("knows refused connections by their address", async () => {
     const { server, port } = await serve(fine, FIRST);
     server.close();
-    const load = new Load(clock, [FIRST], port);
+    const load = new Load(clock, [FIRST], FIRST, port);
     await sleep(120);
     const samples = await load.stop();
     expect(samples.every(({ failed, address }) => failed && address === FIRST)).toBe(true);
