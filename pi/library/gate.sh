@@ -1,11 +1,11 @@
 # shellcheck shell=bash disable=SC2154
 # The gate: every command goes through here that takes a copy, a brick or a peer away. It opens where, by UUIDs and by
 # the volume's id, the thing is the one that is meant, and where another copy is shown to be full: its brick answers, no
-# brick that answers accuses it (trusted.afr), and those that do not answer cannot have more: of three or more bricks
-# most must agree on a write, so most of them know; of two, it says itself that all was healed when the other one last
-# answered (see programs/full-copy.sh).
+# brick that answers accuses it (trusted.afr) or is known to hold something else (see copies.sh), and those that do not
+# answer cannot have more: of three or more bricks most must agree on a write, so most of them know; of two, it says
+# itself that all was healed when the other one last answered (see programs/full-copy.sh).
 
-use gluster bricks heals
+use gluster bricks copies heals
 takes brick
 takes accept # address of the Pi whose copy counts as full by the user's word where nobody can tell; empty: none
 
@@ -239,7 +239,7 @@ accept_note=$notes/accept-copy
 
 # incomplete UUID: why that Pi's copy is not known to be full; nothing where it is.
 incomplete() {
-  local name other others silent=''
+  local name other others path silent=''
   name=$(brick_name "$1")
   answers "$1" || { echo "$name does not answer" && return; }
   others=$(volume_bricks | cut -d ' ' -f 1)
@@ -250,6 +250,8 @@ incomplete() {
     if answers "$other"; then echo "$(brick_name "$other") has what $name lacks" && return; fi
     silent=$other
   done
+  read -r other path <<<"$(differing "$1")"
+  [ -z "$path" ] || { echo "$name and $(brick_name "$other") differ, as in $path" && return; }
   [ -z "$silent" ] || most_agree_with "$1" || noted_full "$1" ||
     echo "$(brick_name "$silent") does not answer, and may have what $name lacks"
 }
@@ -276,37 +278,11 @@ noted_full() {
     [ "$(getfattr --only-values -n "$full_note" "$(shown_as "$1")" 2>/dev/null)" = "$process" ]
 }
 
-# shown_as UUID: where that Pi's brick is mounted by itself; nothing where it does not answer.
-shown_as() {
-  local i name
-  name=$(brick_name "$1")
-  for i in "${!bricks_shown[@]}"; do
-    [ "${bricks_shown[i]}" != "$name" ] || echo "$shown/$i"
-  done
-}
-
 # answers UUID: that Pi's brick was mounted by itself, and has not ended since.
 answers() {
   local at
   at=$(shown_as "$1")
   [ -n "$at" ] && brick_answers "$at"
-}
-
-# served_by UUID: pid and port of the process that serves that Pi's brick. What it notes of its copy is about this
-# process alone.
-served_by() {
-  local pid port
-  pid=$(gluster_xml volume status "$volume" | serving_in | awk -v uuid="$1" '$1 == uuid { print $2 }')
-  port=$(brick_port "$(brick_name "$1")")
-  [ -z "$pid" ] || [ -z "$port" ] || echo "$pid $port"
-}
-
-# serving_in: UUID of its Pi and pid of each brick that is online, in what "volume status" says, on stdin. A self-heal
-# daemon stands there like a brick, but has a name instead of a path. The port is not taken from it: a glusterd that was
-# started after the brick says N/A.
-serving_in() {
-  sed 's:<node>:\n&:g' |
-    sed -nE 's:^.*<path>/.*<peerid>(.*)</peerid><status>1</status>.*<pid>([0-9]+)</pid>.*:\1 \2:p'
 }
 
 # waiting_on BRICK: the paths from its root of all that it lists as waiting to be healed; false where it does not say.

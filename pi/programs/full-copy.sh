@@ -8,9 +8,10 @@
 # Where the other one was away before, and this Pi was off for less than it takes the other to come, be written to and
 # go, a new process takes the note over: a power cut or a reboot of the one that is left is nothing that a user can
 # help. Runs for ever, as a service; gate.sh reads the note. With more copies most of them know, and none is noted.
+# Of any number of copies: it compares this one with the next when they meet, and once a day; see copies.sh.
 # It also gives the volume's root and what lies in it a time of change where a heal has left them none.
 
-use connections network
+use connections copies network
 takes brick mount_point address # address: of this Pi
 
 beat=2      # seconds between two looks at the connections, which cost nothing
@@ -19,8 +20,11 @@ late=5      # seconds between two such looks while there is something to heal; e
 grace=3     # looks in a row; a file that is being written waits to be healed for a moment
 absence=300 # seconds; a boot takes one minute, until the clock is right after a power cut some more
 
+daily=86400 # seconds between two comparisons: each reads the names of all files, on both Pis
+retry=600   # seconds, where the copies differ or could not be compared
+
 program() {
-  local parted=yes due=0 failed=0 heals
+  local parted=yes due=0 failed=0 comparing='' compare_due=0 heals
   # shellcheck disable=SC2034 # each question is asked anew, and may stay without an answer
   mode=watch
   while sleep "$beat"; do
@@ -39,7 +43,7 @@ program() {
     fi
     if [ "$parted" = yes ]; then
       forget_full
-      parted=no due=0
+      parted=no due=0 comparing='' compare_due=0
     fi
     [ "$SECONDS" -ge "$due" ] || continue
     give_times
@@ -49,15 +53,36 @@ program() {
     case $heals in
       0)
         failed=0 due=$((SECONDS + again))
-        set_note "$(brick_process)"
+        if [ -n "$(get_note "$differs_note")" ]; then forget_full; else set_note "$(brick_process)"; fi
+        compare
         ;;
       "$waits")
         failed=$((failed + 1))
         [ "$failed" -lt "$grace" ] || forget_full
         ;;
-      "$most_know") forget_full ;;
+      "$most_know")
+        forget_full
+        compare
+        ;;
     esac
   done
+}
+
+# compare: begins it beside the loop, which cannot wait, or sees that it has ended.
+compare() {
+  if [ -n "$comparing" ]; then
+    [ ! -d "/proc/$comparing" ] || return 0
+    if wait "$comparing"; then compare_due=$((SECONDS + daily)); else compare_due=$((SECONDS + retry)); fi
+    comparing=''
+  elif [ "$SECONDS" -ge "$compare_due" ]; then
+    (
+      begin
+      # shellcheck disable=SC2034 # the bricks are mounted to be read only
+      mode=check
+      compare_copies || exit 1
+    ) &
+    comparing=$!
+  fi
 }
 
 # together: this Pi's mount is connected to all bricks.

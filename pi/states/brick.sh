@@ -24,6 +24,8 @@ want() {
       # has made a brick; and where nobody accuses anybody, gluster takes the longest version of a file for the right
       # one.
       change "$brick lies on another file system than before ($noted), so this copy is made anew" refill
+    elif [ -n "$accept" ] && ! own "$accept" && differs_from "$(uuid_of "$accept")"; then
+      change "this copy and the one at $accept differ, and that one counts as full, by twopir:volume.acceptCopy" refill
     fi
   elif counted=$(counted_on) && [ -n "$counted" ]; then
     # Its glusterd does not run, or is a new one; glusterd's own state says so.
@@ -54,6 +56,15 @@ want() {
     mend "the file system of $brick is not noted" note_file_system
   fi
   comes_at_boot
+}
+
+# differs_from UUID: this copy and that Pi's are known to differ, see copies.sh.
+differs_from() {
+  local known
+  show_bricks
+  known=$(differing "$(my_uuid)" "${1:-none}")
+  hide "$shown"
+  [ -n "$known" ]
 }
 
 # comes_at_boot: the file system that the brick lies on is mounted at boot, before glusterd starts the brick. With

@@ -1,19 +1,41 @@
 # shellcheck shell=bash disable=SC2154
 # A program on this Pi notes on its brick that the copy is full, for the gate, which must know it when the other copies
-# are gone.
+# are gone. It also compares the copies, and no copy holds anything else than the next one.
 
-use files services
+use files services copies
 takes volume brick mount_point address # what programs/full-copy.sh takes
 
 unit_path=/etc/systemd/system/twopir-full-copy.service
 former=/usr/local/lib/twopir/full-copy # of a version that had it by itself
 
 want() {
+  local known
   want_ours "$unit_path"
   is_noted || mend "twopir-full-copy.service runs with other parameters" hand_over
   want_service twopir-full-copy.service
   runs_current || change "twopir-full-copy.service runs an earlier program" systemctl restart twopir-full-copy.service
   [ ! -e "$former" ] || mend "$former is left over from an earlier version" rm -f "$former"
+  known=$(difference "$(my_uuid)" "$brick")
+  [ -z "$known" ] || differs "$known"
+}
+
+# differs UUID PATH: from that Pi's copy. A new copy, or what was written through the mount since, may have cured it.
+differs() {
+  local known text
+  text="this copy and $(brick_name "${1%% *}") differ, as in ${1#* }, and gluster knows of nothing to heal"
+  if [ "$mode" = check ]; then
+    tell symptom "$text"
+    return
+  fi
+  say "$text: compared once more"
+  (
+    begin
+    compare_copies || true
+  )
+  known=$(difference "$(my_uuid)" "$brick")
+  [ -z "$known" ] ||
+    fail "$text. Look which of the two is right, set twopir:volume.acceptCopy to its Pi, and run pulumi up: the other" \
+      "copy is made anew from it, and what is there now is moved aside"
 }
 
 hand_over() {

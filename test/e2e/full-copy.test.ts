@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { endsWell, healed, inside, lab, servesAgain, until } from "../../lab/drive/lab";
 import { BRICK, full, noted, powerCycle, unnoticed, write } from "./losses";
-import { begin, succeeded } from "./states";
+import { begin, settingsOf, succeeded } from "./states";
 import { type Cluster } from "../../lab/drive/stack";
 
 /** All that can be seen of a copy. */
@@ -56,6 +56,77 @@ describe("a disk of before, put back in the place of today's", () => {
       expect(await endsWell(name, `test -e ${BRICK}/www/deleted`)).toBe(false);
     }
     expect(await inside("pi1", `ls ${BRICK}.2*/www`)).toContain("deleted"); // moved aside with the rest
+  });
+});
+
+describe("copies that differ, of which gluster knows nothing", () => {
+  const www = "/mnt/gluster1/www";
+  const isKnown = (name: string): Promise<void> =>
+    until(`${name} knows that its copy differs`, 90, () =>
+      endsWell(name, `getfattr -n trusted.afr.twopir-differs ${BRICK}`),
+    );
+  const compare = async (): Promise<void> => {
+    for (const name of ["pi1", "pi2"]) await inside(name, "systemctl restart twopir-full-copy");
+  };
+
+  it("by a card image of before: named, and made anew from the copy that the user says is right", async () => {
+    const cluster = await begin("converged");
+    await noted("converged");
+    const tar = "tar --xattrs --xattrs-include='*' -C /data/brick1";
+    await inside("pi1", `seq 1000 >${www}/changed && touch ${www}/deleted && sync`);
+    await inside("pi2", `${tar} -cf /root/image.tar gv0`);
+    await inside("pi1", `echo new >${www}/changed && rm ${www}/deleted && echo new >${www}/added`);
+    await inside(
+      "pi2",
+      `systemctl stop glusterd && kill -KILL $(pgrep -x glusterfsd); rm -rf ${BRICK} && ${tar} -xf /root/image.tar && systemctl start glusterd`,
+    );
+    await servesAgain("pi2");
+    for (const name of ["pi1", "pi2"]) await isKnown(name);
+    expect((await cluster.preview()).said).toMatch(/this copy and \S+ differ, as in \/www\/added/);
+    const before = await copyOf("pi2");
+    const outcome = await cluster.up();
+    expect(outcome.failed).toBe(true);
+    expect(outcome.said).toContain("Look which of the two is right, set twopir:volume.acceptCopy to its Pi");
+    expect(await copyOf("pi2")).toBe(before);
+    await cluster.configure({ "twopir:volume": { acceptCopy: "pi1" } });
+    expect(await unnoticed(cluster)).toMatch(/\.121:\S+ counts as full, by twopir:volume.acceptCopy/);
+    await healed("pi2");
+    await cluster.configure({});
+    succeeded(await cluster.up());
+    await full(cluster, "converged");
+    for (const name of ["pi1", "pi2"]) {
+      expect(await inside(name, `cat ${BRICK}/www/{changed,added}`)).toBe("new\nnew");
+      expect(await endsWell(name, `test -e ${BRICK}/www/deleted`)).toBe(false);
+    }
+    expect(await inside("pi2", `ls ${BRICK}.2*/www`)).toContain("deleted"); // moved aside with the rest
+  });
+
+  it("by a file that was edited in a brick: named, until it is written to the volume", async () => {
+    const cluster = await begin("converged");
+    await inside("pi1", `echo page >${www}/page.html`);
+    await inside("pi2", `echo "another page" >${BRICK}/www/page.html`);
+    await compare();
+    for (const name of ["pi1", "pi2"]) await isKnown(name);
+    expect((await cluster.preview()).said).toContain("differ, as in /www/page.html");
+    await inside("pi1", `echo right >${www}/new && mv ${www}/new ${www}/page.html`);
+    succeeded(await cluster.up());
+    await full(cluster, "converged");
+  });
+
+  it("by what fsck took away on one of three Pis: named, and the copies of the other two go on", async () => {
+    const cluster = await begin("three");
+    await inside("pi1", `seq 1000 >${www}/numbers`);
+    await inside("pi3", `rm ${BRICK}/www/numbers`);
+    for (const name of ["pi1", "pi2", "pi3"]) await inside(name, "systemctl restart twopir-full-copy");
+    for (const name of ["pi2", "pi3"]) await isKnown(name); // each compares its own with the next one's
+    expect((await cluster.preview()).said).toContain("differ, as in /www/numbers");
+    await cluster.configure({ ...settingsOf("three"), "twopir:volume": { acceptCopy: "pi2" } });
+    await unnoticed(cluster);
+    await healed("pi1");
+    await cluster.configure(settingsOf("three"));
+    succeeded(await cluster.up());
+    await full(cluster, "three");
+    expect(await inside("pi3", `tail -n 1 ${BRICK}/www/numbers`)).toBe("1000");
   });
 });
 

@@ -111,7 +111,8 @@ async function versionIn(name: string, pack: string): Promise<string> {
   return folder;
 }
 
-const settingsOf = (name: StateName): Readonly<Record<string, unknown>> => {
+/** What its config has beside what that of every test has. */
+export const settingsOf = (name: StateName): Readonly<Record<string, unknown>> => {
   if (name === "floating") return { "twopir:floatingAddresses": Object.values(FLOATING) };
   if (!ofThree(name)) return {};
   return { "twopir:pis": [pi("pi1"), pi("pi2"), pi("pi3", name === "arbiter" ? { arbiter: true } : {})] };

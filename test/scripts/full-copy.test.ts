@@ -10,6 +10,7 @@ import {
   address,
   attributeStandIns,
   BRICK,
+  brick,
   glusterdKnows,
   glusterStandIn,
   healInfo,
@@ -235,6 +236,30 @@ esac`,
       host.write(client(2), "connected = 0\n");
       expect(await given()).toEqual([]);
     });
+  });
+
+  it("tells of a copy that is known to differ, and ends an up that finds it so", async () => {
+    const [state] = statesOf([part()]);
+    if (state === undefined) throw new Error("there is no state");
+    host.command("systemctl", "");
+    const differs = `this copy and ${name(2)} differ, as in /www/a b, and gluster knows of nothing to heal`;
+    const note = (process: string): void =>
+      setAttribute(host, BRICK, "trusted.afr.twopir-differs", `1001 49151 ${uuid(2)} ${process} /www/a b`);
+    expect((await host.check(state)).output).not.toContain("differ,");
+    glusterdKnows(host, {
+      uuid: uuid(1),
+      peers: [{ uuid: uuid(2), names: [address(2)] }],
+      volume: { id: uuid(9), bricks: [brick(1), brick(2)] },
+    });
+    note("1002 49152");
+    expect((await host.check(state)).output).toContain(`symptom: ${differs}\n`);
+    const { status, output } = await host.run("apply", state);
+    expect(output).toContain(
+      `${differs}. Look which of the two is right, set twopir:volume.acceptCopy to its Pi`,
+    );
+    expect(status).toBe(65);
+    note("4711 49152"); // the other one was made anew since
+    expect((await host.check(state)).output).not.toContain("differ,");
   });
 
   it("leaves the note when it goes: the gate needs it until the volume is stopped", async () => {

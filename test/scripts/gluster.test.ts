@@ -6,6 +6,7 @@ import type { State } from "../../remote/state";
 import { canIsolate, Host, state, type Run } from "./host";
 import {
   address,
+  attributeStandIns,
   BRICK,
   brick,
   glusterdKnows,
@@ -13,6 +14,7 @@ import {
   healInfo,
   ID,
   name,
+  setAttribute,
   told,
   uuid,
   type Peer,
@@ -604,6 +606,31 @@ esac`,
       expect(output).toContain("no other copy is known to be full");
       expect(told(host)).toEqual([]);
       expect(host.read("/var/lib/twopir/file-system-pi1-x")).toBe("1234-ABCD\n");
+    });
+
+    it("is made anew from the copy that the user's word is for, where the two are known to differ", async () => {
+      const differs = (accept: string): Promise<Run> =>
+        host.run("check", { ...folder(), parameters: { ...folder().parameters, accept } });
+      attributeStandIns(host);
+      host.command("glusterfs", `while [ "$1" != -f ]; do shift; done; mount -n --bind ${BRICK} "$3"`);
+      mkdirSync(host.at(`${BRICK}/.glusterfs/indices`), { recursive: true });
+      setAttribute(host, BRICK, "trusted.glusterfs.volume-id", Buffer.from(ID.replaceAll("-", ""), "hex"));
+      const noted = (other: number): void =>
+        setAttribute(
+          host,
+          BRICK,
+          "trusted.afr.twopir-differs",
+          `1001 49151 ${uuid(other)} ${(1000 + other).toString()} ${(49150 + other).toString()} /www/a`,
+        );
+      noted(2);
+      expect((await differs("")).changes).toEqual([NOTE]);
+      expect((await differs(address(1))).changes).toEqual([NOTE]);
+      expect((await differs(address(2))).changes).toEqual([
+        `this copy and the one at ${address(2)} differ, and that one counts as full, by twopir:volume.acceptCopy`,
+        NOTE,
+      ]);
+      noted(3);
+      expect((await differs(address(2))).changes).toEqual([NOTE]);
     });
 
     it("is noted to lie where it lies as long as the volume has no brick here", async () => {
