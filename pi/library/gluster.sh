@@ -22,14 +22,15 @@ given_up_note=trusted.afr.twopir-given-up
 # shellcheck disable=SC2154 # here: twopir sets it
 gluster_command=(env "PYTHONPATH=$here/library/no-geo-replication" PYTHONDONTWRITEBYTECODE=1 gluster)
 
-# gluster_tell ARGUMENT...: a command to gluster, tried again while another one is in progress, which gluster refuses.
-# Prints gluster's answer; false where it refuses for good.
+# gluster_tell ARGUMENT...: a command to gluster, tried again while another one is in progress, which gluster refuses, or
+# a peer that was away reads what it missed, which for a second or two after it is connected refuses all without a
+# reason ("Error, Validation Failed"). Prints gluster's answer; false where it refuses for good.
 gluster_tell() {
   local answer status end=$((SECONDS + busy_wait))
   while true; do
     status=0
     answer=$("${gluster_command[@]}" --mode=script "$@" 2>&1) || status=$?
-    [[ $status -ne 0 && $answer =~ "Another transaction"|"Locking failed"|"in progress" && $SECONDS -lt $end ]] || break
+    [[ $status -ne 0 && $answer =~ $not_now && $SECONDS -lt $end ]] || break
     sleep 1
   done
   printf '%s\n' "$answer"
@@ -49,6 +50,8 @@ need_glusterd() {
     exit 0
   fi
 }
+
+not_now='Another transaction|Locking failed|in progress|Error, Validation Failed'
 
 # gluster_says QUESTION...: what this Pi's glusterd answers; nothing where it does not.
 gluster_says() { once ask_gluster "$@"; }

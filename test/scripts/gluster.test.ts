@@ -99,6 +99,25 @@ esac`,
       expect(readdirSync(join(PI, "library/no-geo-replication"))).toEqual(["sitecustomize.py"]);
     });
 
+    it.each([
+      [
+        "volume set: failed: Another transaction is in progress for gv0. Please try again after some time.",
+        true,
+      ],
+      ["volume set: failed: Locking failed on 192.168.0.122. Please check log file for details.", true],
+      ["volume set: failed: Staging failed on 192.168.0.122. Error: Error, Validation Failed", true], // for a second or two
+      ["volume set: failed: Staging failed on 192.168.0.122. Error: Volume gv0 does not exist", false],
+      ["volume set: failed: option : network.ping-timeoutt does not exist", false],
+    ])("is told once more after %j: %s", async (refusal, again) => {
+      host.command(
+        "gluster",
+        `[ ! -e /run/refused ] || { echo "volume set: success" && exit; }; touch /run/refused; echo "${refusal}"; exit 1`,
+      );
+      host.command("sleep", "");
+      const answer = await says("gluster_tell volume set gv0 network.ping-timeout 10 || echo refused");
+      expect(answer).toBe(again ? "volume set: success\n" : `${refusal}\nrefused\n`);
+    });
+
     it("has a status, a type, an id and options, each by its whole name", async () => {
       const options = { "user.twopir-before.auth.allow": "10.0.0.1,*", "user.twopir": "made" };
       glusterdKnows(host, volume({ status: "Stopped", options }));
