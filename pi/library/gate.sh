@@ -141,8 +141,10 @@ end_old_processes() {
 old_processes() {
   local served
   served=$(brick_process)
-  { pgrep -x glusterfsd -a || true; } | { grep -F -- "--brick-name $brick " || true; } | cut -d ' ' -f 1 |
-    { grep -vxF -- "${served% *}" || true; }
+  brick_processes | { grep -vxF -- "${served% *}" || true; }
+}
+brick_processes() {
+  { pgrep -x glusterfsd -a || true; } | { grep -F -- "--brick-name $brick " || true; } | cut -d ' ' -f 1
 }
 
 ended_old() { [ -z "$(old_processes)" ]; }

@@ -10,7 +10,11 @@ heal_patience=60 # seconds that an up looks on while the others get what they la
 want() {
   local waiting
   need gluster glusterfs-server
-  [ "$mode" != check ] || once systemctl is-active glusterd.service >/dev/null || return 0 # its own state says so
+  if [ "$mode" = check ] && ! once systemctl is-active glusterd.service >/dev/null; then
+    # Its own state says so, and what is dead comes with it; what a signal has stopped does not.
+    ! any_halted || tell change "not yet: glusterd does not run, and a signal has stopped a process of gluster's"
+    return
+  fi
   [ "$(volume_status)" = Started ] && [ -n "$(brick_name "$(my_uuid)")" ] || return 0
   running || change "no process serves the brick $brick" start
   has_room || note "no room is left where $brick lies, so this copy takes nothing new" \
@@ -32,6 +36,14 @@ running() {
   local process
   process=$(brick_process)
   [ -n "$process" ] && ! halted "${process% *}"
+}
+
+any_halted() {
+  local pid
+  for pid in $(brick_processes) $(pgrep -f "$healer" || true); do
+    if halted "$pid"; then return; fi
+  done
+  return 1
 }
 
 # A glusterd that starts, starts what is dead of its own bricks, and touches nothing that lives. "volume start force"

@@ -78,9 +78,14 @@ tell_why() {
     "(between the Pis: TCP 24007, 24008 and 49152 to 60999), then run pulumi up again"
 }
 
-connect() { # NAME...
-  in_turn remount_volume
-  until_true "$patience" joined "$@" || fail "$mount_point is still not connected to the brick $*: see" \
+# connect NAME...: twice at most. A glusterd that was just started tells the port by which it knew the brick before,
+# until the brick's process has found it again, 3 s later; and a client that was sent there asks no more.
+connect() {
+  for _ in 1 2; do
+    in_turn remount_volume
+    if until_true "$patience" joined "$@"; then return; fi
+  done
+  fail "$mount_point is still not connected to the brick $*: see" \
     "/var/log/glusterfs/$(systemd-escape -p "$mount_point").log"
 }
 

@@ -92,6 +92,16 @@ describe.skipIf(!canIsolate)("connections.sh", () => {
     expect(told(host)).toEqual(["volume heal gv0"]);
   });
 
+  it("mounts it twice where the first new mount was told a port that nobody has any more", async () => {
+    connected(2, 0);
+    host.write(
+      "/run/then",
+      `[ ! -e /run/once ] || sed -i s/connected.*/connected\\ =\\ 1/ ${client(2, "private")}; touch /run/once`,
+    );
+    expect(await host.run("apply", connections())).toMatchObject({ status: 0, changes: [STUCK] });
+    expect(await check()).toEqual([]);
+  });
+
   it("fails where a new mount is no better", async () => {
     connected(2, 0);
     const { status, output } = await host.run("apply", connections());

@@ -823,6 +823,22 @@ esac`,
       expect(told(host)).toEqual([]);
     });
 
+    it.each([
+      [
+        "the brick's process",
+        `[ "$*" != "-x glusterfsd -a" ] || echo "1 glusterfsd --brick-name ${BRICK} -l x"`,
+      ],
+      ["the self-heal daemon", "[[ $* != *glustershd* ]] || echo 1"],
+    ])("is named while glusterd does not run, where a signal has stopped %s", async (_, runs) => {
+      host.command("systemctl", "exit 3");
+      host.command("pgrep", runs);
+      expect((await host.check(served())).changes).toEqual([]);
+      host.command("grep", '[[ $* != *^State*/proc/1/* ]] || exit 0; exec /usr/bin/grep "$@"'); // as of one that is stopped
+      expect((await host.check(served())).changes).toEqual([
+        "not yet: glusterd does not run, and a signal has stopped a process of gluster's",
+      ]);
+    });
+
     it("has no room at the point where gluster refuses what is written", async () => {
       mkdirSync(host.at(BRICK), { recursive: true });
       host.command("ss", "");
