@@ -208,8 +208,8 @@ async function demandConverged(cluster: Cluster, log: string[]): Promise<void> {
  */
 const BRICK = [
   "cd /data/brick1/gv0",
-  "find . -path './.glusterfs*' -prune -o -printf '%P %y %m %l\\n' | sort",
-  "find . -path './.glusterfs*' -prune -o -type f -exec md5sum {} + | sort",
+  "find . \\( -path './.glusterfs*' -o -path ./.copies \\) -prune -o -printf '%P %y %m %l\\n' | sort",
+  "find . \\( -path './.glusterfs*' -o -path ./.copies \\) -prune -o -type f -exec md5sum {} + | sort",
 ].join(" && ");
 
 /** `npm run kills -- [ROUNDS] [--seed N]`: whatever interrupts `pulumi up`, the next one completes the work. */

@@ -384,7 +384,7 @@ export const DRIFTS: readonly Drift[] = [
   {
     what: "the volume mounted anew by hand, while nginx has files of it open",
     on: "pi1",
-    broken: `for i in $(seq 8); do exec 3<>/dev/tcp/127.0.0.1/80; printf 'GET / HTTP/1.0\\r\\nHost: ${NAME}\\r\\n\\r\\n' >&3; cat <&3 >/dev/null; done
+    broken: `for i in $(seq 8); do exec 3<>/dev/tcp/127.0.0.1/80; printf 'GET / HTTP/1.0\\r\\nHost: ${NAME}\\r\\n\\r\\n' >&3; timeout 5 cat <&3 >/dev/null; done
       pkill -KILL -f 'glusterfs .*/mnt/gluster1$'; umount -l /mnt/gluster1; systemctl restart mnt-gluster1.mount`,
     named: ["pi1-nginx"],
     reason: "nginx has files open of a mount that is gone",

@@ -22,8 +22,8 @@ given_up_note=trusted.afr.twopir-given-up
 # shellcheck disable=SC2154 # here: twopir sets it
 gluster_command=(env "PYTHONPATH=$here/library/no-geo-replication" PYTHONDONTWRITEBYTECODE=1 gluster)
 
-# gluster_tell ARGUMENT...: a command to gluster, tried again while another one is in progress, which gluster refuses, or
-# a peer that was away reads what it missed, which for a second or two after it is connected refuses all without a
+# gluster_tell ARGUMENT...: a command to gluster, tried again while another one is in progress, which gluster refuses,
+# or a peer that was away reads what it missed, which for a second or two after it is connected refuses all without a
 # reason ("Error, Validation Failed"). Prints gluster's answer; false where it refuses for good.
 gluster_tell() {
   local answer status end=$((SECONDS + busy_wait))

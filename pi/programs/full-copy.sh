@@ -8,10 +8,11 @@
 # Where the other one was away before, and this Pi was off for less than it takes the other to come, be written to and
 # go, a new process takes the note over: a power cut or a reboot of the one that is left is nothing that a user can
 # help. Runs for ever, as a service; gate.sh reads the note. With more copies most of them know, and none is noted.
-# Of any number of copies: it compares this one with the next when they meet, and once a day; see copies.sh.
+# Of any number of copies: it compares this one with the next when they meet, and once a day; see compare.sh. Before
+# that it notes none to be full: one may be an image of last week.
 # It also gives the volume's root and what lies in it a time of change where a heal has left them none.
 
-use connections copies network
+use connections compare network
 takes brick mount_point address # address: of this Pi
 
 beat=2      # seconds between two looks at the connections, which cost nothing
@@ -20,11 +21,12 @@ late=5      # seconds between two such looks while there is something to heal; e
 grace=3     # looks in a row; a file that is being written waits to be healed for a moment
 absence=300 # seconds; a boot takes one minute, until the clock is right after a power cut some more
 
-daily=86400 # seconds between two comparisons: each reads the names of all files, on both Pis
-retry=600   # seconds, where the copies differ or could not be compared
+daily=86400      # seconds between two comparisons: each reads the names of all files of this Pi's brick
+retry=600        # seconds, where the copies differ or could not be compared
+compare_wait=300 # seconds in which they usually have been, after they met
 
 program() {
-  local parted=yes due=0 failed=0 comparing='' compare_due=0 heals
+  local parted=yes due=0 failed=0 heals met=0 compared='' comparing='' compare_due=0 list_due=0
   # shellcheck disable=SC2034 # each question is asked anew, and may stay without an answer
   mode=watch
   while sleep "$beat"; do
@@ -43,7 +45,7 @@ program() {
     fi
     if [ "$parted" = yes ]; then
       forget_full
-      parted=no due=0 comparing='' compare_due=0
+      parted=no due=0 met=$SECONDS compared='' compare_due=0 list_due=0
     fi
     [ "$SECONDS" -ge "$due" ] || continue
     give_times
@@ -52,9 +54,14 @@ program() {
     due=$((SECONDS + late))
     case $heals in
       0)
-        failed=0 due=$((SECONDS + again))
-        if [ -n "$(get_note "$differs_note")" ]; then forget_full; else set_note "$(brick_process)"; fi
+        failed=0
         compare
+        if [ -n "$(known_difference "$(my_uuid)" "$brick")" ]; then
+          forget_full
+        elif [ -n "$compared" ] || [ $((SECONDS - met)) -ge "$compare_wait" ]; then
+          set_note "$(brick_process)"
+        fi
+        [ -z "$compared" ] || due=$((SECONDS + again))
         ;;
       "$waits")
         failed=$((failed + 1))
@@ -70,18 +77,31 @@ program() {
 
 # compare: begins it beside the loop, which cannot wait, or sees that it has ended.
 compare() {
+  local status=0
   if [ -n "$comparing" ]; then
     [ ! -d "/proc/$comparing" ] || return 0
-    if wait "$comparing"; then compare_due=$((SECONDS + daily)); else compare_due=$((SECONDS + retry)); fi
+    wait "$comparing" || status=$?
     comparing=''
+    [ "$begun" -ge "$met" ] || return 0 # they have parted since
+    if [ "$status" = 0 ]; then
+      compared=yes
+      compare_due=$((SECONDS + daily)) list_due=$compare_due
+    elif [ "$status" = "$no_list" ] && [ $((SECONDS - met)) -lt "$compare_wait" ]; then
+      compare_due=0
+    else
+      compare_due=$((SECONDS + retry)) list_due=$compare_due
+    fi
   elif [ "$SECONDS" -ge "$compare_due" ]; then
+    begun=$SECONDS
     (
       begin
       # shellcheck disable=SC2034 # the bricks are mounted to be read only
       mode=check
-      compare_copies || exit 1
+      [ "$SECONDS" -lt "$list_due" ] || write_list || exit 1
+      compare_copies || exit
     ) &
     comparing=$!
+    list_due=$((SECONDS + daily))
   fi
 }
 

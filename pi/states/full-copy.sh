@@ -2,40 +2,41 @@
 # A program on this Pi notes on its brick that the copy is full, for the gate, which must know it when the other copies
 # are gone. It also compares the copies, and no copy holds anything else than the next one.
 
-use files services copies
+use files services compare
 takes volume brick mount_point address # what programs/full-copy.sh takes
 
 unit_path=/etc/systemd/system/twopir-full-copy.service
 former=/usr/local/lib/twopir/full-copy # of a version that had it by itself
 
 want() {
-  local known
+  local other path
   want_ours "$unit_path"
   is_noted || mend "twopir-full-copy.service runs with other parameters" hand_over
   want_service twopir-full-copy.service
   runs_current || change "twopir-full-copy.service runs an earlier program" systemctl restart twopir-full-copy.service
   [ ! -e "$former" ] || mend "$former is left over from an earlier version" rm -f "$former"
-  known=$(difference "$(my_uuid)" "$brick")
-  [ -z "$known" ] || differs "$known"
+  read -r other path <<<"$(known_difference "$(my_uuid)" "$brick")"
+  [ -z "$other" ] || differs "$other" "$path"
 }
 
-# differs UUID PATH: from that Pi's copy. A new copy, or what was written through the mount since, may have cured it.
+# differs UUID PATH: from that Pi's copy. What was written to the volume since may have cured it; whether there is more
+# the service finds.
 differs() {
-  local known text
-  text="this copy and $(brick_name "${1%% *}") differ, as in ${1#* }, and gluster knows of nothing to heal"
+  local text
+  text="this copy and $(brick_name "$1") differ, as in $2, and gluster knows of nothing to heal"
   if [ "$mode" = check ]; then
     tell symptom "$text"
     return
   fi
-  say "$text: compared once more"
-  (
+  if (
     begin
-    compare_copies || true
-  )
-  known=$(difference "$(my_uuid)" "$brick")
-  [ -z "$known" ] ||
+    still_differs "$@"
+  ); then
     fail "$text. Look which of the two is right, set twopir:volume.acceptCopy to its Pi, and run pulumi up: the other" \
       "copy is made anew from it, and what is there now is moved aside"
+  fi
+  forget_difference
+  systemctl restart twopir-full-copy.service
 }
 
 hand_over() {
@@ -55,4 +56,5 @@ unwant() {
   systemctl disable -q --now twopir-full-copy.service 2>/dev/null || true
   rm -f "$unit_path"
   systemctl daemon-reload
+  forget_list
 }

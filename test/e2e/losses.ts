@@ -173,7 +173,7 @@ export async function noted(kind: Kind): Promise<void> {
 const filesOf = (name: string, sum: string): Promise<string> =>
   inside(
     name,
-    `cd ${BRICK} && find . -path ./.glusterfs -prune -o -type f -print0 | sort -z | xargs -0 ${sum}`,
+    `cd ${BRICK} && find . \\( -path ./.glusterfs -o -path ./.copies \\) -prune -o -type f -print0 | sort -z | xargs -0 ${sum}`,
   );
 export const write = (on: string, file: string): Promise<string> =>
   inside(on, `head -c 1M /dev/urandom >/mnt/gluster1/www/${file}`);

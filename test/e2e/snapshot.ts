@@ -11,7 +11,13 @@ const OWN_WRITES = [
 
 /** Everything on a Pi's card, and its services by the process that runs them: path -> what can be seen of it. */
 export async function snapshot(name: string): Promise<Map<string, string>> {
-  const files = await inside(name, "find / -xdev -printf '/%P %y %m %U:%G %s %T@ %l\\0'");
+  // But for the lists by which the copies are compared, whenever the Pis meet; in a brick gluster links them a second time.
+  const files = await inside(
+    name,
+    `but=(! -lname '*/.copies')
+    for list in /data/brick1/*/.copies/*; do [ ! -e "$list" ] || but+=(! -samefile "$list"); done
+    find / -xdev "\${but[@]}" -printf '/%P %y %m %U:%G %s %T@ %l\\0'`,
+  );
   const services = await inside(
     name,
     "for s in nginx glusterd ssh; do systemctl show -P MainPID -P UnitFileState $s | xargs echo service-$s; done; echo bricks $(pgrep -x glusterfsd)",

@@ -112,7 +112,7 @@ describe("a name that was given to two things", () => {
   const tree = (pi: string): Promise<string> =>
     inside(
       pi,
-      "cd /data/brick1/gv0 && find . -name '.glusterfs*' -prune -o " +
+      "cd /data/brick1/gv0 && find . \\( -name '.glusterfs*' -o -path ./.copies \\) -prune -o " +
         "-type f -exec sha256sum {} + -o -printf '%y %m %p %l\\n' | sort",
     );
 

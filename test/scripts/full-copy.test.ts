@@ -66,6 +66,13 @@ esac`,
   });
   afterEach(() => host.remove());
 
+  /** Both bricks, with their processes. */
+  const knows = (): void =>
+    glusterdKnows(host, {
+      uuid: uuid(1),
+      peers: [{ uuid: uuid(2), names: [address(2)] }],
+      volume: { id: uuid(9), bricks: [brick(1), brick(2)] },
+    });
   const client = (n: number, file = "private"): string =>
     `/mnt/gluster1/.meta/graphs/gv0-1/gv0-client-${(n - 1).toString()}/${file}`;
   const connected = (n: number): void => {
@@ -93,10 +100,10 @@ esac`,
     });
 
   /** What was noted in so many beats: the note's text, or "gone". The service stands for the brick's process itself. */
-  async function watch(beats: number): Promise<string[]> {
+  async function watch(beats: number, hurried = /again|late|compare_wait/): Promise<string[]> {
     const [state] = statesOf([part()]);
     if (state === undefined) throw new Error("no state");
-    host.hurry(/again|late/, 0);
+    host.hurry(hurried, 0);
     host.write(`/var/lib/twopir/states/${state.name}`, given(state));
     host.write("/run/beat", "0");
     host.write("/run/beats", beats.toString());
@@ -116,6 +123,18 @@ esac`,
   it("notes once that all is healed, after a former note is gone", async () => {
     setAttribute(host, BRICK, NOTE, "1 49151");
     expect(await watch(4)).toEqual(["gone", "noted"]);
+  });
+
+  it("notes nothing before the copies were compared: this one may be an image of before", async () => {
+    expect(await watch(5, /again|late/)).not.toContain("noted");
+  });
+
+  it("notes nothing while this copy is known to differ", async () => {
+    knows();
+    setAttribute(host, BRICK, "trusted.afr.twopir-differs", `49151 ${uuid(2)} 49152 /www/a`);
+    expect(await watch(5)).not.toContain("noted");
+    setAttribute(host, BRICK, "trusted.afr.twopir-differs", `49151 ${uuid(2)} 4711 /www/a`);
+    expect(await watch(5)).toContain("noted");
   });
 
   it("notes nothing while the other brick lists something that this one may lack", async () => {
@@ -243,22 +262,18 @@ esac`,
     if (state === undefined) throw new Error("there is no state");
     host.command("systemctl", "");
     const differs = `this copy and ${name(2)} differ, as in /www/a b, and gluster knows of nothing to heal`;
-    const note = (process: string): void =>
-      setAttribute(host, BRICK, "trusted.afr.twopir-differs", `1001 49151 ${uuid(2)} ${process} /www/a b`);
+    const note = (port: string): void =>
+      setAttribute(host, BRICK, "trusted.afr.twopir-differs", `49151 ${uuid(2)} ${port} /www/a b`);
     expect((await host.check(state)).output).not.toContain("differ,");
-    glusterdKnows(host, {
-      uuid: uuid(1),
-      peers: [{ uuid: uuid(2), names: [address(2)] }],
-      volume: { id: uuid(9), bricks: [brick(1), brick(2)] },
-    });
-    note("1002 49152");
+    knows();
+    note("49152");
     expect((await host.check(state)).output).toContain(`symptom: ${differs}\n`);
     const { status, output } = await host.run("apply", state);
     expect(output).toContain(
       `${differs}. Look which of the two is right, set twopir:volume.acceptCopy to its Pi`,
     );
     expect(status).toBe(65);
-    note("4711 49152"); // the other one was made anew since
+    note("4711"); // the other one was made anew since
     expect((await host.check(state)).output).not.toContain("differ,");
   });
 

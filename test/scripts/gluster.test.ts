@@ -639,7 +639,7 @@ esac`,
           host,
           BRICK,
           "trusted.afr.twopir-differs",
-          `1001 49151 ${uuid(other)} ${(1000 + other).toString()} ${(49150 + other).toString()} /www/a`,
+          `49151 ${uuid(other)} ${(49150 + other).toString()} /www/a`,
         );
       noted(2);
       expect((await differs("")).changes).toEqual([NOTE]);
