@@ -11,7 +11,6 @@ takes brick
 lists=$mount_point/.copies # a list for each Pi, by glusterd's UUID
 moment=5                   # seconds; what is being written differs for less
 few=20                     # differences that are looked at again
-no_list=3                  # exit status where the other Pi has not made its list yet
 
 # write_list: with the processes of today, so that nobody takes the list in an old image for one of today.
 write_list() {
@@ -82,8 +81,8 @@ compare_copies() {
   show_bricks
   theirs=$(shown_as "$other")
   [ -n "$theirs" ] || return 1
-  list_of "$other" >"$shown/theirs.list" || return "$no_list"
-  nothing_waits && list_of "$(my_uuid)" >"$shown/mine.list" && candidates || return 1
+  list_of "$other" >"$shown/theirs.list" && list_of "$(my_uuid)" >"$shown/mine.list" && nothing_waits && candidates ||
+    return 1
   mapfile -d '' foreign <"$shown/foreign.list"
   while IFS= read -r -d '' path; do
     differ "$path" || continue
@@ -173,6 +172,6 @@ nothing_waits() {
 # forget_list: where the Pi is taken out.
 forget_list() {
   mounted && mount_answers || return 0
-  rm -f "$lists/$(my_uuid)"
+  rm -f "$lists/$(my_uuid | grep . || echo none)" 2>/dev/null || true
   rmdir "$lists" 2>/dev/null || true
 }

@@ -22,8 +22,9 @@ grace=3     # looks in a row; a file that is being written waits to be healed fo
 absence=300 # seconds; a boot takes one minute, until the clock is right after a power cut some more
 
 daily=86400      # seconds between two comparisons: each reads the names of all files of this Pi's brick
-retry=600        # seconds, where the copies differ or could not be compared
+retry=600        # seconds, where the copies differ, or cannot be compared
 compare_wait=300 # seconds in which they usually have been, after they met
+unwritten=2      # exit status where this Pi's list cannot be written
 
 program() {
   local parted=yes due=0 failed=0 heals met=0 compared='' comparing='' compare_due=0 list_due=0
@@ -86,8 +87,9 @@ compare() {
     if [ "$status" = 0 ]; then
       compared=yes
       compare_due=$((SECONDS + daily)) list_due=$compare_due
-    elif [ "$status" = "$no_list" ] && [ $((SECONDS - met)) -lt "$compare_wait" ]; then
-      compare_due=0
+    elif [ $((SECONDS - met)) -lt "$compare_wait" ] && [ -z "$(known_difference "$(my_uuid)" "$brick")" ]; then
+      compare_due=0 # the other one's list is not there yet, or something is being healed
+      [ "$status" != "$unwritten" ] || list_due=0
     else
       compare_due=$((SECONDS + retry)) list_due=$compare_due
     fi
@@ -97,7 +99,7 @@ compare() {
       begin
       # shellcheck disable=SC2034 # the bricks are mounted to be read only
       mode=check
-      [ "$SECONDS" -lt "$list_due" ] || write_list || exit 1
+      [ "$SECONDS" -lt "$list_due" ] || write_list || exit "$unwritten"
       compare_copies || exit
     ) &
     comparing=$!
