@@ -46,7 +46,8 @@ name_alone() {
 
 # refill_brick: this Pi's copy, which lost its disk, its folder or what makes it one, is made anew from the others.
 refill_brick() {
-  local name answer
+  local name answer worthless
+  worthless=$(my_uuid) # that another copy holds something else says nothing against that one
   name=$(brick_name "$(my_uuid)")
   need_full_copy "$(my_uuid)" "the brick $name is not made anew"
   mkdir -p "$brick"
@@ -252,7 +253,7 @@ incomplete() {
     if answers "$other"; then echo "$(brick_name "$other") has what $name lacks" && return; fi
     silent=$other
   done
-  read -r other path <<<"$(differing "$1")"
+  read -r other path <<<"$(differing "$1" | { grep -v "^${worthless:-none} " || true; })"
   [ -z "$path" ] || { echo "$name and $(brick_name "$other") differ, as in $path" && return; }
   [ -z "$silent" ] || most_agree_with "$1" || noted_full "$1" ||
     echo "$(brick_name "$silent") does not answer, and may have what $name lacks"

@@ -590,6 +590,17 @@ exec /bin/stat "$@"`,
       await staysShut(2, "differ", 2);
     });
 
+    it("do not keep the lost one of them from being made anew, and a third one that differs does", async () => {
+      differs(2, 1);
+      expect(await apply("refill_brick")).toMatchObject({ status: 0 });
+      glusterdKnows(host, pool(THREE));
+      heals({});
+      differs(2, 3);
+      expect((await apply("busy_wait=1 full_wait=1; refill_brick")).output).toContain(
+        "differ, as in /www/a b",
+      );
+    });
+
     it("count as before when one of them was made anew", async () => {
       differs(1, 2, "4711");
       await opens(2);
