@@ -74,7 +74,7 @@ paths() { cut -z -d ' ' -f 6- "$1"; }
 # compare_copies: this Pi's copy with the next one, by their lists, and notes what differs. True where nothing does;
 # false also where nobody can tell, and then what was noted stays. In a process of its own, see show_bricks.
 compare_copies() {
-  local other here theirs path i found=() before=() unknown='' foreign=()
+  local other here mine=$brick theirs path i found=() before=() unknown='' foreign=()
   other=$(next_copy)
   [ -n "$other" ] && [ -n "$(brick_process)" ] || return 1
   here=$(ports)
@@ -139,12 +139,12 @@ differ() {
   for path in "${foreign[@]}"; do
     if [[ $1 == "$path" || $1 == "$path"/* ]]; then return 1; fi
   done
-  one=$(looks "$brick/$1")
-  [ -z "$one" ] || getfattr -h -n trusted.gfid "$brick/$1" >/dev/null 2>&1 || return 0
+  one=$(looks "$mine/$1")
+  [ -z "$one" ] || getfattr -h -n trusted.gfid "$mine/$1" >/dev/null 2>&1 || return 0
   [ "$one" = "$(looks "$theirs/$1")" ] || return 0
   case $one in
-    f*) ! cmp -s "$brick/$1" "$theirs/$1" ;;
-    l*) [ "$(readlink "$brick/$1")" != "$(readlink "$theirs/$1")" ] ;;
+    f*) ! cmp -s "$mine/$1" "$theirs/$1" ;;
+    l*) [ "$(readlink "$mine/$1")" != "$(readlink "$theirs/$1")" ] ;;
     *) return 1 ;;
   esac
 }
@@ -152,12 +152,12 @@ looks() {
   find "$1" -maxdepth 0 \( -type d -printf '%y %m %U %G' -o -printf '%y %m %U %G %s' \) 2>/dev/null || true
 }
 times() {
-  find "$brick/$1" "$theirs/$1" -maxdepth 0 \( -type d -printf 'folder ' -o -printf '%s %T@ ' \) 2>/dev/null || true
+  find "$mine/$1" "$theirs/$1" -maxdepth 0 \( -type d -printf 'folder ' -o -printf '%s %T@ ' \) 2>/dev/null || true
 }
 
 # still_differs UUID PATH: from that Pi's copy; also where one cannot tell.
 still_differs() {
-  local theirs foreign=()
+  local mine=$brick theirs foreign=()
   show_bricks
   theirs=$(shown_as "$1")
   [ -z "$theirs" ] || differ "${2#/}" || ! brick_answers "$theirs"
