@@ -45,7 +45,7 @@ client_section() {
 hide() {
   local at
   for at in "$1"/*/; do umount -l "$at" 2>/dev/null || true; done
-  rm -f "$1"/*.{vol,list}
+  rm -f "$1"/*.vol
   rmdir "$1"/*/ "$1" 2>/dev/null || true
 }
 

@@ -9,19 +9,16 @@ use copies heals on-volume
 takes brick
 
 lists=$mount_point/.copies # a list for each Pi, by glusterd's UUID
+work=$notes/lists          # on the card: a million files take 200 MB, and /run is memory; for one at a time
 moment=5                   # seconds; what is being written differs for less
 few=20                     # differences that are looked at again
 
 # write_list: with the processes of today, so that nobody takes the list in an old image for one of today.
 write_list() {
-  local file status=0
-  file=$(mktemp -p /run)
-  contents >"$file" || status=1
-  [ -d "$lists" ] || mkdir -m 700 "$lists" 2>/dev/null || [ -d "$lists" ] || status=1
+  install -d -m 700 "$work" && contents >"$work/new" || return 1
+  [ -d "$lists" ] || mkdir -m 700 "$lists" 2>/dev/null || [ -d "$lists" ] || return 1
   # Into the file that is there: another one of that name could be a split brain where an old image was put back.
-  [ "$status" != 0 ] || { ports && printf '\0' && cat "$file"; } | gzip -1 >"$lists/$(my_uuid)" || status=1
-  rm -f "$file"
-  return "$status"
+  { ports && printf '\0' && cat "$work/new"; } | gzip -1 >"$lists/$(my_uuid)"
 }
 
 # ports: UUID and port of the process of each copy.
@@ -48,16 +45,13 @@ list_of() {
 # and twopir keep at the root is their own.
 contents() (
   cd "$brick" || return 1
-  files=$(mktemp -p /run)
-  # shellcheck disable=SC2064 # the file of now
-  trap "rm -f '$files'" EXIT
   find . -ignore_readdir_race -mindepth 1 \
     \( -path './.glusterfs*' -o -path ./.trashcan -o -path "./${lists##*/}" -o -path ./turn \) -prune -o \
-    -type d -printf '%y %m %U %G - %P\0' -o -printf '%y %m %U %G %s %P\0' >"$files" || return 1
+    -type d -printf '%y %m %U %G - %P\0' -o -printf '%y %m %U %G %s %P\0' >"$work/files" || return 1
   {
-    cat "$files"
+    cat "$work/files"
     # What has gone since has no gfid.
-    { paths "$files" | xargs -0 -r getfattr -h -d -e hex -m "$by_gluster" -- 2>/dev/null || true; } |
+    { paths "$work/files" | xargs -0 -r getfattr -h -d -e hex -m "$by_gluster" -- 2>/dev/null || true; } |
       perl -ne '
         if (/^# file: (.*)/) { ($path, $gfid, $time) = ($1, "", ""); $path =~ s/\\([0-7]{3})/chr oct $1/ge }
         elsif (/^trusted.gfid=0x(.*)/) { $gfid = $1 }
@@ -81,15 +75,16 @@ compare_copies() {
   show_bricks
   theirs=$(shown_as "$other")
   [ -n "$theirs" ] || return 1
-  list_of "$other" >"$shown/theirs.list" && list_of "$(my_uuid)" >"$shown/mine.list" && nothing_waits && candidates ||
+  install -d -m 700 "$work"
+  list_of "$other" >"$work/theirs" && list_of "$(my_uuid)" >"$work/mine" && nothing_waits && candidates ||
     return 1
-  mapfile -d '' foreign <"$shown/foreign.list"
+  mapfile -d '' foreign <"$work/foreign"
   while IFS= read -r -d '' path; do
     differ "$path" || continue
     found+=("$path")
     before+=("$(times "$path")")
     [ "${#found[@]}" -lt "$few" ] || break
-  done <"$shown/paths.list"
+  done <"$work/paths"
   if [ "${#found[@]}" -gt 0 ]; then
     sleep "$moment"
     nothing_waits || return 1
@@ -125,12 +120,12 @@ next_copy() {
 
 # candidates: where the two lists differ, and what the other brick has that has no gfid, of which its own Pi tells.
 candidates() {
-  LC_ALL=C comm -z -3 "$shown"/{mine,theirs}.list >"$shown/lines.list" &&
-    paths "$shown/lines.list" | LC_ALL=C sort -zu >"$shown/paths.list" &&
-    { grep -za '^g ' "$shown/theirs.list" || true; } >"$shown/known.list" &&
-    { grep -zav '^g ' "$shown/theirs.list" || true; } >"$shown/all.list" &&
-    LC_ALL=C comm -z -23 <(paths "$shown/all.list" | LC_ALL=C sort -z) <(paths "$shown/known.list" | LC_ALL=C sort -z) \
-      >"$shown/foreign.list"
+  LC_ALL=C comm -z -3 "$work"/{mine,theirs} >"$work/lines" &&
+    paths "$work/lines" | LC_ALL=C sort -zu >"$work/paths" &&
+    { grep -za '^g ' "$work/theirs" || true; } >"$work/known" &&
+    { grep -zav '^g ' "$work/theirs" || true; } >"$work/all" &&
+    LC_ALL=C comm -z -23 <(paths "$work/all" | LC_ALL=C sort -z) <(paths "$work/known" | LC_ALL=C sort -z) \
+      >"$work/foreign"
 }
 
 # differ PATH: this Pi's brick, on its disk, and the other one's. A time alone is no difference.
@@ -171,6 +166,7 @@ nothing_waits() {
 
 # forget_list: where the Pi is taken out.
 forget_list() {
+  rm -rf "$work"
   mounted && mount_answers || return 0
   rm -f "$lists/$(my_uuid | grep . || echo none)" 2>/dev/null || true
   rmdir "$lists" 2>/dev/null || true

@@ -82,6 +82,7 @@ compare() {
   if [ -n "$comparing" ]; then
     [ ! -d "/proc/$comparing" ] || return 0
     wait "$comparing" || status=$?
+    rm -rf "$work"
     comparing=''
     [ "$begun" -ge "$met" ] || return 0 # they have parted since
     if [ "$status" = 0 ]; then
