@@ -1,9 +1,9 @@
 # shellcheck shell=bash disable=SC2154
 # The gate: every command goes through here that takes a copy, a brick or a peer away. It opens where, by UUIDs and by
 # the volume's id, the thing is the one that is meant, and where another copy is shown to be full: its brick answers, no
-# brick that answers accuses it (trusted.afr) or is known to hold something else (see copies.sh), and those that do not
-# answer cannot have more: of three or more bricks most must agree on a write, so most of them know; of two, it says
-# itself that all was healed when the other one last answered (see programs/full-copy.sh).
+# brick that answers accuses it (trusted.afr), and those that do not answer cannot have more: of three or more bricks
+# most must agree on a write, so most of them know; of two, it says itself that all was healed when the other one last
+# answered (see programs/full-copy.sh).
 
 use gluster bricks copies heals
 takes brick
@@ -46,8 +46,7 @@ name_alone() {
 
 # refill_brick: this Pi's copy, which lost its disk, its folder or what makes it one, is made anew from the others.
 refill_brick() {
-  local name answer worthless
-  worthless=$(my_uuid) # that another copy holds something else says nothing against that one
+  local name answer
   name=$(brick_name "$(my_uuid)")
   need_full_copy "$(my_uuid)" "the brick $name is not made anew"
   mkdir -p "$brick"
@@ -242,7 +241,7 @@ accept_note=$notes/accept-copy
 
 # incomplete UUID: why that Pi's copy is not known to be full; nothing where it is.
 incomplete() {
-  local name other others path silent=''
+  local name other others silent=''
   name=$(brick_name "$1")
   answers "$1" || { echo "$name does not answer" && return; }
   others=$(volume_bricks | cut -d ' ' -f 1)
@@ -253,8 +252,6 @@ incomplete() {
     if answers "$other"; then echo "$(brick_name "$other") has what $name lacks" && return; fi
     silent=$other
   done
-  read -r other path <<<"$(differing "$1" | { grep -v "^${worthless:-none} " || true; })"
-  [ -z "$path" ] || { echo "$name and $(brick_name "$other") differ, as in $path" && return; }
   [ -z "$silent" ] || most_agree_with "$1" || noted_full "$1" ||
     echo "$(brick_name "$silent") does not answer, and may have what $name lacks"
 }

@@ -8,8 +8,7 @@
 # Where the other one was away before, and this Pi was off for less than it takes the other to come, be written to and
 # go, a new process takes the note over: a power cut or a reboot of the one that is left is nothing that a user can
 # help. Runs for ever, as a service; gate.sh reads the note. With more copies most of them know, and none is noted.
-# Of any number of copies: it compares this one with the next when they meet, and once a day; see compare.sh. Before
-# that it notes none to be full: one may be an image of last week.
+# Of any number of copies: it compares this one with the next when they meet, and once a day; see compare.sh.
 # It also gives the volume's root and what lies in it a time of change where a heal has left them none.
 
 use connections compare network
@@ -56,12 +55,8 @@ program() {
     case $heals in
       0)
         failed=0
+        set_note "$(brick_process)"
         compare
-        if [ -n "$(known_difference "$(my_uuid)" "$brick")" ]; then
-          forget_full
-        elif [ -n "$compared" ] || [ $((SECONDS - met)) -ge "$compare_wait" ]; then
-          set_note "$(brick_process)"
-        fi
         [ -z "$compared" ] || due=$((SECONDS + again))
         ;;
       "$waits")
@@ -85,11 +80,11 @@ compare() {
     rm -rf "$work"
     comparing=''
     [ "$begun" -ge "$met" ] || return 0 # they have parted since
+    compared=yes
     if [ "$status" = 0 ]; then
-      compared=yes
       compare_due=$((SECONDS + daily)) list_due=$compare_due
     elif [ $((SECONDS - met)) -lt "$compare_wait" ] && [ -z "$(known_difference "$(my_uuid)" "$brick")" ]; then
-      compare_due=0 # the other one's list is not there yet, or something is being healed
+      compared='' compare_due=0 # the other one's list is not there yet, or something is being healed
       [ "$status" != "$unwritten" ] || list_due=0
     else
       compare_due=$((SECONDS + retry)) list_due=$compare_due

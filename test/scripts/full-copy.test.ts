@@ -100,10 +100,10 @@ esac`,
     });
 
   /** What was noted in so many beats: the note's text, or "gone". The service stands for the brick's process itself. */
-  async function watch(beats: number, hurried = /again|late|compare_wait/): Promise<string[]> {
+  async function watch(beats: number): Promise<string[]> {
     const [state] = statesOf([part()]);
     if (state === undefined) throw new Error("no state");
-    host.hurry(hurried, 0);
+    host.hurry(/again|late/, 0);
     host.write(`/var/lib/twopir/states/${state.name}`, given(state));
     host.write("/run/beat", "0");
     host.write("/run/beats", beats.toString());
@@ -123,18 +123,6 @@ esac`,
   it("notes once that all is healed, after a former note is gone", async () => {
     setAttribute(host, BRICK, NOTE, "1 49151");
     expect(await watch(4)).toEqual(["gone", "noted"]);
-  });
-
-  it("notes nothing before the copies were compared: this one may be an image of before", async () => {
-    expect(await watch(5, /again|late/)).not.toContain("noted");
-  });
-
-  it("notes nothing while this copy is known to differ", async () => {
-    knows();
-    setAttribute(host, BRICK, "trusted.afr.twopir-differs", `49151 ${uuid(2)} 49152 /www/a`);
-    expect(await watch(5)).not.toContain("noted");
-    setAttribute(host, BRICK, "trusted.afr.twopir-differs", `49151 ${uuid(2)} 4711 /www/a`);
-    expect(await watch(5)).toContain("noted");
   });
 
   it("notes nothing while the other brick lists something that this one may lack", async () => {

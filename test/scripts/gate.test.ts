@@ -569,55 +569,6 @@ exec /bin/stat "$@"`,
     });
   });
 
-  describe("copies that differ", () => {
-    const DIFFERS = "trusted.afr.twopir-differs";
-    beforeEach(() => {
-      glusterdKnows(host, pool(TWO));
-      heals({}, 2);
-    });
-    const port = (n: number): string => (49150 + n).toString();
-    const differs = (n: number, of: number, there = port(of)): void =>
-      setAttribute(host, `/mnt/bricks/${n.toString()}`, DIFFERS, `${port(n)} ${uuid(of)} ${there} /www/a b`);
-
-    it.each([
-      { on: 1, of: 2 },
-      { on: 2, of: 1 },
-    ])("count neither as full, but by the user's word: $on notes it of $of", async ({ on, of }) => {
-      differs(on, of);
-      await staysShut(2, `${name(1)} and ${name(2)} differ, as in /www/a b`);
-      await staysShut(1, `${name(2)} and ${name(1)} differ, as in /www/a b`);
-      await opens(2, 1);
-      await staysShut(2, "differ", 2);
-    });
-
-    it("do not keep the lost one of them from being made anew, and a third one that differs does", async () => {
-      differs(2, 1);
-      expect(await apply("refill_brick")).toMatchObject({ status: 0 });
-      glusterdKnows(host, pool(THREE));
-      heals({});
-      differs(2, 3);
-      expect((await apply("busy_wait=1 full_wait=1; refill_brick")).output).toContain(
-        "differ, as in /www/a b",
-      );
-    });
-
-    it("count as before when one of them was made anew", async () => {
-      differs(1, 2, "4711");
-      await opens(2);
-    });
-
-    it("leave the third of three, which is like both or like one", async () => {
-      glusterdKnows(host, pool(THREE));
-      heals({});
-      differs(1, 2);
-      await opens(1);
-      differs(2, 3);
-      await opens(3, 1);
-      differs(3, 1);
-      await staysShut(1, "differ");
-    });
-  });
-
   it.each([
     ["by a process that no client finds", "echo 999999999 glusterfsd --brick-name $brick -l x >/run/old; "],
     ["by the one that clients find", SERVED],
