@@ -175,7 +175,7 @@ export const connected = (pis: number): Promise<void> =>
 
 /** A Pi has noted that its copy is full, as it has in a cluster of two copies that is a minute old. */
 export const notesFull = (pi: string): Promise<void> =>
-  until(`${pi} notes that its copy is full`, 120, () =>
+  until(`${pi} notes that its copy is full`, 90, () =>
     endsWell(
       pi,
       `read -r pid port < <(getfattr --only-values -n trusted.afr.twopir-full /data/brick1/gv0; echo) &&

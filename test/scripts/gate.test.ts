@@ -639,7 +639,7 @@ exec /bin/stat "$@"`,
         "the other Pi does not answer, and the folder has no mark",
         () => {
           rmSync(host.at(`/run/pool/${address(2)}`), { recursive: true });
-          rmSync(host.at(`${BRICK}/.glusterfs-attributes`), { recursive: true });
+          rmSync(host.at(`${BRICK}/.attributes`), { recursive: true });
         },
         "has not the mark of the volume",
       ],

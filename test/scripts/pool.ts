@@ -291,7 +291,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 for path in "\${paths[@]}"; do
-  if [ -d "$path" ]; then file=$path/.glusterfs-attributes/$key; else file=$path.attributes/$key; fi
+  if [ -d "$path" ]; then file=$path/.attributes/$key; else file=$path.attributes/$key; fi
   if [ ! -e "$path" ]; then
   echo "getfattr: $path: No such file or directory" >&2 && status=1
   elif [ ! -e "$file" ]; then
@@ -308,17 +308,15 @@ exit "$status"`,
     "setfattr",
     `echo "setfattr $*" >>${TOLD}
 case $1 in
-  -x) rm "$3/.glusterfs-attributes/$2" ;;
-  -n) mkdir -p "$5/.glusterfs-attributes" && printf %s "$4" >"$5/.glusterfs-attributes/$2" ;;
+  -x) rm "$3/.attributes/$2" ;;
+  -n) mkdir -p "$5/.attributes" && printf %s "$4" >"$5/.attributes/$2" ;;
 esac`,
   );
 }
 
 /** Sets an attribute of a file or folder of the host, as a Pi that is not in the test did. */
 export function setAttribute(host: Host, path: string, key: string, value: string | Buffer): void {
-  const folder = statSync(host.at(path)).isDirectory()
-    ? `${path}/.glusterfs-attributes`
-    : `${path}.attributes`;
+  const folder = statSync(host.at(path)).isDirectory() ? `${path}/.attributes` : `${path}.attributes`;
   mkdirSync(host.at(folder), { recursive: true });
   writeFileSync(host.at(`${folder}/${key}`), value);
 }
