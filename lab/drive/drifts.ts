@@ -684,11 +684,12 @@ export const OBSTACLES: readonly Obstacle[] = [
     said: `http://${NAME}/ is not to be had at ${address("pi1")} from this machine`,
     fails: false,
   },
+  // By the flag of a first packet: to connection tracking, which only begins with such a rule, each connection is new.
   {
     what: "a firewall that lets glusterd of one Pi not connect anew to that of the other",
     on: "pi2",
     ...table(
-      "{ type filter hook input priority 0; }' && nft add rule inet mine c iif eth0 tcp dport 24007 ct state new drop",
+      "{ type filter hook input priority 0; }' && nft 'add rule inet mine c iif eth0 tcp dport 24007 tcp flags & (syn | ack) == syn drop'",
     ),
     named: ["pi1-brick-connections"],
     said: `glusterd at ${address("pi2")} takes no new connection of this Pi, so a boot of either leaves them apart`,
@@ -697,7 +698,7 @@ export const OBSTACLES: readonly Obstacle[] = [
     what: "a firewall that lets one Pi not connect anew to the brick of the other",
     on: "pi2",
     ...table(
-      "{ type filter hook input priority 0; }' && nft add rule inet mine c iif eth0 tcp dport 49152-60999 ct state new drop",
+      "{ type filter hook input priority 0; }' && nft 'add rule inet mine c iif eth0 tcp dport 49152-60999 tcp flags & (syn | ack) == syn drop'",
     ),
     named: ["pi1-brick-connections"],
     said: `the brick ${address("pi2")}:/data/brick1/gv0 takes no new connection of this Pi, so a boot of either leaves them apart`,
