@@ -183,6 +183,9 @@ export const notesFull = (pi: string): Promise<void> =>
     ),
   );
 
+/** For find in a brick: all but gluster's own folder and the lists by which the copies are compared. */
+export const CONTENT_ALONE = "\\( -path ./.glusterfs -o -path ./.copies \\) -prune -o";
+
 /** Nothing left to copy from one brick to the other; gluster tries by itself once a minute, and here at once. */
 export async function healed(pi: string): Promise<void> {
   await inside(pi, "gluster volume heal gv0 || true");

@@ -30,6 +30,15 @@ show_bricks() {
   done <<<"$bricks"
 }
 
+# shown_as UUID: where that Pi's brick is mounted by itself; nothing where it does not answer.
+shown_as() {
+  local i name
+  name=$(brick_name "$1")
+  for i in "${!bricks_shown[@]}"; do
+    [ "${bricks_shown[i]}" != "$name" ] || echo "$shown/$i"
+  done
+}
+
 # brick_answers FOLDER: asked of the brick itself; what "stat" says the kernel may remember for a second.
 brick_answers() { timeout 2 stat -f "$1" >/dev/null 2>&1; }
 
@@ -56,3 +65,19 @@ hide_dead() {
     [ ! -d "$left" ] || [ -d "/proc/${left##*-}" ] || hide "$left"
   done
 }
+
+# On a brick: the port of its process, UUID and port of the other one, and a path in which compare.sh found the two to
+# differ.
+differs_note=trusted.afr.twopir-differs
+
+# known_difference UUID FOLDER: what that Pi's brick notes, which is FOLDER here: UUID of the other one and a path. It
+# is about these two processes: a brick that was made anew has another one, at another port. Of ports any number may be
+# asked at once, of processes gluster tells one after the other.
+known_difference() {
+  local note own_port other port path
+  note=$(getfattr --only-values -n "$differs_note" "$2" 2>/dev/null | tr '\n\0' '?') || return 0
+  read -r own_port other port path <<<"$note"
+  [ "$own_port" = "$(port_of "$1")" ] && [ "$port" = "$(port_of "$other")" ] || return 0
+  echo "$other $path"
+}
+port_of() { brick_port "$(brick_name "$1")"; }

@@ -5,7 +5,7 @@
 # the volume, where the next one compares it with its own. Only what seems to differ is looked at in the other brick:
 # who walks through a brick has gluster give each file that was put there by hand a gfid, another one than elsewhere.
 
-use copies heals on-volume
+use bricks heals on-volume
 takes brick
 
 lists=$mount_point/.copies # a list for each Pi, by glusterd's UUID

@@ -5,7 +5,7 @@
 # most must agree on a write, so most of them know; of two, it says itself that all was healed when the other one last
 # answered (see programs/full-copy.sh).
 
-use gluster bricks copies heals
+use gluster bricks heals
 takes brick
 takes accept # address of the Pi whose copy counts as full by the user's word where nobody can tell; empty: none
 
@@ -283,6 +283,23 @@ answers() {
   local at
   at=$(shown_as "$1")
   [ -n "$at" ] && brick_answers "$at"
+}
+
+# served_by UUID: pid and port of the process that serves that Pi's brick. What it notes of its copy is about this
+# process alone.
+served_by() {
+  local pid port
+  pid=$(gluster_xml volume status "$volume" | serving_in | awk -v uuid="$1" '$1 == uuid { print $2 }')
+  port=$(brick_port "$(brick_name "$1")")
+  [ -z "$pid" ] || [ -z "$port" ] || echo "$pid $port"
+}
+
+# serving_in: UUID of its Pi and pid of each brick that is online, in what "volume status" says, on stdin. A self-heal
+# daemon stands there like a brick, but has a name instead of a path. The port is not taken from it: a glusterd that was
+# started after the brick says N/A.
+serving_in() {
+  sed 's:<node>:\n&:g' |
+    sed -nE 's:^.*<path>/.*<peerid>(.*)</peerid><status>1</status>.*<pid>([0-9]+)</pid>.*:\1 \2:p'
 }
 
 # waiting_on BRICK: the paths from its root of all that it lists as waiting to be healed; false where it does not say.

@@ -26,7 +26,7 @@ compare_wait=300 # seconds in which they usually have been, after they met
 unwritten=2      # exit status where this Pi's list cannot be written
 
 program() {
-  local parted=yes due=0 failed=0 heals met=0 compared='' comparing='' compare_due=0 list_due=0
+  local parted=yes due=0 failed=0 heals met=0 comparing='' compare_due=0 list_due=0
   # shellcheck disable=SC2034 # each question is asked anew, and may stay without an answer
   mode=watch
   while sleep "$beat"; do
@@ -45,7 +45,7 @@ program() {
     fi
     if [ "$parted" = yes ]; then
       forget_full
-      parted=no due=0 met=$SECONDS compared='' compare_due=0 list_due=0
+      parted=no due=0 met=$SECONDS compare_due=0 list_due=0
     fi
     [ "$SECONDS" -ge "$due" ] || continue
     give_times
@@ -57,7 +57,7 @@ program() {
         failed=0
         set_note "$(brick_process)"
         compare
-        [ -z "$compared" ] || due=$((SECONDS + again))
+        [ "$compare_due" -le "$SECONDS" ] || due=$((SECONDS + again))
         ;;
       "$waits")
         failed=$((failed + 1))
@@ -80,11 +80,10 @@ compare() {
     rm -rf "$work"
     comparing=''
     [ "$begun" -ge "$met" ] || return 0 # they have parted since
-    compared=yes
     if [ "$status" = 0 ]; then
       compare_due=$((SECONDS + daily)) list_due=$compare_due
     elif [ $((SECONDS - met)) -lt "$compare_wait" ] && [ -z "$(known_difference "$(my_uuid)" "$brick")" ]; then
-      compared='' compare_due=0 # the other one's list is not there yet, or something is being healed
+      compare_due=0 # the other one's list is not there yet, or something is being healed
       [ "$status" != "$unwritten" ] || list_due=0
     else
       compare_due=$((SECONDS + retry)) list_due=$compare_due

@@ -58,13 +58,15 @@ want() {
   comes_at_boot
 }
 
-# differs_from UUID: this copy and that Pi's are known to differ, see copies.sh.
+# differs_from UUID: this copy and that Pi's are known to differ, by the note of either, see compare.sh.
 differs_from() {
-  local known
+  local mine at known
+  mine=$(my_uuid)
   show_bricks
-  known=$(differing "$(my_uuid)" "${1:-none}")
+  at=$(shown_as "$1")
+  known=$(known_difference "$mine" "$brick" && { [ -z "$at" ] || known_difference "$1" "$at"; })
   hide "$shown"
-  [ -n "$known" ]
+  grep -qE "^(${1:-none}|$mine) " <<<"$known"
 }
 
 # comes_at_boot: the file system that the brick lies on is mounted at boot, before glusterd starts the brick. With

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { endsWell, healed, inside, lab, servesAgain, until } from "../../lab/drive/lab";
+import { CONTENT_ALONE, endsWell, healed, inside, lab, servesAgain, until } from "../../lab/drive/lab";
 import { BRICK, full, noted, powerCycle, unnoticed, write } from "./losses";
 import { begin, settingsOf, succeeded } from "./states";
 import { type Cluster } from "../../lab/drive/stack";
@@ -8,7 +8,7 @@ import { type Cluster } from "../../lab/drive/stack";
 const copyOf = (name: string): Promise<string> =>
   inside(
     name,
-    `cd ${BRICK} && find . \\( -path ./.glusterfs -o -path ./.copies \\) -prune -o -printf '%p %y %m %s %T@ %i\\n' | sort && getfattr -R -h -d -m trusted.gfid -e hex www 2>/dev/null`,
+    `cd ${BRICK} && find . ${CONTENT_ALONE} -printf '%p %y %m %s %T@ %i\\n' | sort && getfattr -R -h -d -m trusted.gfid -e hex www 2>/dev/null`,
   );
 
 describe("a disk of the brick that is not mounted", () => {

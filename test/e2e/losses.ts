@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import {
+  CONTENT_ALONE,
   connected,
   endsWell,
   healed,
@@ -171,10 +172,7 @@ export async function noted(kind: Kind): Promise<void> {
 
 /** All files of a brick: path and checksum. An arbiter's have no content. */
 const filesOf = (name: string, sum: string): Promise<string> =>
-  inside(
-    name,
-    `cd ${BRICK} && find . \\( -path ./.glusterfs -o -path ./.copies \\) -prune -o -type f -print0 | sort -z | xargs -0 ${sum}`,
-  );
+  inside(name, `cd ${BRICK} && find . ${CONTENT_ALONE} -type f -print0 | sort -z | xargs -0 ${sum}`);
 export const write = (on: string, file: string): Promise<string> =>
   inside(on, `head -c 1M /dev/urandom >/mnt/gluster1/www/${file}`);
 

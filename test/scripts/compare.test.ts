@@ -24,6 +24,7 @@ import {
   name,
   uuid,
   type Brick,
+  singleBricks,
 } from "./pool";
 
 const DIFFERS = "trusted.afr.twopir-differs";
@@ -64,13 +65,7 @@ describe.skipIf(!canIsolate)("compare.sh", () => {
       "ss",
       `printf 'LISTEN 0 1024 0.0.0.0:1 0.0.0.0:* users:(("glusterfsd",pid=%s,fd=11))\\n' "$(cat /run/served)"`,
     );
-    host.command(
-      "glusterfs",
-      `while [ "$1" != -f ]; do shift; done
-n=$(sed -n 's/.*remote-host .*12//p' "$2")
-[ ! -e "/run/silent-$n" ] || exit 1
-mount -n --bind "/mnt/bricks/$n" "$3"`,
-    );
+    singleBricks(host);
     host.command("sleep", "[ ! -e /run/meanwhile ] || . /run/meanwhile");
     mkdirSync(host.at(VOLUME), { recursive: true });
     mkdirSync(host.at("/mnt/bricks/1"), { recursive: true }); // who walks there would give a gfid to what has none

@@ -21,6 +21,7 @@ import {
   uuid,
   type Brick,
   type Pool,
+  singleBricks,
 } from "./pool";
 
 const MARK = "trusted.glusterfs.volume-id";
@@ -54,14 +55,7 @@ describe.skipIf(!canIsolate)("the gate", () => {
       `[ ! -e /run/served ] || printf 'LISTEN 0 1024 0.0.0.0:1 0.0.0.0:* users:(("glusterfsd",pid=%s,fd=11))\\n' "$(cat /run/served)"`,
     );
     host.command("pgrep", "[ ! -e /run/old ] || cat /run/old");
-    host.command(
-      "glusterfs",
-      `while [ "$1" != -f ]; do shift; done
-n=$(sed -n 's/.*remote-host .*12//p' "$2")
-[ ! -e "/run/silent-$n" ] || exit 1
-mount -n --bind "/mnt/bricks/$n" "$3"
-[ ! -e /run/then ] || . /run/then`,
-    );
+    singleBricks(host);
     attributeStandIns(host);
     for (const n of [1, 2, 3]) {
       mkdirSync(host.at(`/mnt/bricks/${n.toString()}/www`), { recursive: true });

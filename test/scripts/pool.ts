@@ -266,6 +266,17 @@ esac`,
   );
 }
 
+/** A stand-in for glusterfs, which mounts one brick by itself: /mnt/bricks/N, unless /run/silent-N is there. */
+export const singleBricks = (host: Host): void =>
+  host.command(
+    "glusterfs",
+    `while [ "$1" != -f ]; do shift; done
+n=$(sed -n 's/.*remote-host .*12//p' "$2")
+[ ! -e "/run/silent-$n" ] || exit 1
+mount -n --bind "/mnt/bricks/$n" "$3"
+[ ! -e /run/then ] || . /run/then`,
+  );
+
 /** Of the questions that gluster is asked from now on, the first being 1, it answers none of these. */
 export function silence(host: Host, from: number, to: number): void {
   host.write("/run/questions", "0");

@@ -6,7 +6,7 @@ import { statesOf } from "../../components/cluster";
 import { volumePart } from "../../components/volume";
 import type { State } from "../../remote/state";
 import { canIsolate, Host, type Run } from "./host";
-import { glusterdKnows, glusterStandIn } from "./pool";
+import { glusterdKnows, glusterStandIn, singleBricks } from "./pool";
 
 const pi = (n: number): Pi => ({
   name: `pi${n.toString()}`,
@@ -45,13 +45,7 @@ describe.skipIf(!canIsolate)("split-brain.sh", () => {
     glusterStandIn(host);
     bricksAt((n) => pi(n).address);
     host.command("ip", `echo '2: eth0    inet ${pi(1).address}/24 brd 192.168.0.255 scope global eth0'`);
-    host.command(
-      "glusterfs",
-      `while [ "$1" != -f ]; do shift; done
-host=$(sed -n 's/.*remote-host .*12//p' "$2")
-[ ! -e "/run/silent-$host" ] || exit 1
-mount -n --bind "/mnt/bricks/$host" "$3"`,
-    );
+    singleBricks(host);
     host.command(
       "stat",
       `case \${*: -1} in
