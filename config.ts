@@ -1,5 +1,5 @@
 import { homedir } from "node:os";
-import { isIPv4 } from "node:net";
+import { isIPv4, isIPv6 } from "node:net";
 import { resolve } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
@@ -38,6 +38,17 @@ const anyName = matching(
 const ipv4 = z
   .string({ error: "an IPv4 address" })
   .refine(isIPv4, { error: 'an IPv4 address, e.g. "192.168.0.121"' });
+const IPV6 =
+  'an IPv6 address that visitors can reach, e.g. "2001:db8::121" (not fe80:..., which is known on its own link alone)';
+/** As RFC 5952 has it, and as a name server shows it: two texts of one address are equal then. */
+const canonical = (address: string): string => new URL(`http://[${address}]/`).hostname.slice(1, -1);
+// Without those that are no machine's, or no other one's: ::, ::1, link-local, multicast, IPv4 in disguise.
+const ipv6 = z.string({ error: IPV6 }).transform((text, context) => {
+  const address = isIPv6(text) && !/[%.]/.test(text) ? canonical(text) : "::";
+  if (!/^(::|fe[89a-f]|ff)/.test(address)) return address;
+  context.addIssue({ code: "custom", message: IPV6 });
+  return z.NEVER;
+});
 const PI_ADDRESS =
   'an IPv4 address, e.g. "192.168.0.121", or a name in lower case that this machine can look up, e.g. "pi1.local"';
 const piAddress = z.string({ error: PI_ADDRESS }).refine(isIPv4, { error: PI_ADDRESS });
@@ -85,6 +96,7 @@ const pi = only(
   {
     name: label,
     address: piAddress,
+    address6: ipv6.optional(),
     port,
     user: user.default("pi"),
     sudoPassword,
@@ -161,6 +173,7 @@ const schema = only(
       .max(MAX_FAILOVER, { error: `at most ${MAX_FAILOVER} seconds: no visitor waits longer` })
       .default(1),
     floatingAddresses: z.array(ipv4, { error: "a list of IPv4 addresses, one for each Pi" }).default([]),
+    floatingAddresses6: z.array(ipv6, { error: "a list of IPv6 addresses, one for each Pi" }).default([]),
     updates: z.enum(["security", "all", "off"], { error: "security, all or off" }).default("security"),
     splitBrain: z.string({ error: SPLIT_BRAIN }).default("report"),
     dns,
@@ -197,6 +210,7 @@ interface Unchecked {
   readonly hostname?: unknown;
   readonly pis?: unknown;
   readonly floatingAddresses?: unknown;
+  readonly floatingAddresses6?: unknown;
   readonly splitBrain?: unknown;
   readonly volume?: { readonly acceptCopy?: unknown } | null;
   readonly dns?: { readonly provider?: unknown; readonly zone?: unknown } | null;
@@ -213,6 +227,7 @@ function crossRules(config: Unchecked, context: z.core.$RefinementCtx): void {
   for (const [key, own] of [
     ["name", "a name"],
     ["address", "an address"],
+    ["address6", "an address"],
   ] as const)
     pis.forEach((one, i) => {
       const same = pis.findIndex((other) => other?.[key] === one?.[key]);
@@ -227,7 +242,9 @@ function crossRules(config: Unchecked, context: z.core.$RefinementCtx): void {
   const accepted = config.volume?.acceptCopy;
   if (typeof accepted === "string" && !choices.includes(accepted))
     wrong(["volume", "acceptCopy"], "the name of a Pi that has a full copy");
-  floatingRules(pis, config.floatingAddresses, wrong);
+  floatingRules(pis, config.floatingAddresses, "floatingAddresses", wrong);
+  floatingRules(pis, config.floatingAddresses6, "floatingAddresses6", wrong);
+  familyRules(pis, config.floatingAddresses, config.floatingAddresses6, wrong);
   if (pis.length > 0) copyRules(pis, copies.length, wrong);
   if (pis.length > 0 && pis.every((one) => one?.drained === true))
     wrong(["pis"], "at least one Pi that is not drained, or nobody serves the site");
@@ -266,23 +283,73 @@ function copyRules(
     );
 }
 
-/** One floating address for each Pi, each in the first Pi's /24 network and nobody else's. */
+/** One floating address for each Pi, each in the first Pi's network and nobody else's. */
 function floatingRules(
   pis: readonly (Partial<Pi> | null)[],
   floating: unknown,
+  key: "floatingAddresses" | "floatingAddresses6",
   wrong: (where: (string | number)[], message: string) => void,
 ): void {
   if (!Array.isArray(floating) || floating.length === 0) return;
-  if (floating.length !== pis.length)
-    wrong(["floatingAddresses"], `one floating address for each of the ${pis.length} Pis`);
-  floating.forEach((address, i) => {
-    const where = ["floatingAddresses", i];
-    if (pis.some((one) => one?.address === address)) wrong(where, "an address that no Pi has as its own");
-    if (floating.indexOf(address) < i) wrong(where, "an address that is not in the list already");
-    const network = pis[0]?.address?.replace(/\.[^.]*$/, ".");
-    if (network !== undefined && !String(address).startsWith(network))
-      wrong(where, `an address in the Pis' own network, ${network}x`);
+  const { own, kind, networkOf, shown } = FAMILIES[key];
+  if (floating.length !== pis.length) wrong([key], `one ${kind} for each of the ${pis.length} Pis`);
+  const first = pis[0]?.[own];
+  // What is no address has a line of its own already.
+  const network = typeof first === "string" ? networkOf(first) : undefined;
+  floating.forEach((address: unknown, i) => {
+    if (pis.some((one) => one?.[own] === address)) wrong([key, i], "an address that no Pi has as its own");
+    if (floating.indexOf(address) < i) wrong([key, i], "an address that is not in the list already");
+    if (network !== undefined && networkOf(String(address)) !== network)
+      wrong([key, i], `an address in the Pis' own network, ${shown(network)}`);
   });
+}
+
+const FAMILIES = {
+  floatingAddresses: {
+    own: "address",
+    kind: "floating address",
+    networkOf: (address: string) => address.replace(/[^.]*$/, ""),
+    shown: (network: string) => `${network}x`,
+  },
+  floatingAddresses6: {
+    own: "address6",
+    kind: "floating IPv6 address",
+    networkOf: network6,
+    shown: (network: string) => `${canonical(`${network}::`)}/64`,
+  },
+} as const;
+
+/**
+ * Floating IPv6 addresses travel with the IPv4 addresses beside them, so there are both; and where A records are floating,
+ * an AAAA record of a Pi's own would keep a dead Pi's visitors waiting.
+ */
+function familyRules(
+  pis: readonly (Partial<Pi> | null)[],
+  floating: unknown,
+  floating6: unknown,
+  wrong: (where: (string | number)[], message: string) => void,
+): void {
+  const has = (list: unknown): boolean => Array.isArray(list) && list.length > 0;
+  const lacking = pis.findIndex((one) => one?.address6 === undefined);
+  if (has(floating6) && !has(floating))
+    wrong(["floatingAddresses6"], "none without floatingAddresses, beside which they travel");
+  if (has(floating6) && lacking >= 0)
+    wrong(["pis", lacking, "address6"], "the IPv6 address of each Pi, since there are floatingAddresses6");
+  if (has(floating) && !has(floating6) && pis.some((one) => one?.address6 !== undefined))
+    wrong(
+      ["floatingAddresses6"],
+      `one floating IPv6 address for each of the ${pis.length} Pis, since they have address6`,
+    );
+}
+
+/** The first half of an IPv6 address, e.g. "2001:db8:0:0"; what is none, as it is. */
+function network6(address: string): string {
+  if (!isIPv6(address)) return address;
+  const [before = "", after] = address.split("::");
+  const groups = (text = ""): string[] => (text === "" ? [] : text.split(":"));
+  const zeros =
+    after === undefined ? [] : Array<string>(8 - groups(before).length - groups(after).length).fill("0");
+  return [...groups(before), ...zeros, ...groups(after)].slice(0, 4).join(":");
 }
 
 const SECRETS = ["tsigSecret", "sshPassphrase", "sudoPassword"];

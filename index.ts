@@ -1,4 +1,4 @@
-import { recordTargets } from "./components/a-records";
+import { recordAddresses } from "./components/a-records";
 import { Cluster } from "./components/cluster";
 import { lookNow } from "./components/now";
 import { readConfig } from "./config";
@@ -22,7 +22,7 @@ export = async () => {
   const names = namesOf(config.pis);
   const { users } = config;
   const ownWay = config.ownWay || (!RENEW && (await lastHosts()).ownWay === true);
-  const addresses = recordTargets(config).map(({ address }) => address);
+  const addresses = recordAddresses(config);
   const [{ parts, reached, seen, unreached }] = await Promise.all([
     lookNow(config),
     requireHalfOfRecords(config.hostname, config.dns, addresses),
@@ -34,7 +34,8 @@ export = async () => {
   new Cluster("twopir", { parts, resources: new Resources(reached, seen, ownWay) });
   return {
     url: `http://${config.hostname}/`,
-    addresses,
+    addresses: addresses.A,
+    ...(addresses.AAAA.length > 0 && { addresses6: addresses.AAAA }),
     pis: addressesByName(config.pis),
     layout: LAYOUT,
     ...(names && { names }),

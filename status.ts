@@ -1,10 +1,18 @@
 import { execFile } from "node:child_process";
 import { parseArgs, promisify } from "node:util";
+import { recordTargets } from "./components/a-records";
 import { lookNow } from "./components/now";
 import { clusterStatus, statusStates, type ClusterStatus, type PiStatus } from "./components/status";
 import { ConfigError, openOf, stackConfig, type Config } from "./config";
 import { findHosts, type Last } from "./operator/hosts";
-import { presentRecords, toldElsewhere } from "./operator/records";
+import {
+  presentRecords,
+  toldElsewhere,
+  TYPES,
+  type Addresses,
+  type Elsewhere,
+  type RecordType,
+} from "./operator/records";
 
 /** `npm run status -- [--stack NAME] [--json]`: the same look as preview's, as a table; exit status 0 if all is well. */
 async function main(): Promise<void> {
@@ -14,12 +22,25 @@ async function main(): Promise<void> {
   const config = await configOf(values.stack);
   const [{ reached, seen }, records, elsewhere] = await Promise.all([
     lookNow(config, statusStates(config)),
-    presentRecords(config.hostname, config.dns),
-    toldElsewhere(config.hostname, config.dns),
+    recordsOf(config),
+    allElsewhere(config),
   ]);
   const status = clusterStatus(config, reached, seen, records, elsewhere);
   console.log(values.json ? JSON.stringify(status, undefined, 2) : statusText(status));
   process.exitCode = status.well ? 0 : 1;
+}
+
+async function recordsOf({ hostname, dns }: Config): Promise<Partial<Addresses>> {
+  const of = async (type: RecordType) => [type, await presentRecords(hostname, type, dns)] as const;
+  const found = await Promise.all(TYPES.map(of));
+  return Object.fromEntries(found.filter(([, addresses]) => addresses !== undefined));
+}
+
+/** Of the types of records that there are to be; a name server that does not answer is told once. */
+async function allElsewhere(config: Config): Promise<Elsewhere[]> {
+  const types = TYPES.filter((type) => recordTargets(config, type).length > 0);
+  const told = await Promise.all(types.map((type) => toldElsewhere(config.hostname, type, config.dns)));
+  return [...new Map(told.flat().map((one) => [one.message, one])).values()];
 }
 
 async function configOf(stack: string | undefined): Promise<Config> {
@@ -54,13 +75,16 @@ const COLUMNS: readonly [string, (pi: PiStatus) => string | number | boolean | u
   ["UPDATES", (pi) => pi.updates],
   ["A RECORD", (pi) => pi.aRecord],
 ];
+/** Where the cluster has some. */
+const AAAA: (typeof COLUMNS)[number] = ["AAAA RECORD", (pi) => pi.aaaaRecord];
 
 /** The status as a table, what is wrong below it. */
 function statusText({ hostname, well, unseen, pis, notWell, drift, problems }: ClusterStatus): string {
   const word = (value: string | number | boolean | undefined): string =>
     value === undefined ? "-" : value === true ? "yes" : value === false ? "NO" : String(value);
-  const rows = [COLUMNS.map(([title]) => title), ...pis.map((pi) => COLUMNS.map(([, of]) => word(of(pi))))];
-  const widths = COLUMNS.map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
+  const columns = pis.some(({ aaaaRecord }) => aaaaRecord !== undefined) ? [...COLUMNS, AAAA] : COLUMNS;
+  const rows = [columns.map(([title]) => title), ...pis.map((pi) => columns.map(([, of]) => word(of(pi))))];
+  const widths = columns.map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
   const lines = rows.map((row) =>
     row
       .map((cell, i) => cell.padEnd(widths[i] ?? 0))

@@ -1,54 +1,82 @@
 import { OPERATOR, type CloudflareRecord, type State } from "../remote/state";
-import type { ClusterArgs, Pi } from "./args";
+import { TYPES, type Addresses, type RecordType } from "../operator/records";
+import type { ClusterArgs, Dns, Pi } from "./args";
 import { names, type Part } from "./part";
 
-type Addresses = Pick<ClusterArgs, "pis" | "floatingAddresses">;
+type Addressed = Pick<ClusterArgs, "pis" | "floatingAddresses" | "floatingAddresses6">;
 
-/** Where a Pi's A record points: at its floating address, or at its own where there are none. */
-export const recordAddress = ({ pis, floatingAddresses }: Addresses, pi: Pi): string =>
-  floatingAddresses[pis.indexOf(pi)] ?? pi.address;
+/** Where a Pi's record of a type points: at its floating address, or at its own; undefined where it has none. */
+export function recordAddress(args: Addressed, pi: Pi, type: RecordType): string | undefined {
+  const [floating, own] =
+    type === "A" ? [args.floatingAddresses, pi.address] : [args.floatingAddresses6, pi.address6];
+  return floating[args.pis.indexOf(pi)] ?? own;
+}
 
-/** The Pis that have an A record, all but the drained ones, and where it points. */
-export const recordTargets = (args: Addresses): { readonly pi: Pi; readonly address: string }[] =>
-  args.pis.filter((pi) => !pi.drained).map((pi) => ({ pi, address: recordAddress(args, pi) }));
+/** The Pis that have a record of a type, none of them drained, and where it points. */
+export const recordTargets = (
+  args: Addressed,
+  type: RecordType,
+): { readonly pi: Pi; readonly address: string }[] =>
+  args.pis.flatMap((pi) => {
+    const address = recordAddress(args, pi, type);
+    return pi.drained || address === undefined ? [] : { pi, address };
+  });
 
-type ARecordsArgs = Pick<ClusterArgs, "pis" | "hostname" | "floatingAddresses" | "dns" | "volume"> & {
-  /** The Pi that is asked whether everything is healed. */
-  readonly leader: Pi;
-  /** Those whose nginx comes first: the ones that can be reached now, so that a dead Pi holds up no record. */
-  readonly living: readonly Pi[];
+/** Where the records point, by their type. */
+export const recordAddresses = (args: Addressed): Addresses => {
+  const of = (type: RecordType): string[] => recordTargets(args, type).map(({ address }) => address);
+  return { A: of("A"), AAAA: of("AAAA") };
 };
 
+type ARecordsArgs = Pick<ClusterArgs, "hostname" | "dns" | "volume"> &
+  Addressed & {
+    /** The Pi that is asked whether everything is healed. */
+    readonly leader: Pi;
+    /** Those whose nginx comes first: the ones that can be reached now, so that a dead Pi holds up no record. */
+    readonly living: readonly Pi[];
+  };
+
 /**
- * One name with an A record for each Pi, as desired states after a gate: every copy of the volume is healed. Each record
- * comes after its Pi serves; and one state says that there are no others, where the provider is not Cloudflare, which has
- * its own records.
+ * One name with an A record for each Pi, and an AAAA record for each that has an IPv6 address, as desired states after a
+ * gate: every copy of the volume is healed. Each record comes after its Pi serves there; and for each type one state says
+ * that there are no others, where the provider is not Cloudflare, which has its own records.
  */
 export function aRecordsPart(args: ARecordsArgs): Part {
-  const { hostname, floatingAddresses, dns, volume, leader, living } = args;
-  const targets = recordTargets(args);
-  const addresses = targets.map(({ address }) => address);
+  const { dns, volume, leader, living } = args;
   const gate: State = {
-    name: `${volume.name}-healed`,
+    name: names.healed(volume.name),
     on: leader.name,
     anywhere: true,
     script: "healed",
-    parameters: { volume: volume.name, serving: addresses },
+    parameters: { volume: volume.name, serving: recordAddresses(args).A },
     after: living.map(names.nginx),
   };
+  const records = dns.provider === "none" ? [] : TYPES.flatMap((type) => recordStates(args, dns, type));
+  return { type: "ARecords", name: NAME, states: [gate, ...records] };
+}
+
+function recordStates(
+  args: ARecordsArgs,
+  dns: Exclude<Dns, { provider: "none" }>,
+  type: RecordType,
+): (State | CloudflareRecord)[] {
+  const { hostname, floatingAddresses, volume } = args;
+  const targets = recordTargets(args, type);
+  if (targets.length === 0) return [];
   const record = (pi: Pi) => ({
-    name: `${pi.name}-a-record`,
-    after: [names.nginx(pi), ...(floatingAddresses.length > 0 ? [names.keepalived(pi)] : []), gate.name],
+    name: `${pi.name}-${type.toLowerCase()}-record`,
+    after: [
+      type === "A" ? names.nginx(pi) : names.ipv6(pi),
+      ...(floatingAddresses.length > 0 ? [names.keepalived(pi)] : []),
+      names.healed(volume.name),
+    ],
   });
-  const part = { type: "ARecords", name: NAME };
-  if (dns.provider === "none") return { ...part, states: [gate] };
   if (dns.provider === "cloudflare") {
     const { zoneId, ttl } = dns;
-    const records = targets.map(({ pi, address }): CloudflareRecord => ({
+    return targets.map(({ pi, address }) => ({
       ...record(pi),
-      cloudflare: { zoneId, ttl, hostname, address, comment: `twopir: ${pi.name}` },
+      cloudflare: { zoneId, ttl, hostname, type, address, comment: `twopir: ${pi.name}` },
     }));
-    return { ...part, states: [gate, ...records] };
   }
   const { server, zone, keyName, keySecret } = dns;
   const common = { on: OPERATOR, secrets: { key_secret: keySecret } };
@@ -62,12 +90,12 @@ export function aRecordsPart(args: ARecordsArgs): Part {
   }));
   const noOthers: State = {
     ...common,
-    name: "no-other-a-records",
+    name: `no-other-${type.toLowerCase()}-records`,
     script: "a-records-only",
-    parameters: { ...parameters, addresses },
+    parameters: { ...parameters, addresses: targets.map(({ address }) => address) },
     after: records.map(({ name }) => name),
   };
-  return { ...part, states: [gate, ...records, noOthers] };
+  return [...records, noOthers];
 }
 
 /** Not the host's name: another name in the config must not make another component, with other children. */

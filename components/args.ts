@@ -6,6 +6,8 @@ export interface Pi {
   readonly name: string;
   /** IPv4 address: the A record points at it, the other Pis reach its brick at it. */
   readonly address: string;
+  /** IPv6 address that visitors reach it at, too; between the Pis it stays IPv4. Default: none. */
+  readonly address6?: string | undefined;
   /** Who logs in, and may have the program run as root there. */
   readonly user: string;
   /** False for a Pi that serves but holds no brick. */
@@ -82,6 +84,8 @@ export interface ClusterArgs {
   readonly failover: number;
   /** One for each Pi, in their order; none: the A records are the Pis' own addresses. */
   readonly floatingAddresses: readonly string[];
+  /** The same by IPv6, each held together with the IPv4 address beside it; none: the AAAA records are the Pis' own. */
+  readonly floatingAddresses6: readonly string[];
   readonly splitBrain: SplitBrain;
   readonly updates: Updates;
   readonly dns: Dns;

@@ -6,6 +6,7 @@ import type { ClusterArgs, Pi } from "./args";
 import { firewallPart } from "./firewall";
 import { floatingAddressPart } from "./floating-address";
 import { fullCopyPart } from "./full-copy";
+import { ipv6Part } from "./ipv6";
 import type { Knowledge } from "./knowledge";
 import { mountPart } from "./mount";
 import { hasFullCopy, names, type InTurn, type Part } from "./part";
@@ -57,6 +58,9 @@ export function clusterParts(
     ...(args.floatingAddresses.length === 0
       ? []
       : onEach((pi) => floatingAddressPart({ ...args, pi, ...turn(pi) }))),
+    ...pis.flatMap((pi) =>
+      pi.address6 === undefined ? [] : ipv6Part({ ...args, pi, address6: pi.address6 }),
+    ),
     aRecordsPart({ ...args, leader, living }),
   ];
   if (leader === asked) return parts;

@@ -1,6 +1,9 @@
 import { names, packageState, type InTurn, type OnPi, type Part } from "./part";
 
-type FloatingAddressArgs = OnPi<"pis" | "floatingAddresses" | "hostname" | "failover"> & InTurn;
+type FloatingAddressArgs = OnPi<
+  "pis" | "floatingAddresses" | "floatingAddresses6" | "hostname" | "failover"
+> &
+  InTurn;
 
 /** VRRP's priority of the Pi that is preferred for an address; each further one of the ring has one less. */
 const PREFERRED = 200;
@@ -23,7 +26,7 @@ const groupId = (address: string): number => Number(address.split(".").at(-1));
  * addresses: the last Pi keeps them whatever its own test says. The test bears the stall of a peer's death.
  */
 function keepalivedConfig(args: FloatingAddressArgs): string {
-  const { pi, pis, floatingAddresses, hostname, failover } = args;
+  const { pi, pis, floatingAddresses, floatingAddresses6, hostname, failover } = args;
   const own = pis.indexOf(pi);
   const others = pis.filter((other) => other !== pi);
   const instances = floatingAddresses.map(
@@ -43,7 +46,7 @@ ${others.map((other) => `    ${other.address}`).join("\n")}
   virtual_ipaddress {
     ${address}
   }
-  track_script {
+${excluded(floatingAddresses6[i])}  track_script {
     serves
   }
 }
@@ -65,6 +68,13 @@ vrrp_script serves {
 }
 ${instances.join("")}`;
 }
+
+/**
+ * An IPv6 address is held by the Pi that holds the IPv4 address beside it. Each family could have a VRRP of its own, in a
+ * sync group: twice the adverts, to find out the same of the same Pi by the same cable.
+ */
+const excluded = (address6: string | undefined): string =>
+  address6 === undefined ? "" : `  virtual_ipaddress_excluded {\n    ${address6}\n  }\n`;
 
 /** keepalived on one Pi: it holds its floating address while it serves, and others' while they do not. */
 export function floatingAddressPart(args: FloatingAddressArgs): Part {

@@ -56,14 +56,18 @@ export function healthProblems(
  * @example heldTwice(config, seen) // Map { "192.168.0.221" => ["pi1", "pi2"] }
  */
 export function heldTwice(
-  { pis, floatingAddresses }: Pick<ClusterArgs, "pis" | "floatingAddresses">,
+  {
+    pis,
+    floatingAddresses,
+    floatingAddresses6,
+  }: Pick<ClusterArgs, "pis" | "floatingAddresses" | "floatingAddresses6">,
   seen: Pick<Look, "findings">,
 ): Map<string, string[]> {
   const holds = (pi: Pi, address: string): boolean =>
     factsOf(seen.findings.get(stateName(pi))).some(
       ([fact, value]) => fact === "addresses" && value.split(" ").includes(address),
     );
-  const holders = floatingAddresses.map((address): [string, string[]] => [
+  const holders = [...floatingAddresses, ...floatingAddresses6].map((address): [string, string[]] => [
     address,
     pis.filter((pi) => holds(pi, address)).map(({ name }) => name),
   ]);

@@ -1,18 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { packSite } from "../operator/pack";
-import { ipv6Records, presentRecords } from "../operator/records";
-import { visit, type Visit } from "../operator/visitors";
+import { presentRecords, TYPES, type RecordType } from "../operator/records";
+import { hasIpv6, visit, type Visit } from "../operator/visitors";
 import { look, reach, type Look, type PiAddress, type Reached, type Ssh } from "../remote/look";
 import { HostProblem } from "../remote/ssh";
 import { mayBeCause, type State } from "../remote/state";
-import { recordTargets } from "./a-records";
+import { recordAddresses, recordTargets } from "./a-records";
 import type { ClusterArgs, Pi } from "./args";
 import { clusterParts, statesOf } from "./cluster";
 import { exceptionsSet } from "./exceptions";
 import { bothHold, healthProblems, healthStates, heldTwice } from "./health";
 import { knowledge } from "./knowledge";
 import type { Part } from "./part";
-import { foundElsewhere, ledAway, missedByVisitors } from "./visits";
+import { foundElsewhere, ledAway, missedByVisitors, noIpv6Here } from "./visits";
 
 /** Seconds until an address is asked once more. */
 const AGAIN = 1;
@@ -60,20 +60,28 @@ export async function lookNow(config: ReachableCluster, besides: readonly State[
     const seen = await look([...states, ...healthStates(config), ...besides], reached);
     return { seen, health: healthProblems(config.pis, seen, began, Date.now()) };
   };
-  const [{ seen, health }, found] = await Promise.all([
+  const wanted = recordAddresses(config);
+  const present = async (type: RecordType): Promise<string[]> =>
+    (await presentRecords(config.hostname, type, config.dns)) ?? [];
+  const [{ seen, health }, ...kept] = await Promise.all([
     lookTimed(),
-    config.dns.provider === "none" ? presentRecords(config.hostname, config.dns) : undefined,
+    ...(config.dns.provider === "none" ? TYPES : []).map(async (type) =>
+      foundElsewhere(config.hostname, type, wanted[type], await present(type)),
+    ),
   ]);
   const doubled = await stillHeldTwice(config, seen);
   // After the look, which waits until floating addresses are where they should be, and where all is well: then each nginx
   // has read its mark. Behind a jump host this machine is in another network.
   const well = isWell(states, seen);
   const asks = well && !config.ssh.jumpHost;
-  const targets = asks ? recordTargets(config).filter(({ pi }) => reachable.has(pi.name)) : [];
-  const ipv6 = asks ? await ipv6Records(config.hostname, config.dns) : [];
+  const ipv6 = hasIpv6();
+  const targets = (asks ? TYPES : []).flatMap((type) =>
+    type === "AAAA" && !ipv6 ? [] : recordTargets(config, type).filter(({ pi }) => reachable.has(pi.name)),
+  );
+  const foreign = asks ? (await present("AAAA")).filter((address) => !wanted.AAAA.includes(address)) : [];
   const [visits, elsewhere] = await Promise.all([
     Promise.all(targets.map(async ({ pi, address }) => ({ ...(await ask(address)), pi: pi.name }))),
-    Promise.all(ipv6.map(ask)),
+    Promise.all(foreign.map(ask)),
   ]);
   return {
     parts,
@@ -85,8 +93,9 @@ export async function lookNow(config: ReachableCluster, besides: readonly State[
         ...health,
         ...doubled,
         ...missedByVisitors(config.hostname, visits),
+        ...(asks && !ipv6 && wanted.AAAA.length > 0 ? [noIpv6Here()] : []),
         ...ledAway(config.hostname, elsewhere),
-        ...(found ? foundElsewhere(config, found) : []),
+        ...kept.flat(),
         // Where something is not well, an exception may be what mends it.
         ...(well ? exceptionsSet(config) : []),
       ],

@@ -15,6 +15,7 @@ export const names = {
   brick: (pi: Pi) => `${pi.name}-brick`,
   brickProcess: (pi: Pi) => `${pi.name}-brick-process`,
   volumeStarted: (volume: string) => `${volume}-started`,
+  healed: (volume: string) => `${volume}-healed`,
   noSplitBrain: (volume: string) => `${volume}-no-split-brain`,
   mount: (pi: Pi) => `${pi.name}-gluster-mount`,
   connections: (pi: Pi) => `${pi.name}-brick-connections`,
@@ -22,6 +23,7 @@ export const names = {
   siteConfig: "site-config",
   siteContent: "site-content",
   nginx: (pi: Pi) => `${pi.name}-nginx`,
+  ipv6: (pi: Pi) => `${pi.name}-ipv6`,
   keepalived: (pi: Pi) => `${pi.name}-keepalived`,
 } as const;
 

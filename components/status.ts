@@ -1,7 +1,7 @@
-import type { Elsewhere } from "../operator/records";
+import { TYPES, type Addresses, type Elsewhere, type RecordType } from "../operator/records";
 import type { Look, Reached } from "../remote/look";
 import { factsOf, type State } from "../remote/state";
-import { recordAddress } from "./a-records";
+import { recordAddress, recordTargets } from "./a-records";
 import type { ClusterArgs, Pi } from "./args";
 import { healthStates } from "./health";
 import { statusParameters } from "./program";
@@ -25,6 +25,8 @@ export interface PiStatus {
   readonly healsWaiting?: number;
   readonly splitBrain?: number;
   readonly aRecord: boolean;
+  /** Undefined where it is to have none. */
+  readonly aaaaRecord?: boolean;
 }
 
 export interface ClusterStatus {
@@ -57,16 +59,21 @@ export const statusStates = (args: ClusterArgs): State[] =>
 /**
  * Puts the facts together.
  *
- * @param records The addresses that DNS gives for the name; undefined where nobody answers.
+ * @param records The addresses that DNS gives for the name, by their type; none of a type where nobody answers.
  * @param elsewhere Where DNS gives others. Default: nowhere.
  */
 export function clusterStatus(
   args: ClusterArgs,
   reached: ReadonlyMap<string, Reached>,
   seen: Look,
-  records: readonly string[] | undefined,
+  records: Partial<Addresses>,
   elsewhere: readonly Elsewhere[] = [],
 ): ClusterStatus {
+  const leads = (pi: Pi, type: RecordType): boolean | undefined => {
+    const address = recordAddress(args, pi, type);
+    return address === undefined ? undefined : records[type]?.includes(address) === true;
+  };
+  const unknown = TYPES.filter((type) => records[type] === undefined && recordTargets(args, type).length > 0);
   const pis = args.pis.map((pi): PiStatus => {
     const facts = new Map(factsOf(seen.findings.get(stateName(pi))));
     const yes = (name: string): boolean | undefined =>
@@ -87,8 +94,9 @@ export function clusterStatus(
         brickServed: yes("brick"),
         healsWaiting: count("heals"),
         splitBrain: count("split_brain"),
+        aaaaRecord: leads(pi, "AAAA"),
       }),
-      aRecord: records?.includes(recordAddress(args, pi)) === true,
+      aRecord: leads(pi, "A") === true,
     };
   });
   const warned = new Set(healthStates(args).map(({ name }) => name)); // theirs are among the problems
@@ -98,12 +106,12 @@ export function clusterStatus(
   const problems = [
     ...seen.problems.map((problem) => problem.message),
     ...elsewhere.map(({ message }) => message),
-    ...(records === undefined ? [`nobody answers which A records ${args.hostname} has`] : []),
+    ...unknown.map((type) => `nobody answers which ${type} records ${args.hostname} has`),
   ];
   const notWell = pis.flatMap((pi) => faults(pi).map((fault) => `${pi.name}: ${fault}`));
   const well =
     drift.length === 0 &&
-    records !== undefined &&
+    unknown.length === 0 &&
     seen.problems.every(({ kind }) => kind === "unseen" || kind === "hint") &&
     elsewhere.every(({ hereOnly }) => hereOnly) &&
     notWell.length === 0;
@@ -130,6 +138,7 @@ function faults(pi: PiStatus): string[] {
     [pi.pageServed !== true, "it does not serve the page"],
     [/^(held back|failed)/.test(pi.updates ?? ""), `updates: ${pi.updates ?? UNKNOWN}`],
     [!pi.aRecord, "no A record leads to it"],
+    [pi.aaaaRecord === false, "no AAAA record leads to it"],
   ];
   return rules.flatMap(([is, what]) => (is ? what : []));
 }

@@ -1,8 +1,6 @@
-import { areSame } from "../operator/records";
+import { areSame, type RecordType } from "../operator/records";
 import type { Visit } from "../operator/visitors";
 import { HostProblem } from "../remote/ssh";
-import { recordTargets } from "./a-records";
-import type { ClusterArgs } from "./args";
 
 /**
  * What a visitor does not get from here, where all of the cluster is well: nothing else would say so. Otherwise that may
@@ -39,26 +37,28 @@ export function missedByVisitors(
 }
 
 /**
- * What is wrong with A records that the user keeps: the Pis may all be well, and nobody finds them.
+ * What is wrong with records that the user keeps: the Pis may all be well, and nobody finds them.
  *
+ * @param wanted Where they should lead; none: none of that type is wanted, and {@link ledAway} tells of those there are.
  * @param found The addresses that this machine finds for the name.
  */
 export function foundElsewhere(
-  { hostname, ...args }: Pick<ClusterArgs, "hostname" | "pis" | "floatingAddresses">,
+  hostname: string,
+  type: RecordType,
+  wanted: readonly string[],
   found: readonly string[],
 ): HostProblem[] {
-  const wanted = recordTargets(args).map(({ address }) => address);
-  if (areSame(wanted, found)) return [];
+  if (wanted.length === 0 || areSame(wanted, found)) return [];
   return [
     new HostProblem(
       `${hostname} should lead to ${wanted.join(", ")}, and this machine finds ${found.join(", ") || "no address"} for it. ` +
-        `You keep its A records (twopir:dns): set them so where they are kept, for everybody who is to see the site.`,
+        `You keep its ${type} records (twopir:dns): set them so where they are kept, for everybody who is to see the site.`,
       "unseen",
     ),
   ];
 }
 
-/** AAAA records that lead to something else: whoever has IPv6 goes there first, and the Pis are reached by IPv4 alone. */
+/** AAAA records that lead to something else than this cluster: whoever has IPv6 goes there first. */
 export const ledAway = (hostname: string, visits: readonly Visit[]): HostProblem[] =>
   visits.flatMap(({ address, why, silent }) =>
     why === undefined
@@ -66,6 +66,13 @@ export const ledAway = (hostname: string, visits: readonly Visit[]): HostProblem
       : new HostProblem(
           `${hostname} has an AAAA record ${address}, and this cluster does not answer there (${why}): visitors with IPv6 ` +
             `try it first. Remove it, or point it at this cluster.`,
-          silent ? "unseen" : "other", // this machine may have no IPv6
+          silent ? "unseen" : "other",
         ),
+  );
+
+/** Where this machine cannot ask for what visitors by IPv6 get. */
+export const noIpv6Here = (): HostProblem =>
+  new HostProblem(
+    `this machine has no IPv6 address, so nobody asked from outside whether the Pis' IPv6 addresses are answered.`,
+    "unseen",
   );

@@ -5,14 +5,15 @@ import { saidOf, type Ask } from "./ssh-config";
 export type Names = Readonly<Record<string, string>>;
 
 /**
- * The IPv4 addresses that this machine resolves a name to, as any program here does: by DNS, /etc/hosts, and mDNS where
- * that is set up. One of this machine itself (127.0.1.1 in its /etc/hosts) is of no use to the other Pis.
+ * The addresses that this machine resolves a name to, as any program here does: by DNS, /etc/hosts, and mDNS where that is
+ * set up. One of this machine itself (127.0.1.1 in its /etc/hosts) is of no use to the other Pis.
  *
+ * @param family Of IP. Default: 4, by which the Pis reach each other.
  * @returns None where nobody knows the name: a Pi that is off answers no mDNS.
  */
-export const resolve = async (name: string): Promise<string[]> => {
-  const answers = await lookup(name, { family: 4, all: true }).catch(() => []);
-  return answers.map(({ address }) => address).filter((address) => !address.startsWith("127."));
+export const resolve = async (name: string, family: 4 | 6 = 4): Promise<string[]> => {
+  const answers = await lookup(name, { family, all: true }).catch(() => []);
+  return answers.map(({ address }) => address).filter((address) => !/^(127\.|::1$)/.test(address));
 };
 
 /** The same where `~/.ssh/config` may say what to resolve in its place. */

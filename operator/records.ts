@@ -13,6 +13,11 @@ const AGAIN = 2;
 /** Seconds: a name server of the same network answers in a few thousandths. */
 const PATIENCE = 3;
 
+/** The records by which a name has addresses. */
+export type RecordType = "A" | "AAAA";
+export const TYPES: readonly RecordType[] = ["A", "AAAA"];
+export type Addresses = Readonly<Record<RecordType, readonly string[]>>;
+
 /** Where the records of a name are, and what may be done with them. */
 export interface Zone {
   readonly provider: string;
@@ -22,32 +27,25 @@ export interface Zone {
 }
 
 /**
- * The A records that a name has now: from the primary server itself where the config names one, by TCP as in the
+ * The addresses that a name has now: from the primary server itself where the config names one, by TCP as in the
  * scripts, and otherwise as this machine's resolver knows them. Where the user keeps them, wherever that may be, it is
  * what a browser on this machine finds.
  *
  * @returns undefined where nobody answers.
- * @example await presentRecords("twopir.example.com", { provider: "rfc2136", server: "192.168.0.53" })
+ * @example await presentRecords("twopir.example.com", "A", { provider: "rfc2136", server: "192.168.0.53" })
  */
 export async function presentRecords(
   name: string,
+  type: RecordType,
   { provider, server }: Zone,
 ): Promise<string[] | undefined> {
-  if (provider === "none") return resolve(name);
+  if (provider === "none") return resolve(name, type === "A" ? 4 : 6);
   try {
-    return server === undefined ? await resolved(name) : await asked(name, "A", server);
+    return server === undefined ? await resolved(name, type) : await asked(name, type, server);
   } catch {
     return undefined;
   }
 }
-
-/**
- * The IPv6 addresses that a name has at its primary server; none where the config names no server, or nobody answers.
- *
- * @example await ipv6Records("twopir.example.com", { provider: "rfc2136", server: "192.168.0.53" })
- */
-export const ipv6Records = async (name: string, { server }: Zone): Promise<string[]> =>
-  server === undefined ? [] : asked(name, "AAAA", server).catch(() => []);
 
 /** Whether two lists have the same addresses, in any order. */
 export const areSame = (some: readonly string[], others: readonly string[]): boolean =>
@@ -64,20 +62,24 @@ export interface Elsewhere {
  * Asks the zone's other name servers, and the one that this machine asks, for what the primary server has; nothing where
  * the config names no server, or that does not answer or has no record.
  *
- * @example await toldElsewhere("twopir.example.com", { provider: "rfc2136", server: "192.168.0.53", zone: "example.com" })
+ * @example await toldElsewhere("twopir.example.com", "A", { provider: "rfc2136", server: "192.168.0.53", zone: "example.com" })
  */
-export async function toldElsewhere(name: string, { server, zone }: Zone): Promise<Elsewhere[]> {
+export async function toldElsewhere(
+  name: string,
+  type: RecordType,
+  { server, zone }: Zone,
+): Promise<Elsewhere[]> {
   if (server === undefined || zone === undefined) return [];
-  const right = await asked(name, "A", server).catch(() => []);
+  const right = await asked(name, type, server).catch(() => []);
   if (right.length === 0) return [];
   const isOther = (has: string[] | undefined): boolean => has !== undefined && !areSame(has, right);
   const [others, here] = await Promise.all([
     otherServers(zone, server).catch(() => []),
-    toldHere(name, zone, server, right).catch(() => []),
+    toldHere(name, type, zone, server, right).catch(() => []),
   ]);
   const answers = await Promise.all(
     others.map(async ({ host, address }) => {
-      const ask = (): Promise<string[] | undefined> => asked(name, "A", address).catch(() => undefined);
+      const ask = (): Promise<string[] | undefined> => asked(name, type, address).catch(() => undefined);
       let has = await ask();
       if (isOther(has)) {
         await sleep(AGAIN * 1000);
@@ -85,11 +87,13 @@ export async function toldElsewhere(name: string, { server, zone }: Zone): Promi
       }
       if (has !== undefined && !isOther(has)) return [];
       const says =
-        has === undefined ? "does not answer" : `has ${has.join(", ") || "no A record"} for ${name}`;
+        has === undefined
+          ? "does not answer"
+          : `has ${has.join(", ") || `no ${type} record`} for ${name}, and the primary ${server} has ${right.join(", ")}`;
       return {
         message:
-          `${host} (${address}), a name server of ${zone}, ${says}, and the primary ${server} has ${right.join(", ")}: ` +
-          `does it run, and does the zone come there (zone transfer, NOTIFY)?`,
+          `${host} (${address}), a name server of ${zone}, ${says}: does it run, and does the zone come there (zone ` +
+          `transfer, NOTIFY)?`,
         hereOnly: has === undefined,
       };
     }),
@@ -118,6 +122,7 @@ async function otherServers(zone: string, server: string): Promise<{ host: strin
  */
 async function toldHere(
   name: string,
+  type: RecordType,
   zone: string,
   server: string,
   right: readonly string[],
@@ -125,14 +130,14 @@ async function toldHere(
   const [[here], [there], found] = await Promise.all([
     dig(zone, "SOA"),
     dig(zone, "SOA", server),
-    asked(name, "A"),
+    asked(name, type),
   ]);
   const primaryOf = (soa: string | undefined): string | undefined => soa?.split(" ")[0]?.toLowerCase();
   const knowsZone = here !== undefined && primaryOf(here) === primaryOf(there);
-  const has = found.filter((address) => !/^(0|127)\./.test(address));
+  const has = found.filter((address) => !/^(0\.|127\.|::1?$)/.test(address));
   if (knowsZone && has.length === 0)
     return [
-      `the name server that this machine asks knows ${zone}, and gives no A record of ${name}: routers hide private ` +
+      `the name server that this machine asks knows ${zone}, and gives no ${type} record of ${name}: routers hide private ` +
         `addresses (DNS rebind protection), so visitors of this network get none. Exempt ${name} there; or it keeps for a ` +
         `while that there was none.`,
     ];
@@ -146,7 +151,7 @@ async function toldHere(
 }
 
 /** The addresses that a name has, sorted. An alias is a line, too. */
-const asked = async (name: string, type: "A" | "AAAA", server?: string): Promise<string[]> =>
+const asked = async (name: string, type: RecordType, server?: string): Promise<string[]> =>
   (await dig(name, type, server)).filter((line) => isIP(line) !== 0).sort();
 
 /** What a server answers itself, a line each; without one, what the name server says that this machine asks. */
@@ -157,36 +162,35 @@ async function dig(name: string, type: string, server?: string): Promise<string[
   return stdout.split("\n").filter((line) => line !== "" && !line.startsWith(";"));
 }
 
-const resolved = (name: string): Promise<string[]> =>
-  new Resolver({ timeout: PATIENCE * 1000, tries: 1 }).resolve4(name).catch((error: unknown) => {
+async function resolved(name: string, type: RecordType): Promise<string[]> {
+  const resolver = new Resolver({ timeout: PATIENCE * 1000, tries: 1 });
+  return (type === "A" ? resolver.resolve4(name) : resolver.resolve6(name)).catch((error: unknown) => {
     if (/ENOTFOUND|ENODATA/.test(String(error))) return [];
     throw error;
   });
+}
 
 /**
- * Whoever has a name in a cache goes on asking for what it had, so it loses at most half of its records at a time.
+ * Whoever has a name in a cache goes on asking for what it had, so it loses at most half of its records of a type at a
+ * time, but for a type that nobody is to go by any more.
  *
  * @param wanted The addresses that it is to have.
- * @example await requireHalfOfRecords("twopir.example.com", config.dns, ["192.168.0.121"])
+ * @example await requireHalfOfRecords("twopir.example.com", config.dns, { A: ["192.168.0.121"], AAAA: [] })
  * @throws pulumi.RunError where these are fewer than half of those that it has now, unless `fewRecords` is set.
  */
-export async function requireHalfOfRecords(
-  name: string,
-  zone: Zone,
-  wanted: readonly string[],
-): Promise<void> {
+export async function requireHalfOfRecords(name: string, zone: Zone, wanted: Addresses): Promise<void> {
   if (zone.provider === "none" || zone.fewRecords) return;
-  const present = await presentRecords(name, zone);
-  if (present === undefined) {
-    void pulumi.log.warn(
-      `cannot find out which A records ${name} has now, so this run may remove more than half of them.`,
-    );
-    return;
+  for (const type of TYPES.filter((one) => wanted[one].length > 0)) {
+    const present = await presentRecords(name, type, zone);
+    if (present === undefined)
+      void pulumi.log.warn(
+        `cannot find out which ${type} records ${name} has now, so this run may remove more than half of them.`,
+      );
+    else if (wanted[type].length * 2 < present.length)
+      refuse(
+        `${name} has ${present.length} ${type} records (${present.sort().join(", ")}), and this config leaves ` +
+          `${wanted[type].length} (${wanted[type].join(", ")}): fewer than half, so nothing was changed. Take fewer out at ` +
+          `a time, or say that this is right, with twopir:dns.fewRecords: true.`,
+      );
   }
-  if (wanted.length * 2 >= present.length) return;
-  refuse(
-    `${name} has ${present.length} A records (${present.sort().join(", ")}), and this config leaves ${wanted.length} ` +
-      `(${wanted.join(", ")}): fewer than half, so nothing was changed. Take fewer out at a time, or say that this is ` +
-      `right, with twopir:dns.fewRecords: true.`,
-  );
 }

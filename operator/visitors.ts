@@ -1,4 +1,5 @@
 import { request } from "node:http";
+import { networkInterfaces } from "node:os";
 
 /** Seconds that a visitor's question may take; a Pi in the same network answers in some milliseconds. */
 const PATIENCE = 3;
@@ -46,6 +47,14 @@ export async function visit(
     return { address, silent: true, why: error instanceof Error ? error.message : String(error) };
   }
 }
+
+/** Whether this machine has an IPv6 address that leads beyond its own link. */
+export const hasIpv6 = (): boolean =>
+  Object.values(networkInterfaces()).some((all) =>
+    all?.some(
+      ({ family, internal, address }) => family === "IPv6" && !internal && !address.startsWith("fe80:"),
+    ),
+  );
 
 interface Answer {
   readonly status: number;

@@ -62,11 +62,11 @@ export class Resources {
   }
 
   #record({ name, cloudflare, after }: CloudflareRecord, parent: pulumi.Resource): pulumi.Resource {
-    const { zoneId, hostname, address, ttl, comment } = cloudflare;
+    const { zoneId, hostname, type, address, ttl, comment } = cloudflare;
     const proxied = false; // the browser must see every address to go on to the next one
     return new DnsRecord(
       name,
-      { zoneId, ttl, type: "A", name: hostname, content: address, proxied, comment },
+      { zoneId, ttl, type, name: hostname, content: address, proxied, comment },
       { parent, dependsOn: after.map((one) => this.#resource(one)) },
     );
   }

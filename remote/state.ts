@@ -51,13 +51,14 @@ export interface State {
   readonly brings?: boolean;
 }
 
-/** An A record of Cloudflare's, which has resources of its own: the engine compares it, and nobody looks. */
+/** An A or AAAA record of Cloudflare's, which has resources of its own: the engine compares it, and nobody looks. */
 export interface CloudflareRecord {
   /** The name of its resource; unique in the stack. */
   readonly name: string;
   readonly cloudflare: {
     readonly zoneId: string;
     readonly hostname: string;
+    readonly type: "A" | "AAAA";
     readonly address: string;
     /** Seconds. */
     readonly ttl: number;

@@ -1,6 +1,7 @@
 import { execFile, type ExecFileException } from "node:child_process";
 import { Resolver } from "node:dns/promises";
 import { request } from "node:http";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -16,6 +17,10 @@ const OF_LAB = { TWOPIR_LAB: LAB, TWOPIR_LAB_SUBNET: SUBNET };
 export const labFile = (...path: readonly string[]): string => join(root, ".twopir", "lab", LAB, ...path);
 
 export const address = (pi: string): string => `${SUBNET}.${(120 + Number(pi.slice(2))).toString()}`;
+
+/** The same by IPv6, as the lab's network has it. */
+export const address6 = (pi: string): string => ipv6(address(pi));
+const ipv6 = (ipv4: string): string => `fd00:${SUBNET.replaceAll(".", ":")}::${ipv4.split(".").at(-1) ?? ""}`;
 
 /** A program that failed: its exit status and what it printed. */
 export class LabError extends Error {
@@ -61,11 +66,11 @@ export const endsWell = (pi: string, line: string): Promise<boolean> =>
     () => false,
   );
 
-/** The addresses that the lab's name server gives, in its order. */
-export async function addresses(): Promise<string[]> {
+/** The addresses that the lab's name server gives, in its order; by IPv6, none where there are none. */
+export async function addresses(family: 4 | 6 = 4): Promise<string[]> {
   const resolver = new Resolver({ timeout: 2000, tries: 2 });
   resolver.setServers([`${SUBNET}.53`]);
-  return resolver.resolve4(NAME);
+  return family === 4 ? resolver.resolve4(NAME) : resolver.resolve6(NAME).catch(() => []);
 }
 
 /** The status and the body that a Pi answers with, on a new connection. */
@@ -85,10 +90,24 @@ export const get = (host: string, path = "/", timeout = 3000): Promise<{ status:
     asked.on("error", reject).end();
   });
 
+/** Whether somebody outside of the Pis can connect there. */
+export const isOpen = (host: string, port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: 3000 });
+    const end = (open: boolean) => () => {
+      socket.destroy();
+      resolve(open);
+    };
+    socket.on("connect", end(true)).on("error", end(false)).on("timeout", end(false));
+  });
+
 /** The page by name as a browser gets it: the first address that answers. */
-export async function getByName(path = "/"): Promise<{ status: number; body: string; from: string }> {
+export async function getByName(
+  path = "/",
+  family: 4 | 6 = 4,
+): Promise<{ status: number; body: string; from: string }> {
   let last: unknown;
-  for (const host of await addresses())
+  for (const host of await addresses(family))
     try {
       return { ...(await get(host, path)), from: host };
     } catch (error) {
@@ -100,6 +119,7 @@ export async function getByName(path = "/"): Promise<{ status: number; body: str
 /** Fetches the page by name every 100 ms while something happens. */
 export async function whileFetching(
   happening: () => Promise<void>,
+  family: 4 | 6 = 4,
 ): Promise<{ requests: number; failed: number; from: Set<string>; why: string[] }> {
   const seen = { requests: 0, failed: 0, from: new Set<string>(), why: [] as string[] };
   const fail = (why: string): void => {
@@ -111,7 +131,7 @@ export async function whileFetching(
     while (!state.over) {
       seen.requests += 1;
       try {
-        const page = await getByName();
+        const page = await getByName("/", family);
         if (page.status !== 200) fail(`${page.from}: status ${page.status}`);
         seen.from.add(page.from);
       } catch (error) {

@@ -39,9 +39,10 @@ refuse_used_subnet() {
   used=$({
     ip -4 route show table all root "$subnet.0/24"
     ip -4 route show match "$subnet.0/24" | sed /^default/d
+    ! has_ipv6 || ip -6 route show root "$(address6 "$subnet.")/64"
   } | sed "/ dev $bridge /d")
   [ -z "$used" ] ||
-    die "$subnet.0/24 is in use on this machine (route: ${used%%[[:space:]]$'\n'*}):" \
+    die "$subnet.0/24, or $(address6 "$subnet.")/64, is in use on this machine (route: ${used%%[[:space:]]$'\n'*}):" \
       "give the lab another network, such as TWOPIR_LAB_SUBNET=192.168.77"
 }
 
@@ -83,6 +84,7 @@ plug() {
   ip link set "$link" master "$bridge"
   [ -e "$lab_dir/$1/cut" ] || ip link set "$link" up
   ip -n "$name" address add "$2/24" dev eth0
+  ! has_ipv6 || ip -n "$name" address add "$(address6 "$2")/64" dev eth0 nodad
   ip -n "$name" link set eth0 up
   ip -n "$name" route add default via "$operator_address"
 }
@@ -94,6 +96,7 @@ make_network() {
     ip link add "$bridge" address "$bridge_mac" mtu "$mtu" type bridge forward_delay 0
   fi
   ip address replace "$operator_address/24" dev "$bridge"
+  ! has_ipv6 || ip address replace "$(address6 "$operator_address")/64" dev "$bridge" nodad
   ip address replace "$crowd_address/24" dev "$bridge" # a second one, which is used where it is asked for
   ip link set "$bridge" up
   has_table ip || nft -f - <<NFT

@@ -36,6 +36,10 @@ octet='(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])'
   die "TWOPIR_LAB_DEBIAN is \"$debian\": the lab knows trixie (Debian 13) and bookworm (Debian 12)"
 
 operator_address=$subnet.1
+# The same network by IPv6, where the machine has it: unique local addresses (RFC 4193) with the decimal digits as hex
+# ones, so that 192.168.77.121 is fd00:192:168:77::121, too.
+address6() { echo "fd00:${subnet//./:}::${1##*.}"; } # ADDRESS
+has_ipv6() { [ "$(cat /proc/sys/net/ipv6/conf/all/disable_ipv6 2>/dev/null)" = 0 ]; }
 # This machine's, too. A Pi that takes an address over knows nothing of its connections, but keeps its own closed ones
 # for a minute by the four numbers of each: where many come from the address that one visitor has, some are like his.
 crowd_address=$subnet.2

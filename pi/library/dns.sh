@@ -1,12 +1,15 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # states use what is set here
-# What the A records share.
+# What the A and the AAAA records share.
 
 takes server zone name key_name key_secret
 
-# ask: the name's A records as the primary server has them, in dig's answer format. By TCP, which needs no second
+# record_type ADDRESS: by which a name has it.
+record_type() { if [[ $1 == *:* ]]; then echo AAAA; else echo A; fi; }
+
+# ask TYPE: the name's records as the primary server has them, in dig's answer format. By TCP, which needs no second
 # try: a server that is off is noticed after 3 s.
 ask() {
-  once dig +tcp +noall +answer +norecurse +time=3 +tries=1 "@$server" "$name." A ||
+  once dig +tcp +noall +answer +norecurse +time=3 +tries=1 "@$server" "$name." "$1" ||
     fail "the name server $server does not answer: is the address right, is port 53 open from here?"
 }
 
@@ -14,7 +17,7 @@ patience=10 # seconds until the server returns what it accepted; a primary does 
 
 # own_records TYPE: value and TTL of each such record of the name itself, and not of one that it is an alias of.
 own_records() {
-  ask | awk -v name="$name." -v type="$1" 'tolower($1) == tolower(name) && $4 == type { print $5, $2 }'
+  ask "$1" | awk -v name="$name." -v type="$1" 'tolower($1) == tolower(name) && $4 == type { print $5, $2 }'
 }
 
 # require_no_alias: beside a CNAME a name has nothing else (RFC 1034, 3.6.2), so the server takes our update and ignores
@@ -24,7 +27,7 @@ require_no_alias() {
   target=$(alias_of "$name")
   # What is an answer for every name gives way to a record.
   [ -z "$target" ] || [ "$target" = "$(alias_of "nobody-$$.${name#*.}")" ] ||
-    refuse "$name is an alias (CNAME) of ${target%.}, and so cannot have the Pis' A records: remove the CNAME from" \
+    refuse "$name is an alias (CNAME) of ${target%.}, and so cannot have the Pis' records: remove the CNAME from" \
       "zone $zone, or set twopir:hostname to another name"
 }
 

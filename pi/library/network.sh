@@ -1,9 +1,9 @@
 # shellcheck shell=bash disable=SC2154
 # This Pi's addresses, and who serves the page.
 
-# own_addresses [WHERE...]: this Pi's, or those that "ip address show" finds there.
+# own_addresses [WHERE...]: this Pi's, by IPv4 and IPv6, or those that "ip address show" finds there.
 # shellcheck disable=SC2120 # states give some
-own_addresses() { ip -4 -o address show "$@" | awk '{ split($4, own, "/"); print own[1] }'; }
+own_addresses() { ip -o address show "$@" | awk '{ split($4, own, "/"); print own[1] }'; }
 
 # interface ADDRESS: the one that has this address of the Pi's.
 interface() { ip -4 -o address | awk -v a="$1" '{ split($4, own, "/") } own[1] == a { print $2; exit }'; }
@@ -57,6 +57,25 @@ mark_is_loaded() { grep -qF "$mark_path" "$mark_file" 2>/dev/null && ! [ "$mark_
 # site_names [FILE]: those of the server block there, or on stdin; the one that has the A records is the last.
 # shellcheck disable=SC2120 # others give one
 site_names() { awk '$1 == "server_name" { sub(";.*", ""); for (i = 2; i <= NF; i++) print $i }' "$@"; }
+
+enabled=/etc/nginx/sites-enabled/cluster
+names_wait=3 # seconds for a file of the volume; where that hangs, the mount's own state says so
+
+# all_names NAME: of the site that has the A records by this one. The further ones are no parameter: they are changed
+# for all Pis at once, also for one that is off.
+all_names() {
+  echo "$1"
+  { timeout "$names_wait" cat "$enabled" 2>/dev/null || true; } | site_names | { grep -vxF -- "$1" || true; }
+}
+
+# missed ADDRESS NAME: the first of the site's names by which a visitor does not get the page there; nothing where he
+# does by all.
+missed() {
+  local name
+  for name in $(all_names "$2"); do
+    serves "$1" "$name" || { echo "$name" && return; }
+  done
+}
 
 # ask_nginx ADDRESS NAME PATH READER...: what is answered there, as far as the reader takes it, without NULs and
 # carriage returns.

@@ -2,19 +2,21 @@
 # What is no part of twopir's and a cluster stands on: clock, card, power; and which addresses the Pi has. Facts, as
 # lines of NAME=VALUE, with a warning of each thing that its owner should see to; nothing is wanted and nothing changed.
 
-use network
 takes brick # empty where it stores nothing
 
 full=85 # percent; a volume whose bricks are full refuses to write, and heals wait
 
 want() {
   fact clock "$(date +%s)"
-  fact addresses "$(own_addresses scope global | xargs)"
+  fact addresses "$(held_addresses | xargs)"
   about_file_systems
   about_memory
   about_power
   about_clock
 }
+
+# held_addresses: those that the network finds this Pi by; of the loopback interface it knows none.
+held_addresses() { ip -o address show scope global | awk '$2 != "lo" { sub("/.*", "", $4); print $4 }'; }
 
 # about_file_systems: of those that the cluster lives on, and of the card's types: an overlay, say, is as full as what
 # lies beneath it.

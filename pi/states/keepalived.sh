@@ -12,7 +12,6 @@ config_path=/etc/keepalived/keepalived.conf
 linger_path=/usr/local/lib/twopir/linger
 drop_in_path=/etc/systemd/system/keepalived.service.d/twopir.conf
 loaded=/run/twopir-keepalived # written by the drop-in whenever keepalived reads its config
-arp_before=/run/twopir-arp    # written by linger
 patience=30                   # seconds until the address is here; 6 s in the lab
 settle=12                     # seconds that a look waits for it: the test must have been passed five times
 
@@ -60,9 +59,8 @@ reload() { systemctl reload keepalived.service; }
 # The others take over at once: keepalived says good-bye.
 unwant() {
   systemctl disable -q --now keepalived.service 2>/dev/null || true
-  ip -4 address flush dev lo label lo:twopir
-  [ ! -e "$arp_before" ] || sysctl -q -p "$arp_before"
-  rm -f "$config_path" "$tracker_path" "$linger_path" "$drop_in_path" "$loaded" "$arp_before"
+  bash "$here/files$linger_path" stop
+  rm -f "$config_path" "$tracker_path" "$linger_path" "$drop_in_path" "$loaded"
   rmdir "$(dirname "$tracker_path")" "$(dirname "$drop_in_path")" 2>/dev/null || true
   systemctl daemon-reload
   put_back "$config_path"

@@ -9,14 +9,12 @@ takes host    # the name of the site that has the A records
 drop_in_path=/etc/systemd/system/nginx.service.d/twopir.conf
 patience=10    # seconds until the page must come; the volume is mounted by now
 config_wait=12 # seconds until nginx has read its config, part of which lies on the volume (see stat_wait)
-enabled=/etc/nginx/sites-enabled/cluster
-names_wait=3 # seconds for a file of the volume; where that hangs, the mount's own state says so
 
 want() {
   local listening holder by_hand folder why name
-  need nginx nginx
   listening=$(listeners 80)
   holder=$(port_holder <<<"$listening")
+  need nginx nginx
   [ -z "$holder" ] ||
     obstacle "port 80 is held by $holder: end that, or let it listen elsewhere"
   for folder in /var/log/nginx /var/lib/nginx; do
@@ -29,7 +27,7 @@ want() {
   why=$(outdated)
   [ -z "$why" ] || change "$why" reload
   if [ "$mode" = check ]; then
-    name=$(missed)
+    name=$(missed "$address" "$host")
     [ -z "$name" ] || tell symptom "$(complaint "$name")"
   else
     until_true "$patience" serves_all || wake
@@ -62,20 +60,7 @@ tell_if_overtaken() {
 # port where another one has it, so that it runs says nothing.
 pihole_wants_port() { grep -qsE '^ *port = "([^"]*,)?([0-9.]+:)?80[a-z]*[,"]' /etc/pihole/pihole.toml; }
 
-# missed: the first of the site's names by which a visitor does not get the page here; nothing where he does by all.
-missed() {
-  local name
-  for name in $(names); do
-    serves "$address" "$name" || { echo "$name" && return; }
-  done
-}
-serves_all() { [ -z "$(missed)" ]; }
-
-# names: of the site. The further ones are no parameter: they are changed for all Pis at once, also for one that is off.
-names() {
-  echo "$host"
-  { timeout "$names_wait" cat "$enabled" 2>/dev/null || true; } | site_names | { grep -vxF -- "$host" || true; }
-}
+serves_all() { [ -z "$(missed "$address" "$host")" ]; }
 
 # tell_if_odd: a page that comes, and that a browser does not show.
 tell_if_odd() {
@@ -111,7 +96,7 @@ wake() {
     say "nginx runs and answers nobody, so it is started again"
     systemctl restart nginx.service || true
   fi
-  until_true "$patience" serves_all || fail "$(complaint "$(missed)")"
+  until_true "$patience" serves_all || fail "$(complaint "$(missed "$address" "$host")")"
 }
 
 # port_holder: of the listeners on stdin, what else than nginx there is; nothing where there is nothing.
@@ -139,7 +124,7 @@ cause() {
 
 # rivals: of "nginx -T" on stdin, where another server block than ours takes one of the names or the address.
 rivals() {
-  awk -v names="$(names | xargs)" -v address="$address" -v enabled="$enabled" '
+  awk -v names="$(all_names "$host" | xargs)" -v address="$address" -v enabled="$enabled" '
     BEGIN { for (i = split(names, name); i > 0; i--) ours[name[i]] }
     function judge(directive,  word, words, i) {
       words = split(directive, word)

@@ -1,7 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { address, addresses, get, healed, inside, lab, until, whileFetching } from "../../lab/drive/lab";
-import { begin, eachHoldsItsOwn, FLOATING, held, succeeded } from "./states";
+import { begin, eachHoldsItsOwn, FLOATING, held, succeeded, unnoticed } from "./states";
 import { type Cluster, type Outcome } from "../../lab/drive/stack";
 
 const PIS = ["pi1", "pi2"] as const;
@@ -20,32 +19,6 @@ beforeEach(async () => {
 
 const holdsAll = (pi: string): Promise<void> =>
   until(`${pi} holds both addresses`, 15, async () => (await held(pi)).length === 2);
-
-/**
- * Every address is asked all the while, and the name. An answer that was on its way when a Pi died is lost with it, so
- * that one is asked for again, once.
- */
-async function unnoticed(happening: () => Promise<void>): Promise<void> {
-  const failed = new Map<string, string>();
-  const state = { over: false };
-  const page = (floating: string): ReturnType<typeof get> => get(floating, "/", 10_000);
-  const ask = async (floating: string): Promise<void> => {
-    while (!state.over) {
-      const answer = await page(floating)
-        .catch(() => page(floating))
-        .catch((error: unknown) => String(error));
-      if (typeof answer === "string" || answer.status !== 200) failed.set(floating, JSON.stringify(answer));
-      await sleep(50);
-    }
-  };
-  const clients = Object.values(FLOATING).map(ask);
-  const seen = await whileFetching(happening).finally(() => {
-    state.over = true;
-  });
-  await Promise.all(clients);
-  expect(Object.fromEntries(failed)).toEqual({});
-  expect(seen.failed).toBe(0);
-}
 
 describe("floating addresses", () => {
   it("take the place of the Pis' own in the name, the site served throughout", async () => {
@@ -71,11 +44,11 @@ describe("floating addresses", () => {
   });
 
   it.each(PIS)("are all served when %s loses its power, and when it comes back", async (pi) => {
-    await unnoticed(async () => {
+    await unnoticed(Object.values(FLOATING), async () => {
       await lab("off", pi);
       await holdsAll(OTHER[pi]);
     });
-    await unnoticed(async () => {
+    await unnoticed(Object.values(FLOATING), async () => {
       await lab("on", pi);
       await eachHoldsItsOwn();
     });
@@ -85,7 +58,7 @@ describe("floating addresses", () => {
   it("leave a Pi whose nginx does not serve, and its return is unnoticed", async () => {
     await inside("pi1", "systemctl stop nginx");
     await holdsAll("pi2");
-    await unnoticed(async () => {
+    await unnoticed(Object.values(FLOATING), async () => {
       await inside("pi1", "systemctl start nginx");
       await eachHoldsItsOwn();
     });
@@ -112,7 +85,7 @@ describe("floating addresses", () => {
           if ((await get(floating)).status !== 200) return false;
         return true;
       });
-      await unnoticed(async () => {
+      await unnoticed(Object.values(FLOATING), async () => {
         await lab("on", OTHER[first]);
         await eachHoldsItsOwn();
       });
@@ -163,13 +136,13 @@ describe("floating addresses", () => {
     const preview = await cluster.preview();
     expect(preview.said).toContain("client.tcp-user-timeout of gv0 is 1 instead of 3");
     expect(preview.said).toContain("/mnt/gluster1 was mounted with another failover time");
-    await unnoticed(async () => {
+    await unnoticed(Object.values(FLOATING), async () => {
       succeeded(await cluster.up());
     });
     await eachHoldsItsOwn();
     expect((await cluster.preview()).changed).toEqual({});
     await cluster.configure(settings);
-    await unnoticed(async () => {
+    await unnoticed(Object.values(FLOATING), async () => {
       succeeded(await cluster.up());
     });
   });

@@ -2,9 +2,11 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { basename, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import {
   connected,
+  get,
   inside,
   LAB,
   lab,
@@ -15,11 +17,45 @@ import {
   servesAgain,
   SUBNET,
   until,
+  whileFetching,
 } from "../../lab/drive/lab";
 import { Cluster, configFile, pi, stateFolder, type Outcome } from "../../lab/drive/stack";
 
 /** The floating address that a Pi is preferred for. */
 export const FLOATING = { pi1: `${SUBNET}.221`, pi2: `${SUBNET}.222` } as const;
+
+/**
+ * Each address is asked all the while, and the name. An answer that was on its way when a Pi died is lost with it, so that
+ * one is asked for again, once.
+ *
+ * @param family By which the name is asked for. Default: 4.
+ */
+export async function unnoticed(
+  floating: readonly string[],
+  happening: () => Promise<void>,
+  family: 4 | 6 = 4,
+): Promise<void> {
+  const failed = new Map<string, string>();
+  const state = { over: false };
+  const page = (address: string): ReturnType<typeof get> => get(address, "/", 10_000);
+  const ask = async (address: string): Promise<void> => {
+    while (!state.over) {
+      const answer = await page(address)
+        .catch(() => page(address))
+        .catch((error: unknown) => String(error));
+      if (typeof answer === "string" || answer.status !== 200) failed.set(address, JSON.stringify(answer));
+      await sleep(50);
+    }
+  };
+  const clients = floating.map(ask);
+  const seen = await whileFetching(happening, family).finally(() => {
+    state.over = true;
+  });
+  await Promise.all(clients);
+  expect(Object.fromEntries(failed)).toEqual({});
+  expect(seen.requests).toBeGreaterThan(0);
+  expect(seen.failed).toBe(0);
+}
 
 /** What `load` of the lab answers with where it has no saved state that fits. */
 const UNFIT = 3;

@@ -10,10 +10,11 @@ const WRONG_SECRET = "YW5vdGhlciBrZXkgb2YgdGhlIHNhbWUgbGVuZ3RoISE=";
 const dns = { server: "127.0.0.1", zone: "example.com", keyName: KEY_NAME, keySecret: SECRET, ttl: 60 };
 
 /** The states of the A records as the program makes them, so that the test notices when their parameters change. */
-function states(more: Partial<typeof dns> = {}): [pi1: State, pi2: State, only: State] {
+function states(more: Partial<typeof dns> = {}): [pi1: State, pi2: State, only: State, ...aaaa: State[]] {
   const pis = [1, 2].map((n) => ({
     name: `pi${n}`,
     address: `192.168.0.${120 + n}`,
+    address6: `2001:db8::${120 + n}`,
     user: "pi",
     storage: true,
     arbiter: false,
@@ -21,11 +22,12 @@ function states(more: Partial<typeof dns> = {}): [pi1: State, pi2: State, only: 
   }));
   const [first] = pis;
   if (first === undefined) throw new Error("two Pis are expected");
-  const [, pi1, pi2, only] = statesOf([
+  const [, pi1, pi2, only, ...aaaa] = statesOf([
     aRecordsPart({
       pis,
       hostname: NAME,
       floatingAddresses: [],
+      floatingAddresses6: [],
       volume: { name: "gv0", mount: "/mnt/gluster1", brick: "/mnt/own", clients: [], disconnect: false },
       leader: first,
       living: pis,
@@ -34,17 +36,17 @@ function states(more: Partial<typeof dns> = {}): [pi1: State, pi2: State, only: 
   ]);
   if (pi1 === undefined || pi2 === undefined || only === undefined)
     throw new Error("three states are expected");
-  return [pi1, pi2, only];
+  return [pi1, pi2, only, ...aaaa];
 }
 
 describe.skipIf(!canServe)("the A records, at a real name server", () => {
   const server = new NameServer();
-  const [pi1, pi2, only] = states();
+  const [pi1, pi2, only, ...aaaa] = states();
   const fine: Run = { status: 0, changes: [], output: "" };
 
   beforeAll(() => server.start());
   afterAll(() => server.stop());
-  afterEach(() => server.change(`update delete ${NAME}. A`));
+  afterEach(() => server.change(`update delete ${NAME}. A`, `update delete ${NAME}. AAAA`));
 
   it("come, one by one, and there is nothing more to do then", async () => {
     expect((await server.run("check", pi1)).changes).toEqual([`${NAME} has no A record 192.168.0.121`]);
@@ -104,6 +106,27 @@ describe.skipIf(!canServe)("the A records, at a real name server", () => {
     expect(server.records("other.example.com")).toEqual(["192.168.0.99 300"]);
     expect(() => server.change(`prereq yxrrset ${NAME}. TXT "mine"`)).not.toThrow();
     server.change(`update delete ${NAME}. TXT`);
+  });
+
+  it("are there by IPv6, too, and neither type is in the way of the other", async () => {
+    const [first, second, onlyThese] = aaaa;
+    if (!first || !second || !onlyThese) throw new Error("three states are expected");
+    server.change(`update add ${NAME}. 60 AAAA 2001:db8::7`);
+    for (const state of [pi1, pi2, only]) await server.run("apply", state);
+    expect(server.records(NAME, "AAAA")).toEqual(["2001:db8::7 60"]);
+    expect((await server.run("check", first)).changes).toEqual([`${NAME} has no AAAA record 2001:db8::121`]);
+    for (const state of [first, second]) expect((await server.run("apply", state)).status).toBe(0);
+    const why = [`${NAME} has an AAAA record 2001:db8::7 that is none of the Pis'`];
+    expect((await server.run("check", onlyThese)).changes).toEqual(why);
+    expect(await server.run("apply", onlyThese)).toMatchObject({ status: 0, changes: why });
+    expect(server.records(NAME, "AAAA")).toEqual(["2001:db8::121 60", "2001:db8::122 60"]);
+    expect(server.records(NAME)).toEqual(["192.168.0.121 60", "192.168.0.122 60"]);
+    for (const state of states()) expect(await server.run("check", state)).toEqual(fine);
+    const [, , , gone, last] = states({ ttl: 1 });
+    expect((await server.run("remove", gone ?? first)).output).toBe("waiting until the TTL of 1 s is over\n");
+    expect(await server.run("remove", last ?? second)).toEqual(fine);
+    expect(server.records(NAME, "AAAA")).toEqual([]);
+    expect(server.records(NAME)).toEqual(["192.168.0.121 60", "192.168.0.122 60"]);
   });
 
   it("are refused beside an alias, which stays", async () => {

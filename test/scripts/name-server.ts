@@ -71,14 +71,14 @@ zone example.com { type primary; file "${zone}"; allow-update { key ${KEY_NAME};
     rmSync(this.#folder, { recursive: true });
   }
 
-  /** The A records of a name, sorted: "ADDRESS TTL". */
-  records(name: string): string[] {
-    const dig = ["dig", "+noall", "+answer", "+time=1", "+tries=1", "@127.0.0.1", name, "A"];
+  /** The records of a name, sorted: "ADDRESS TTL". */
+  records(name: string, type: "A" | "AAAA" = "A"): string[] {
+    const dig = ["dig", "+noall", "+answer", "+time=1", "+tries=1", "@127.0.0.1", name, type];
     const { stdout } = spawnSync("nsenter", [...this.#enter(), ...dig], { encoding: "utf8" });
     return stdout
       .split("\n")
       .map((line) => line.split(/\s+/))
-      .flatMap(([, ttl, , type, address]) => (type === "A" ? [`${address ?? ""} ${ttl ?? ""}`] : []))
+      .flatMap(([, ttl, , has, address]) => (has === type ? [`${address ?? ""} ${ttl ?? ""}`] : []))
       .sort();
   }
 

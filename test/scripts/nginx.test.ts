@@ -384,6 +384,95 @@ esac`,
   });
 });
 
+describe.skipIf(!canIsolate)("ipv6.sh", () => {
+  let host: Host;
+  const OWN = "2001:db8::121";
+  const FLOATING = ["192.168.0.221", "2001:db8::221"] as const;
+  const parameters = {
+    address: ADDRESS,
+    address6: OWN,
+    host: NAME,
+    floating: "",
+    floating6: "",
+    addresses6: [],
+  };
+  const ipv6 = state("ipv6", parameters, "pi1-ipv6");
+  const floating = state(
+    "ipv6",
+    { ...parameters, floating: FLOATING[0], floating6: FLOATING[1], addresses6: [FLOATING[1]] },
+    "pi1-ipv6",
+  );
+  /** What eth0 has, and the loopback interface. */
+  const has = (all: readonly string[], lo: readonly string[] = []): void => {
+    const lines = (dev: string, some: readonly string[]): string =>
+      some.map((one) => `echo "2: ${dev}    inet6 ${one}/64 scope global"`).join("\n") || ":";
+    host.command(
+      "ip",
+      `if [[ $* == *"dev lo"* ]]; then\n${lines("lo", lo)}\nelse\n${lines("eth0", [ADDRESS, ...all])}\nfi`,
+    );
+  };
+  const answer = (at: string, status: string, name = NAME): void =>
+    host.write(`/run/answer-${at}-${name}`, `HTTP/1.1 ${status}\r\n\r\npage`);
+  const notes = async (of = ipv6): Promise<string> => {
+    const { output, status } = await host.check(of);
+    expect(status).toBe(0);
+    return output.trim();
+  };
+  beforeEach(() => {
+    host = new Host();
+    host.hurry(/patience/, 1);
+    host.command("timeout", '[ "$2" = cat ] && exec cat "$3"; cat "/run/answer-$6-$7"');
+    host.write(ENABLED, SITE);
+    has(["2001:db8::7", OWN]);
+    for (const name of [NAME, "twopir"]) for (const at of [ADDRESS, OWN]) answer(at, "200 OK", name);
+  });
+  afterEach(() => host.remove());
+
+  it("wants nothing where the page comes", async () => {
+    expect(await notes()).toBe("");
+    expect((await host.run("apply", ipv6)).status).toBe(0);
+  });
+
+  it.each([
+    [["2001:db8::12", "2001:db8::1212"], "2001:db8::12 2001:db8::1212"],
+    [[], "none"],
+  ])("notes an address that the Pi has not, with those that it has: %j", async (all, words) => {
+    has(all);
+    const why = `this Pi has no IPv6 address ${OWN} (it has ${words})`;
+    expect(await notes()).toContain(`note: ${why}`);
+    const applied = await host.run("apply", ipv6);
+    expect(applied.status).toBe(65);
+    expect(applied.output).toContain(why);
+  });
+
+  it("notes what a visitor does not get who would by IPv4, by any of the site's names", async () => {
+    answer(OWN, "403 Forbidden");
+    const why = `a visitor at ${OWN} does not get http://${NAME}/ (the answer is 403 Forbidden)`;
+    expect(await notes()).toContain(`note: ${why}`);
+    const applied = await host.run("apply", ipv6);
+    expect(applied.status).toBe(65);
+    expect(applied.output).toContain(why);
+    answer(ADDRESS, "403 Forbidden"); // which nginx's own state tells
+    expect(await notes()).toBe("");
+    for (const at of [ADDRESS, OWN]) answer(at, "200 OK");
+    answer(OWN, "404 Not Found", "twopir");
+    expect(await notes()).toContain("does not get http://twopir/ (the answer is 404 Not Found)");
+  });
+
+  it("notes a floating address that is not held beside the other one, nor lies where it lingers", async () => {
+    has([OWN, ...FLOATING], [FLOATING[1]]);
+    expect(await notes(floating)).toBe("");
+    has([OWN, FLOATING[0]], [FLOATING[1]]);
+    expect(await notes(floating)).toContain(
+      `note: this Pi holds its floating address ${FLOATING[0]}, and not`,
+    );
+    has([OWN], [FLOATING[1]]); // another Pi has both
+    expect(await notes(floating)).toBe("");
+    has([OWN, ...FLOATING], ["2001:db8::9"]);
+    expect(await notes(floating)).toBe("note: the loopback interface lacks floating IPv6 addresses");
+  });
+});
+
 describe.skipIf(!canIsolate)("nginx-settings.sh", () => {
   let host: Host;
   const SETTINGS = "/etc/nginx/snippets/twopir.conf";
@@ -391,8 +480,8 @@ describe.skipIf(!canIsolate)("nginx-settings.sh", () => {
     host = new Host();
   });
   afterEach(() => host.remove());
-  const settings = () =>
-    state("nginx-settings", { content: "gzip on;\n", volume: "gv0" }, "pi1-nginx-settings");
+  const settings = (ipv6 = "no") =>
+    state("nginx-settings", { content: "gzip on;\n", volume: "gv0", ipv6 }, "pi1-nginx-settings");
 
   it("has the mark of the volume, once there is one", async () => {
     expect((await host.check(settings())).changes).toEqual(["not yet: there is no volume gv0"]);
@@ -403,6 +492,33 @@ describe.skipIf(!canIsolate)("nginx-settings.sh", () => {
     expect(host.read(SETTINGS)).toContain(`gzip on;\nlocation = /.well-known/twopir {`);
     expect(host.read(SETTINGS)).toContain(`return 200 "${ID} pi1\\n"; }\n`);
     expect((await host.check(settings())).changes).toEqual([]);
+  });
+
+  it("listens by IPv6, too, where visitors come by it and nothing is in the way of that", async () => {
+    host.write("/var/lib/glusterd/vols/gv0/info", `type=2\nvolume-id=${ID}\n`);
+    const lines = async (ipv6 = "yes"): Promise<string> => {
+      expect((await host.run("apply", settings(ipv6))).status).toBe(0);
+      expect((await host.check(settings(ipv6))).changes).toEqual([]);
+      return host.read(SETTINGS).split("gzip on;")[0] ?? "";
+    };
+    const both = "listen 80;\nlisten [::]:80;\n";
+    const listening = (at: string, name: string): void =>
+      host.command("ss", `echo 'LISTEN 0 511 ${at}:80 [::]:* users:(("${name}",pid=7,fd=5))'`);
+    host.command("ip", "echo '1: lo    inet6 ::1/128 scope host'");
+    listening("[::]", "nginx");
+    expect(await lines()).toBe(both);
+    expect(await lines("no")).toBe("");
+    listening("[::]", "pihole-FTL");
+    expect(await lines()).toBe("");
+    listening("0.0.0.0", "pihole-FTL");
+    expect(await lines()).toBe(both);
+    host.command("ip", "echo '1: lo    inet 127.0.0.1/8 scope host lo'"); // ipv6.disable=1
+    expect(await lines()).toBe("");
+    host.command("ip", "echo '1: lo    inet6 ::1/128 scope host'");
+    for (const own of ["# listen 80;\nroot /srv;\n", "  listen 8080;\n", "root /srv; listen 8080;\n"]) {
+      host.write("/etc/nginx/snippets/twopir_own.conf", own);
+      expect(await lines()).toBe(own.startsWith("#") ? both : "");
+    }
   });
 
   it("stays as it is where glusterd's files are gone", async () => {

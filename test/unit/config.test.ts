@@ -31,6 +31,12 @@ function mistakes(patch: Raw): readonly string[] {
   return [];
 }
 
+const with6 = {
+  pis: [
+    { ...pi1, address6: "2001:db8::121" },
+    { ...pi2, address6: "2001:db8::122" },
+  ],
+};
 const floating = (...ends: string[]) => ({ floatingAddresses: ends.map((end) => `192.168.0${end}`) });
 const pisWith = (patch: Raw): Raw => ({ pis: [pi1, { ...pi2, ...patch }] });
 const dnsWith = (patch: Raw, base: Raw = rfc2136): Raw => ({
@@ -190,6 +196,81 @@ describe("every rule names the key, the value and what would be right", () => {
       "floatingAddresses[1]",
       '"192.168.1.222"',
       "an address in the Pis' own network, 192.168.0.x",
+    ],
+    ...[
+      "2001:db8::g",
+      "192.168.0.121",
+      "fe80::1",
+      "::1",
+      "ff02::1",
+      "::ffff:192.168.0.121",
+      "fe80::1%eth0",
+      7,
+    ].map(
+      (address6) =>
+        [
+          pisWith({ address6 }),
+          "pis[1].address6",
+          JSON.stringify(address6),
+          'an IPv6 address that visitors can reach, e.g. "2001:db8::121" (not fe80:..., which is known on its own link alone)',
+        ] as const,
+    ),
+    [
+      {
+        pis: [
+          { ...pi1, address6: "2001:db8::1" },
+          { ...pi2, address6: "2001:DB8:0::0:1" },
+        ],
+      },
+      "pis[1].address6",
+      '"2001:DB8:0::0:1"',
+      "an address of its own; pis[0] has it already",
+    ],
+    [
+      { ...floating(".221", ".222"), ...with6 },
+      "floatingAddresses6",
+      "missing",
+      "one floating IPv6 address for each of the 2 Pis, since they have address6",
+    ],
+    [
+      { ...with6, floatingAddresses6: ["2001:db8::221", "2001:db8::222"] },
+      "floatingAddresses6",
+      "a list of 2",
+      "none without floatingAddresses, beside which they travel",
+    ],
+    [
+      {
+        ...floating(".221", ".222"),
+        pis: [pi1, with6.pis[1]],
+        floatingAddresses6: ["2001:db8::221", "2001:db8::222"],
+      },
+      "pis[0].address6",
+      "missing",
+      "the IPv6 address of each Pi, since there are floatingAddresses6",
+    ],
+    [
+      { ...floating(".221", ".222"), ...with6, floatingAddresses6: ["2001:db8::221"] },
+      "floatingAddresses6",
+      "a list of 1",
+      "one floating IPv6 address for each of the 2 Pis",
+    ],
+    [
+      { ...floating(".221", ".222"), ...with6, floatingAddresses6: ["2001:db8::121", "2001:db8::222"] },
+      "floatingAddresses6[0]",
+      '"2001:db8::121"',
+      "an address that no Pi has as its own",
+    ],
+    [
+      { ...floating(".221", ".222"), ...with6, floatingAddresses6: ["2001:db8::222", "2001:db8::222"] },
+      "floatingAddresses6[1]",
+      '"2001:db8::222"',
+      "an address that is not in the list already",
+    ],
+    [
+      { ...floating(".221", ".222"), ...with6, floatingAddresses6: ["2001:db8::221", "2001:db8:0:1::222"] },
+      "floatingAddresses6[1]",
+      '"2001:db8:0:1::222"',
+      "an address in the Pis' own network, 2001:db8::/64",
     ],
     [{ splitBrain: true }, "splitBrain", "true", "report, newest, or the name of a Pi that has a full copy"],
     [
@@ -387,6 +468,7 @@ describe("a right config", () => {
       },
       failover: 1,
       floatingAddresses: [],
+      floatingAddresses6: [],
       splitBrain: "report",
       updates: "security",
       dns: { provider: "none" },

@@ -10,7 +10,7 @@ import { statusStates } from "../../../components/status";
 import { PI } from "../../../operator/program";
 import { HostProblem } from "../../../remote/ssh";
 import { OPERATOR, stdin, type State } from "../../../remote/state";
-import { cluster, declare, rfc2136, SECRET, states } from "./cluster";
+import { cluster, declare, rfc2136, SECRET, states, type Args } from "./cluster";
 
 /** What is ignored of a Pi's state that is as it should be: the reason of a former repair, and another operator's key. */
 const UNCHANGED = ["update", "connection.privateKey", "connection.privateKeyPassword"];
@@ -182,6 +182,8 @@ describe.each([2, 3, 5])("the plain states of %i Pis", (count) => {
   });
 });
 
+const withIpv6 = ({ pis }: Args) => pis.map((pi, i) => ({ ...pi, address6: `2001:db8::${121 + i}` }));
+
 describe("floating addresses", () => {
   const floatingAddresses = ["192.168.0.221", "192.168.0.222", "192.168.0.223"];
   const named = byName(states(cluster(3, { floatingAddresses })));
@@ -211,6 +213,25 @@ describe("floating addresses", () => {
       "222",
       "223",
     ]);
+  });
+
+  it("have an IPv6 address beside each, held together with it, to which the AAAA records lead", () => {
+    const floatingAddresses6 = ["2001:db8::221", "2001:db8::222"];
+    const args = cluster(2, { floatingAddresses: floatingAddresses.slice(0, 2), floatingAddresses6 });
+    const both = byName(states({ ...args, pis: withIpv6(args) }));
+    expect(String(both.get("pi2-keepalived")?.parameters.config)).toMatch(
+      /virtual_ipaddress \{\n {4}192.168.0.222\n {2}\}\n {2}virtual_ipaddress_excluded \{\n {4}2001:db8::222\n {2}\}/,
+    );
+    expect(both.get("pi2-aaaa-record")?.parameters.address).toBe("2001:db8::222");
+    expect(both.get("pi2-aaaa-record")?.after).toEqual(["pi2-ipv6", "pi2-keepalived", "gv0-healed"]);
+    expect(both.get("pi2-ipv6")?.parameters).toMatchObject({
+      address6: "2001:db8::122",
+      floating6: "2001:db8::222",
+      addresses6: floatingAddresses6,
+    });
+    expect(both.get("pi2-ipv6")?.after).toEqual(["pi2-nginx", "pi2-keepalived"]);
+    expect(both.get("pi2-nginx-settings")?.parameters.ipv6).toBe("yes");
+    expect(both.get("no-other-aaaa-records")?.parameters.addresses).toEqual(floatingAddresses6);
   });
 
   it("are given up after the time of failover, and not for a stall as long as it", () => {
@@ -340,7 +361,7 @@ describe("the scripts", () => {
   const floatingAddresses = ["192.168.0.221", "192.168.0.222"];
   const release = { id: "0".repeat(64), archive: "site.tar" };
   const every = [
-    ...states(cluster(2, { floatingAddresses })),
+    ...states({ ...cluster(2, { floatingAddresses }), pis: withIpv6(cluster(2)) }),
     ...states(cluster(2, { release })),
     ...states(cluster(5)),
     ...statusStates(cluster(2)),

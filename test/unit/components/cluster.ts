@@ -41,6 +41,7 @@ export const cluster = (count: number, more: Partial<ClusterArgs> = {}): Args =>
   volume: { name: "gv0", mount: "/mnt/gluster1", brick: "/data/brick1/gv0", clients: [], disconnect: false },
   failover: 1,
   floatingAddresses: [],
+  floatingAddresses6: [],
   splitBrain: "report",
   updates: "security",
   dns: rfc2136,

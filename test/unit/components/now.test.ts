@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { recordAddresses } from "../../../components/a-records";
 import { isWell } from "../../../components/now";
 import { foundElsewhere, ledAway, missedByVisitors } from "../../../components/visits";
 import { HostProblem } from "../../../remote/ssh";
@@ -56,14 +57,16 @@ describe("an AAAA record", () => {
 
 describe("A records that the user keeps", () => {
   it("are said with what they should be, where this machine finds none or others", () => {
-    expect(foundElsewhere(cluster(2), ["192.168.0.122", "192.168.0.121"])).toEqual([]);
+    const { A } = recordAddresses(cluster(2));
+    const elsewhere = (found: readonly string[]) => foundElsewhere("twopir.example.com", "A", A, found);
+    expect(elsewhere(["192.168.0.122", "192.168.0.121"])).toEqual([]);
     const should = "twopir.example.com should lead to 192.168.0.121, 192.168.0.122, and this machine finds";
     for (const [found, words] of [
       [[], "no address"],
       [["192.168.0.121"], "192.168.0.121"],
       [["192.168.0.121", "192.168.0.122", "192.168.0.9"], "192.168.0.121, 192.168.0.122, 192.168.0.9"],
     ] as const) {
-      const [problem] = foundElsewhere(cluster(2), found);
+      const [problem] = elsewhere(found);
       expect(problem?.message).toContain(`${should} ${words} for it`);
       expect(problem?.kind).toBe("unseen");
     }
@@ -72,6 +75,12 @@ describe("A records that the user keeps", () => {
   it("lead to the floating addresses, and to no Pi that is drained", () => {
     const args = cluster(2, { floatingAddresses: ["192.168.0.221", "192.168.0.222"] });
     const pis = args.pis.map((pi) => ({ ...pi, drained: pi.name === "pi2" }));
-    expect(foundElsewhere({ ...args, pis }, ["192.168.0.221"])).toEqual([]);
+    expect(recordAddresses({ ...args, pis })).toEqual({ A: ["192.168.0.221"], AAAA: [] });
+  });
+
+  it("are not asked for where no Pi has an address of that kind", () => {
+    expect(foundElsewhere("twopir.example.com", "AAAA", [], ["2001:db8::7"])).toEqual([]);
+    const [problem] = foundElsewhere("twopir.example.com", "AAAA", ["2001:db8::121"], []);
+    expect(problem?.message).toContain("You keep its AAAA records");
   });
 });

@@ -6,7 +6,7 @@ import { cluster } from "./cluster";
 
 it("an A record is there where it points: at the floating address of a Pi that has one", () => {
   const floatingAddresses = ["192.168.0.221", "192.168.0.222"];
-  const records = ["192.168.0.121", "192.168.0.222"];
+  const records = { A: ["192.168.0.121", "192.168.0.222"] };
   const aRecords = (args: Parameters<typeof clusterStatus>[0]): boolean[] =>
     clusterStatus(args, new Map(), { findings: new Map(), problems: [] }, records).pis.map(
       (pi) => pi.aRecord,
@@ -17,7 +17,12 @@ it("an A record is there where it points: at the floating address of a Pi that h
 
 it("an A record that the user keeps is there where this machine finds it", () => {
   const args = cluster(2, { dns: { provider: "none" } });
-  const { pis } = clusterStatus(args, new Map(), { findings: new Map(), problems: [] }, ["192.168.0.122"]);
+  const { pis } = clusterStatus(
+    args,
+    new Map(),
+    { findings: new Map(), problems: [] },
+    { A: ["192.168.0.122"] },
+  );
   expect(pis.map(({ aRecord }) => aRecord)).toEqual([false, true]);
 });
 
@@ -30,7 +35,7 @@ it("not well is said with its reason, and what the reason is of", () => {
   ]);
   const { pis } = cluster(2);
   const reached = new Map(pis.map(({ name }) => [name, { client: {} } as unknown as Reached]));
-  const records = ["192.168.0.121", "192.168.0.122"];
+  const records = { A: ["192.168.0.121", "192.168.0.122"] };
   const status = clusterStatus(cluster(2), reached, { findings, problems: [] }, records);
   expect(status.notWell).toEqual(["pi1: files that wait to be healed: 3"]);
   expect(status.well).toBe(false);
@@ -43,7 +48,7 @@ it("what this machine does not see says nothing against the cluster, and is said
     pis.map(({ name }) => [`${name}-status`, { reasons: [], disturbs: false, details: lines.join("\n") }]),
   );
   const reached = new Map(pis.map(({ name }) => [name, { client: {} } as unknown as Reached]));
-  const records = ["192.168.0.121", "192.168.0.122"];
+  const records = { A: ["192.168.0.121", "192.168.0.122"] };
   const status = (...problems: HostProblem[]) =>
     clusterStatus(cluster(2), reached, { findings, problems }, records);
   expect(status()).toMatchObject({ well: true, unseen: false });
@@ -54,4 +59,17 @@ it("what this machine does not see says nothing against the cluster, and is said
     clusterStatus(cluster(2), reached, { findings, problems: [] }, records, [{ message: "other", hereOnly }]);
   expect(elsewhere(true)).toMatchObject({ well: true, unseen: true, problems: ["other"] });
   expect(elsewhere(false)).toMatchObject({ well: false, unseen: false, problems: ["other"] });
+});
+
+it("an AAAA record is asked for where a Pi has an IPv6 address", () => {
+  const args = cluster(2);
+  const pis = args.pis.map((pi, i) => (i === 0 ? { ...pi, address6: "2001:db8::121" } : pi));
+  const status = (records: Parameters<typeof clusterStatus>[3]) =>
+    clusterStatus({ ...args, pis }, new Map(), { findings: new Map(), problems: [] }, records);
+  const A = ["192.168.0.121", "192.168.0.122"];
+  const aaaa = (...AAAA: string[]) => status({ A, AAAA }).pis.map(({ aaaaRecord }) => aaaaRecord);
+  expect(aaaa("2001:db8::121")).toEqual([true, undefined]);
+  expect(aaaa()).toEqual([false, undefined]);
+  expect(status({ A }).problems).toEqual(["nobody answers which AAAA records twopir.example.com has"]);
+  expect(status({ A, AAAA: [] }).problems).toEqual([]);
 });

@@ -40,7 +40,7 @@ it("a name that leads elsewhere now is named, and how the Pi is moved", async ()
     await tellOfMoved(
       { "pi1.local": "192.168.0.121", "pi2.local": "192.168.0.122" },
       ["192.168.0.221"],
-      resolve,
+      (name) => resolve(name),
     );
     return warn.mock.calls.map(([text]) => text);
   };
