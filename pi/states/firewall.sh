@@ -25,7 +25,8 @@ want() {
   [ -n "$reason" ] || loaded || reason="the firewall's rules are not loaded as they are on disk"
   # Also where nft is not there yet: while nothing has been changed.
   [ -z "$reason" ] || nobody_is_cut_off
-  [ -e "$rules_path" ] || all_may_log_in
+  # What may be half-way when it is found out later is asked before the first up changes anything.
+  [ -e "$rules_path" ] || { all_may_log_in && others_let_us_in; }
   want_ours "$loader_path"
   want_ours "$unit_path"
   want_ours "$drop_in_path"
@@ -74,6 +75,26 @@ all_may_log_in() {
       "away until it is done, e.g. \"sudo ufw delete limit ssh && sudo ufw allow ssh\""
 }
 
+knock=2 # seconds; the kernel asks twice in that time
+
+# others_let_us_in: what a firewall drops is not answered at all, and where nothing listens yet it is refused. Only of a
+# Pi that has a place in this network, since one that is off answers nothing, too.
+others_let_us_in() {
+  local pi_address port answer status
+  for pi_address in $(pis_in <<<"$rules"); do
+    [ "$pi_address" != "$address" ] || continue
+    for port in 24007 49152; do
+      status=0
+      # shellcheck disable=SC2016 # the inner shell expands them
+      answer=$(timeout "$knock" bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$pi_address" "$port" 2>&1) || status=$?
+      [ "$status" = 124 ] || [[ $answer == *"No route to host"* ]] || continue
+      [[ $(ip -4 neigh show "$pi_address") == *" lladdr "* ]] || break
+      refuse "a firewall of $pi_address, which is not twopir's, or one on the way, keeps $pi from port $port there," \
+        "where GlusterFS will listen: let the Pis in to each other, e.g. \"sudo ufw allow from $address\""
+    done
+  done
+}
+
 # tell_of_closed: what else listens on a port that only the Pis and the clients will reach, or shares an address with
 # other machines by VRRP.
 tell_of_closed() {
@@ -92,10 +113,8 @@ tell_of_closed() {
 }
 
 # former_pis: those of the rules that are on disk.
-former_pis() {
-  { sed -n '/set pis {/,/}/s/.*elements = { \(.*\) }/\1/p' "$rules_path" 2>/dev/null || true; } |
-    tr -d ' ' | tr ',' '\n'
-}
+former_pis() { { cat "$rules_path" 2>/dev/null || true; } | pis_in; }
+pis_in() { sed -n '/set pis {/,/}/s/.*elements = { \(.*\) }/\1/p' | tr -d ' ' | tr ',' '\n'; } # the rules on stdin
 
 try_rules() {
   local answer

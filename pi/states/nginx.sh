@@ -14,6 +14,9 @@ want() {
   local listening holder by_hand folder why name
   listening=$(listeners 80)
   holder=$(port_holder <<<"$listening")
+  # Before the first up nothing is half done; later what can be repaired elsewhere goes on.
+  [ -z "$holder" ] || [ -e "$states/$state" ] ||
+    refuse "port 80 of $pi is held by $holder, and the site is to be served there: end that, or let it listen elsewhere"
   need nginx nginx
   [ -z "$holder" ] ||
     obstacle "port 80 is held by $holder: end that, or let it listen elsewhere"

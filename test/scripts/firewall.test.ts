@@ -73,6 +73,40 @@ describe.skipIf(!canIsolate)("the firewall", () => {
     expect((await host.check(one)).output).not.toContain("VRRP");
   });
 
+  describe("of another Pi", () => {
+    const rules = "  set pis {\n    type ipv4_addr\n    elements = { 192.168.0.121, 192.168.0.122 }\n  }\n";
+    const first = { ...one, parameters: { ...one.parameters, rules: `table inet twopir {\n${rules}}\n` } };
+    const seen = async (answer: string): Promise<string> => {
+      host.write("/run/listening", "");
+      host.command("timeout", `[ "$5" = 192.168.0.122 ] && ${answer}`);
+      return (await host.check(first)).output;
+    };
+    const found = (place: string): void =>
+      host.command(
+        "ip",
+        `case "$*" in *neigh*) echo '192.168.0.122 dev eth0 ${place}' ;; *) echo 'dev eth0 src 192.168.0.121' ;; esac`,
+      );
+    const shut =
+      "refuse: a firewall of 192.168.0.122, which is not twopir's, or one on the way, keeps pi1 from port";
+    const refused = "{ echo Connection refused >&2; exit 1; }";
+
+    it("that drops what the Pis need, or rejects it, is found before anything is changed", async () => {
+      found("lladdr 02:00:00:00:00:02 REACHABLE");
+      expect(await seen("exit 124")).toContain(`${shut} 24007 there`);
+      expect(await seen('if [ "$6" = 49152 ]; then echo No route to host >&2; fi; exit 1')).toContain(
+        `${shut} 49152 there`,
+      );
+      expect(await seen(refused)).not.toContain("refuse:");
+      host.write("/etc/twopir/firewall.nft", RULES);
+      expect(await seen("exit 124")).not.toContain("refuse:");
+    });
+
+    it("that is off is waited for by others", async () => {
+      found("FAILED");
+      expect(await seen("exit 124")).not.toContain("refuse:");
+    });
+  });
+
   it.each([
     ["tcp dport 2222 ct state new limit rate over 12/minute drop", true],
     ["tcp dport { 80, 2222 } ct state new limit rate over 12/minute drop", true],

@@ -260,6 +260,7 @@ esac`,
   it("names another program on port 80, and touches neither", async () => {
     listening("apache2", 4711, "*");
     const held = "port 80 is held by apache2, process 4711: end that, or let it listen elsewhere";
+    host.write("/var/lib/twopir/states/pi1-nginx", "");
     expect((await host.check(nginx())).changes).toContain(held);
     const { status, output } = await host.run("apply", nginx());
     expect(status).toBe(65);
@@ -267,6 +268,16 @@ esac`,
     expect(host.list("run")).not.toContain("told");
     listening("other", 4712, "127.0.0.9");
     expect((await host.check(nginx())).changes).toEqual([]);
+  });
+
+  it("refuses to begin where another program has port 80, before nginx is there and after", async () => {
+    listening("pihole-FTL", 4711, "*");
+    const refused =
+      "refuse: port 80 of pi1 is held by pihole-FTL, process 4711, and the site is to be served there: ";
+    expect((await host.check(nginx())).output).toContain(refused);
+    host.command("nginx", "exit 127");
+    expect((await host.check(nginx())).output).toContain(refused);
+    expect((await host.run("apply", nginx())).status).toBe(65);
   });
 
   describe("another web server that is enabled", () => {
