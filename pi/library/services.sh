@@ -30,14 +30,19 @@ listeners() {
   ss -Hltnp "sport = :$1" | { grep -F -e " 0.0.0.0:$1 " -e " *:$1 " -e " $address:$1 " || true; }
 }
 
-# by_hand UNIT PROGRAM: of the listeners on stdin, the processes of that program that are not the unit's.
+# by_hand UNIT PROGRAM: of the listeners on stdin, the processes of that program that somebody has typed.
 by_hand() {
-  local pid group
+  local pid unit
   for pid in $({ grep -o "\"$2\",pid=[0-9]*" || true; } | sed 's/.*=//' | sort -un); do
-    group=$(cat "/proc/$pid/cgroup" 2>/dev/null) || continue # it has ended meanwhile
-    [[ $group == *"/$1"* ]] || echo "$pid"
+    unit=$(unit_of "$pid") || continue # it has ended meanwhile
+    [ "$unit" = "$1" ] || is_set_up "$unit" || echo "$pid"
   done
 }
+
+unit_of() { ps -o unit= -p "$1" | xargs; } # PID
+
+# is_set_up UNIT: another service, or a container. What is typed belongs to the login, or to the ssh server.
+is_set_up() { [[ $1 == *.@(service|scope) && $1 != @(session-|user@|ssh.|ssh@|sshd|init.)* ]]; }
 
 # end_by_hand PROGRAM SIGNAL PIDS: what was started by hand ends as that signal asks it to, so that systemd's own can
 # start; after ten seconds at once.

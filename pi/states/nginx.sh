@@ -102,9 +102,18 @@ wake() {
   until_true "$patience" serves_all || fail "$(complaint "$(missed "$address" "$host")")"
 }
 
-# port_holder: of the listeners on stdin, what else than nginx there is; nothing where there is nothing.
+# port_holder: of the listeners on stdin, what else than Debian's nginx there is, and no other nginx that was typed;
+# nothing where there is nothing.
 port_holder() {
-  sed -nE '/"nginx"/d; s/.*users:\(\("([^"]*)",pid=([0-9]+).*/\1, process \2/p' | head -n 1 || true
+  local name pid unit
+  sed -nE 's/.*users:\(\("([^"]*)",pid=([0-9]+).*/\1 \2/p' | while read -r name pid; do
+    unit=$(unit_of "$pid") || true
+    if [ "$name" != nginx ]; then
+      echo "$name, process $pid" && return
+    elif [ "$unit" != nginx.service ] && is_set_up "$unit"; then
+      echo "nginx of $unit, process $pid" && return
+    fi
+  done
 }
 
 complaint() { echo "nginx runs, and a visitor at $address does not get http://$1/: $(cause "$1")"; } # NAME

@@ -155,6 +155,13 @@ const IN_THE_WAY: readonly InTheWay[] = [
     undone: "apt-get -qq purge -y lighttpd >/dev/null 2>&1",
   },
   {
+    what: "nginx as a service of one's own, or in a container",
+    packages: "nginx",
+    made: "systemctl disable -q --now nginx; systemd-run -q --unit=own nginx -g 'daemon off;' && sleep 1",
+    said: "port 80 of pi1 is held by nginx of own.service",
+    undone: "systemctl stop own; apt-get -qq purge -y nginx nginx-common >/dev/null 2>&1",
+  },
+  {
     what: "Pi-hole, by the port of its web server",
     packages: "python3",
     made: "cp /usr/bin/python3 /usr/local/bin/pihole-FTL && systemd-run -q --unit=pihole pihole-FTL -m http.server 80 && sleep 1",

@@ -41,6 +41,8 @@ esac`,
     );
     host.command("ss", "cat /run/listening");
     host.command("pgrep", "cat /run/workers");
+    host.command("ps", "cat /run/unit");
+    host.write("/run/unit", "nginx.service\n");
     host.command(
       "systemctl",
       `case "$*" in
@@ -269,6 +271,26 @@ esac`,
     listening("other", 4712, "127.0.0.9");
     expect((await host.check(nginx())).changes).toEqual([]);
   });
+
+  it.each(["own.service", "docker-0f6f0a3e.scope", "machine-own.scope"])(
+    "leaves an nginx alone that somebody has set up another way: %s",
+    async (unit) => {
+      host.write("/run/unit", `${unit}\n`);
+      const held = `port 80 of pi1 is held by nginx of ${unit}, process 480`;
+      expect((await host.check(nginx())).output).toContain(`refuse: ${held}`);
+      expect((await host.run("apply", nginx())).status).toBe(65);
+      expect(host.list("run")).not.toContain("told");
+    },
+  );
+
+  it.each(["-", "session-4.scope", "user@1000.service", "ssh.service"])(
+    "takes an nginx for one that was started by hand: %s",
+    async (unit) => {
+      host.write("/run/unit", `${unit}\n`);
+      const by = "nginx was started by hand, and keeps systemd's own from the port";
+      expect((await host.check(nginx())).changes).toContain(by);
+    },
+  );
 
   it("refuses to begin where another program has port 80, before nginx is there and after", async () => {
     listening("pihole-FTL", 4711, "*");
