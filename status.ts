@@ -5,14 +5,7 @@ import { lookNow } from "./components/now";
 import { clusterStatus, statusStates, type ClusterStatus, type PiStatus } from "./components/status";
 import { ConfigError, openOf, stackConfig, type Config } from "./config";
 import { findHosts, type Last } from "./operator/hosts";
-import {
-  presentRecords,
-  toldElsewhere,
-  TYPES,
-  type Addresses,
-  type Elsewhere,
-  type RecordType,
-} from "./operator/records";
+import { presentRecords, toldElsewhere, TYPES, type Addresses, type RecordType } from "./operator/records";
 
 /** `npm run status -- [--stack NAME] [--json]`: the same look as preview's, as a table; exit status 0 if all is well. */
 async function main(): Promise<void> {
@@ -20,27 +13,24 @@ async function main(): Promise<void> {
     options: { json: { type: "boolean" }, stack: { type: "string", short: "s" } },
   });
   const config = await configOf(values.stack);
-  const [{ reached, seen }, records, elsewhere] = await Promise.all([
+  const records = recordsOf(config);
+  const [{ reached, seen }, found, elsewhere] = await Promise.all([
     lookNow(config, statusStates(config)),
-    recordsOf(config),
-    allElsewhere(config),
+    records,
+    records.then((all) => toldElsewhere(config.hostname, all, config.dns)),
   ]);
-  const status = clusterStatus(config, reached, seen, records, elsewhere);
+  const status = clusterStatus(config, reached, seen, found, elsewhere);
   console.log(values.json ? JSON.stringify(status, undefined, 2) : statusText(status));
   process.exitCode = status.well ? 0 : 1;
 }
 
-async function recordsOf({ hostname, dns }: Config): Promise<Partial<Addresses>> {
-  const of = async (type: RecordType) => [type, await presentRecords(hostname, type, dns)] as const;
-  const found = await Promise.all(TYPES.map(of));
-  return Object.fromEntries(found.filter(([, addresses]) => addresses !== undefined));
-}
-
-/** Of the types of records that there are to be; a name server that does not answer is told once. */
-async function allElsewhere(config: Config): Promise<Elsewhere[]> {
+/** What there is of the types of records that there are to be; none of a type where nobody answers. */
+async function recordsOf(config: Config): Promise<Partial<Addresses>> {
   const types = TYPES.filter((type) => recordTargets(config, type).length > 0);
-  const told = await Promise.all(types.map((type) => toldElsewhere(config.hostname, type, config.dns)));
-  return [...new Map(told.flat().map((one) => [one.message, one])).values()];
+  const of = async (type: RecordType) =>
+    [type, await presentRecords(config.hostname, type, config.dns)] as const;
+  const found = await Promise.all(types.map(of));
+  return Object.fromEntries(found.filter(([, addresses]) => addresses !== undefined));
 }
 
 async function configOf(stack: string | undefined): Promise<Config> {

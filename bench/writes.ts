@@ -2,10 +2,11 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { address, get, healed, inside, lab, root, SUBNET } from "../lab/drive/lab";
+import { address, floatingAddress, get, healed, inside, lab, root } from "../lab/drive/lab";
 import { Cluster } from "../lab/drive/stack";
 
 const PIS = ["pi1", "pi2"] as const;
+const FLOATING = PIS.map(floatingAddress);
 /** Minutes after the first `up` until what is measured begins: all is healed, noted and compared by then. */
 const SETTLE = 3;
 const REQUESTS_A_SECOND = 10;
@@ -23,7 +24,7 @@ type Written = ReadonlyMap<string, number>;
 async function written(pi: string): Promise<Written> {
   const each = `for p in /proc/[0-9]*; do
     awk -v of="$(cat $p/comm)" '/^write_bytes/ { w = $2 } /^cancelled/ { w -= $2 } END { print w + 0, of }' $p/io
-  done 2>/dev/null`;
+  done 2>/dev/null; true`; // one that has just ended says nothing
   const sums = new Map<string, number>();
   for (const line of (await inside(pi, each)).split("\n")) {
     const [, bytes = "0", program = ""] = /^(-?\d+) (.*)$/.exec(line) ?? [];
@@ -37,17 +38,20 @@ async function perHour(minutes: number, happening: (end: number) => Promise<unkn
   const before = await Promise.all(PIS.map(written));
   await happening(Date.now() + minutes * 60_000);
   const after = await Promise.all(PIS.map(written));
-  const programs = new Set(after.flatMap((one) => [...one.keys()]));
+  // What a program has written that has ended since, is its parent's now.
+  const programs = new Set([...before, ...after].flatMap((one) => [...one.keys()]));
   const grown = (program: string): number =>
     after.reduce((sum, one, i) => sum + (one.get(program) ?? 0) - (before[i]?.get(program) ?? 0), 0);
   return new Map([...programs].map((program) => [program, (grown(program) / PIS.length) * (60 / minutes)]));
 }
 
 async function ask(end: number): Promise<void> {
+  const answers: Promise<unknown>[] = [];
   for (let i = 0; Date.now() < end; i += 1) {
-    await get(`${SUBNET}.${(221 + (i % PIS.length)).toString()}`);
+    answers.push(get(FLOATING[i % FLOATING.length] ?? ""));
     await sleep(1000 / REQUESTS_A_SECOND);
   }
+  await Promise.all(answers);
 }
 
 const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(2);
@@ -91,8 +95,7 @@ async function main(): Promise<void> {
   const minutes = Number(values.minutes);
   await lab("down");
   await lab("up", "2");
-  const floating = PIS.map((_, i) => `${SUBNET}.${(221 + i).toString()}`);
-  const made = await (await Cluster.create({ "twopir:floatingAddresses": floating })).up();
+  const made = await (await Cluster.create({ "twopir:floatingAddresses": FLOATING })).up();
   if (made.failed) throw new Error(made.said);
   for (const pi of PIS) if ((await get(address(pi))).status !== 200) throw new Error(`${pi} does not serve`);
   await healed("pi1");

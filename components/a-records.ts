@@ -63,13 +63,13 @@ function recordStates(
   const { hostname, floatingAddresses, volume } = args;
   const targets = recordTargets(args, type);
   if (targets.length === 0) return [];
+  const serving = (pi: Pi) => [
+    names.nginx(pi),
+    ...(floatingAddresses.length > 0 ? [names.keepalived(pi)] : []),
+  ];
   const record = (pi: Pi) => ({
     name: `${pi.name}-${type.toLowerCase()}-record`,
-    after: [
-      type === "A" ? names.nginx(pi) : names.ipv6(pi),
-      ...(floatingAddresses.length > 0 ? [names.keepalived(pi)] : []),
-      names.healed(volume.name),
-    ],
+    after: [...(type === "A" ? serving(pi) : [names.ipv6(pi)]), names.healed(volume.name)],
   });
   if (dns.provider === "cloudflare") {
     const { zoneId, ttl } = dns;

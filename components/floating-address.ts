@@ -78,7 +78,7 @@ const excluded = (address6: string | undefined): string =>
 
 /** keepalived on one Pi: it holds its floating address while it serves, and others' while they do not. */
 export function floatingAddressPart(args: FloatingAddressArgs): Part {
-  const { pi, pis, floatingAddresses, hostname, turnAfter } = args;
+  const { pi, pis, floatingAddresses, floatingAddresses6, hostname, turnAfter } = args;
   const packageName = `${pi.name}-keepalived-package`;
   return {
     type: "FloatingAddress",
@@ -95,6 +95,7 @@ export function floatingAddressPart(args: FloatingAddressArgs): Part {
           host: hostname,
           floating: floatingAddresses[pis.indexOf(pi)] ?? "",
           addresses: floatingAddresses,
+          addresses6: floatingAddresses6,
           config: keepalivedConfig(args),
         },
         after: [packageName, names.nginx(pi), ...(turnAfter ? [names.keepalived(turnAfter)] : [])],

@@ -30,7 +30,6 @@ export function ipv6Part({
           host: hostname,
           floating: floatingAddresses[own] ?? "",
           floating6: floatingAddresses6[own] ?? "",
-          addresses6: floatingAddresses6,
         },
         after: [names.nginx(pi), ...(floatingAddresses.length > 0 ? [names.keepalived(pi)] : [])],
       },

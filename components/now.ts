@@ -65,8 +65,8 @@ export async function lookNow(config: ReachableCluster, besides: readonly State[
     (await presentRecords(config.hostname, type, config.dns)) ?? [];
   const [{ seen, health }, ...kept] = await Promise.all([
     lookTimed(),
-    ...(config.dns.provider === "none" ? TYPES : []).map(async (type) =>
-      foundElsewhere(config.hostname, type, wanted[type], await present(type)),
+    ...(config.dns.provider === "none" ? TYPES.filter((type) => wanted[type].length > 0) : []).map(
+      async (type) => foundElsewhere(config.hostname, type, wanted[type], await present(type)),
     ),
   ]);
   const doubled = await stillHeldTwice(config, seen);

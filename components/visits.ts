@@ -39,7 +39,7 @@ export function missedByVisitors(
 /**
  * What is wrong with records that the user keeps: the Pis may all be well, and nobody finds them.
  *
- * @param wanted Where they should lead; none: none of that type is wanted, and {@link ledAway} tells of those there are.
+ * @param wanted Where they should lead.
  * @param found The addresses that this machine finds for the name.
  */
 export function foundElsewhere(
@@ -48,7 +48,7 @@ export function foundElsewhere(
   wanted: readonly string[],
   found: readonly string[],
 ): HostProblem[] {
-  if (wanted.length === 0 || areSame(wanted, found)) return [];
+  if (areSame(wanted, found)) return [];
   return [
     new HostProblem(
       `${hostname} should lead to ${wanted.join(", ")}, and this machine finds ${found.join(", ") || "no address"} for it. ` +
@@ -73,6 +73,6 @@ export const ledAway = (hostname: string, visits: readonly Visit[]): HostProblem
 /** Where this machine cannot ask for what visitors by IPv6 get. */
 export const noIpv6Here = (): HostProblem =>
   new HostProblem(
-    `this machine has no IPv6 address, so nobody asked from outside whether the Pis' IPv6 addresses are answered.`,
+    `this machine has no IPv6 address, so the Pis' IPv6 addresses were not tested from here.`,
     "unseen",
   );

@@ -66,11 +66,7 @@ export function webServerPart(
     ...common,
     name: `${pi.name}-nginx-settings`,
     script: "nginx-settings",
-    parameters: {
-      content: nginxSettings(floating, published),
-      volume: volume.name,
-      ipv6: pi.address6 === undefined ? "no" : "yes",
-    },
+    parameters: { content: nginxSettings(floating, published), volume: volume.name },
     after: [nginxPackage, names.volumeStarted(volume.name)], // whose id is the cluster's mark
   };
   const disturbedBy = [

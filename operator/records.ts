@@ -60,45 +60,48 @@ export interface Elsewhere {
 
 /**
  * Asks the zone's other name servers, and the one that this machine asks, for what the primary server has; nothing where
- * the config names no server, or that does not answer or has no record.
+ * the config names no server, or that has no record.
  *
- * @example await toldElsewhere("twopir.example.com", "A", { provider: "rfc2136", server: "192.168.0.53", zone: "example.com" })
+ * @param records What the primary has, of the types that are looked at.
+ * @example await toldElsewhere("twopir.example.com", { A: ["192.168.0.121"] }, { provider: "rfc2136", server: "192.168.0.53", zone: "example.com" })
  */
 export async function toldElsewhere(
   name: string,
-  type: RecordType,
+  records: Partial<Addresses>,
   { server, zone }: Zone,
 ): Promise<Elsewhere[]> {
-  if (server === undefined || zone === undefined) return [];
-  const right = await asked(name, type, server).catch(() => []);
-  if (right.length === 0) return [];
-  const isOther = (has: string[] | undefined): boolean => has !== undefined && !areSame(has, right);
+  const right = TYPES.flatMap((type) => {
+    const all = [...(records[type] ?? [])].sort();
+    return all.length === 0 ? [] : { type, all };
+  });
+  if (server === undefined || zone === undefined || right.length === 0) return [];
   const [others, here] = await Promise.all([
     otherServers(zone, server).catch(() => []),
-    toldHere(name, type, zone, server, right).catch(() => []),
+    toldHere(name, right, zone, server).catch(() => []),
   ]);
   const answers = await Promise.all(
     others.map(async ({ host, address }) => {
-      const ask = (): Promise<string[] | undefined> => asked(name, type, address).catch(() => undefined);
-      let has = await ask();
-      if (isOther(has)) {
-        await sleep(AGAIN * 1000);
-        has = await ask();
-      }
-      if (has !== undefined && !isOther(has)) return [];
-      const says =
-        has === undefined
-          ? "does not answer"
-          : `has ${has.join(", ") || `no ${type} record`} for ${name}, and the primary ${server} has ${right.join(", ")}`;
-      return {
-        message:
-          `${host} (${address}), a name server of ${zone}, ${says}: does it run, and does the zone come there (zone ` +
-          `transfer, NOTIFY)?`,
-        hereOnly: has === undefined,
-      };
+      const who = `${host} (${address}), a name server of ${zone}`;
+      const told = right.map(async ({ type, all }): Promise<Elsewhere | undefined> => {
+        const ask = (): Promise<string[]> => asked(name, type, address);
+        let has = await ask();
+        if (!areSame(has, all)) {
+          await sleep(AGAIN * 1000);
+          has = await ask();
+        }
+        if (areSame(has, all)) return undefined;
+        const message =
+          `${who}, has ${has.join(", ") || `no ${type} record`} for ${name}, and the primary ${server} has ${all.join(", ")}: ` +
+          `does it run, and does the zone come there (zone transfer, NOTIFY)?`;
+        return { message, hereOnly: false };
+      });
+      return Promise.all(told).catch(() => [
+        { message: `${who}, does not answer: does it run, can it be reached from here?`, hereOnly: true },
+      ]);
     }),
   );
-  return [...answers.flat(), ...here.map((message) => ({ message, hereOnly: true }))];
+  const found = answers.flat().filter((one) => one !== undefined);
+  return [...found, ...here.map((message) => ({ message, hereOnly: true }))];
 }
 
 /** The zone's name servers, without the primary that is asked. */
@@ -122,32 +125,33 @@ async function otherServers(zone: string, server: string): Promise<{ host: strin
  */
 async function toldHere(
   name: string,
-  type: RecordType,
+  right: readonly { readonly type: RecordType; readonly all: readonly string[] }[],
   zone: string,
   server: string,
-  right: readonly string[],
 ): Promise<string[]> {
   const [[here], [there], found] = await Promise.all([
     dig(zone, "SOA"),
     dig(zone, "SOA", server),
-    asked(name, type),
+    Promise.all(right.map(({ type }) => asked(name, type))),
   ]);
   const primaryOf = (soa: string | undefined): string | undefined => soa?.split(" ")[0]?.toLowerCase();
   const knowsZone = here !== undefined && primaryOf(here) === primaryOf(there);
-  const has = found.filter((address) => !/^(0\.|127\.|::1?$)/.test(address));
-  if (knowsZone && has.length === 0)
-    return [
-      `the name server that this machine asks knows ${zone}, and gives no ${type} record of ${name}: routers hide private ` +
+  return right.flatMap(({ type, all }, i) => {
+    const has = (found[i] ?? []).filter((address) => !/^(0\.|127\.|::1?$)/.test(address));
+    if (knowsZone && has.length === 0)
+      return (
+        `the name server that this machine asks knows ${zone}, and gives no ${type} record of ${name}: routers hide private ` +
         `addresses (DNS rebind protection), so visitors of this network get none. Exempt ${name} there; or it keeps for a ` +
-        `while that there was none.`,
-    ];
-  if (!knowsZone && has.length > 0 && !areSame(has, right))
-    return [
-      `the name server that this machine asks has ${has.join(", ")} for ${name}, of another zone ${zone} than the ` +
-        `primary ${server}, which has ${right.join(", ")}: do the name servers that the registrar has for ${zone} lead to ` +
-        `yours, and is it still registered?`,
-    ];
-  return [];
+        `while that there was none.`
+      );
+    if (!knowsZone && has.length > 0 && !areSame(has, all))
+      return (
+        `the name server that this machine asks has ${has.join(", ")} for ${name}, of another zone ${zone} than the ` +
+        `primary ${server}, which has ${all.join(", ")}: do the name servers that the registrar has for ${zone} lead to ` +
+        `yours, and is it still registered?`
+      );
+    return [];
+  });
 }
 
 /** The addresses that a name has, sorted. An alias is a line, too. */

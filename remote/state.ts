@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { RecordType } from "../operator/records";
 
 /** The operator's machine, as the place where a state's script runs. */
 export const OPERATOR = "operator";
@@ -58,7 +59,7 @@ export interface CloudflareRecord {
   readonly cloudflare: {
     readonly zoneId: string;
     readonly hostname: string;
-    readonly type: "A" | "AAAA";
+    readonly type: RecordType;
     readonly address: string;
     /** Seconds. */
     readonly ttl: number;

@@ -18,9 +18,14 @@ export const labFile = (...path: readonly string[]): string => join(root, ".twop
 
 export const address = (pi: string): string => `${SUBNET}.${(120 + Number(pi.slice(2))).toString()}`;
 
+/** The floating address that a Pi is preferred for, where there are any. */
+export const floatingAddress = (pi: string): string => `${SUBNET}.${(220 + Number(pi.slice(2))).toString()}`;
+
 /** The same by IPv6, as the lab's network has it. */
-export const address6 = (pi: string): string => ipv6(address(pi));
-const ipv6 = (ipv4: string): string => `fd00:${SUBNET.replaceAll(".", ":")}::${ipv4.split(".").at(-1) ?? ""}`;
+export const address6 = (pi: string): string => toIpv6(address(pi));
+export const floatingAddress6 = (pi: string): string => toIpv6(floatingAddress(pi));
+const toIpv6 = (ipv4: string): string =>
+  `fd00:${SUBNET.replaceAll(".", ":")}::${ipv4.split(".").at(-1) ?? ""}`;
 
 /** A program that failed: its exit status and what it printed. */
 export class LabError extends Error {
@@ -73,10 +78,16 @@ export async function addresses(family: 4 | 6 = 4): Promise<string[]> {
   return family === 4 ? resolver.resolve4(NAME) : resolver.resolve6(NAME).catch(() => []);
 }
 
-/** The status and the body that a Pi answers with, on a new connection. */
-export const get = (host: string, path = "/", timeout = 3000): Promise<{ status: number; body: string }> =>
+/** The status and the body that a Pi answers with, on a new connection; by default for the page of the cluster. */
+export const get = (
+  host: string,
+  path = "/",
+  timeout = 3000,
+  { port = 80, name = NAME } = {},
+): Promise<{ status: number; body: string }> =>
   new Promise((resolve, reject) => {
-    const asked = request({ host, path, headers: { Host: NAME }, agent: false, timeout }, (response) => {
+    const headers = { Host: name };
+    const asked = request({ host, port, path, headers, agent: false, timeout }, (response) => {
       let body = "";
       response.setEncoding("utf8").on("data", (text: string) => (body += text));
       response.on("end", () => {

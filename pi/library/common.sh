@@ -73,10 +73,11 @@ act() { # KIND REASON FUNCTION [ARGUMENT...]
   "${@:3}"
 }
 
-# obstacle REASON: what keeps this state from being reached and is not ours to change: a look names it, and apply fails.
+# obstacle REASON [KIND]: what keeps this state from being reached and is not ours to change: a look names it, by
+# default as a change, and apply fails.
 obstacle() {
   [ "$mode" = check ] || fail "$1"
-  tell change "$1"
+  tell "${2:-change}" "$1"
 }
 
 # say TEXT: a line of progress, or of what was left alone.

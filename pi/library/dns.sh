@@ -6,10 +6,10 @@ takes server zone name key_name key_secret
 # record_type ADDRESS: by which a name has it.
 record_type() { if [[ $1 == *:* ]]; then echo AAAA; else echo A; fi; }
 
-# ask TYPE: the name's records as the primary server has them, in dig's answer format. By TCP, which needs no second
-# try: a server that is off is noticed after 3 s.
+# ask: the name's records of the type that the caller sets, or its alias, as the primary server has them, in dig's
+# answer format. By TCP, which needs no second try: a server that is off is noticed after 3 s.
 ask() {
-  once dig +tcp +noall +answer +norecurse +time=3 +tries=1 "@$server" "$name." "$1" ||
+  once dig +tcp +noall +answer +norecurse +time=3 +tries=1 "@$server" "$name." "$type" ||
     fail "the name server $server does not answer: is the address right, is port 53 open from here?"
 }
 
@@ -17,7 +17,7 @@ patience=10 # seconds until the server returns what it accepted; a primary does 
 
 # own_records TYPE: value and TTL of each such record of the name itself, and not of one that it is an alias of.
 own_records() {
-  ask "$1" | awk -v name="$name." -v type="$1" 'tolower($1) == tolower(name) && $4 == type { print $5, $2 }'
+  ask | awk -v name="$name." -v type="$1" 'tolower($1) == tolower(name) && $4 == type { print $5, $2 }'
 }
 
 # require_no_alias: beside a CNAME a name has nothing else (RFC 1034, 3.6.2), so the server takes our update and ignores

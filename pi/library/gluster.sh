@@ -1,6 +1,7 @@
 # shellcheck shell=bash disable=SC2154
 # For states that ask or tell gluster something.
 
+use network
 takes volume
 
 busy_wait=90   # seconds; a create or an add-brick of another Pi takes a few
@@ -148,10 +149,6 @@ glusterd_answers() { [ -n "$(gluster_says peer status)" ]; }
 
 # uuid_there ADDRESS: what glusterd at the address calls itself; nothing where none answers.
 uuid_there() { gluster_says --remote-host="$1" system:: uuid get | sed -n 's/^UUID: //p'; }
-
-# listens SECONDS ADDRESS PORT: something does there; to ask what is off takes all of the seconds.
-# shellcheck disable=SC2016 # the inner shell expands them
-listens() { timeout "$1" bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$2" "$3" 2>/dev/null; }
 
 # own ADDRESS: it is one of this Pi's.
 own() { grep -qwF "$1" <<<"$(ip -4 -o address)"; }

@@ -8,6 +8,13 @@ own_addresses() { ip -o address show "$@" | awk '{ split($4, own, "/"); print ow
 # interface ADDRESS: the one that has this address of the Pi's.
 interface() { ip -4 -o address | awk -v a="$1" '{ split($4, own, "/") } own[1] == a { print $2; exit }'; }
 
+# listens SECONDS ADDRESS PORT: something does there; to ask what is off takes all of the seconds.
+# shellcheck disable=SC2016 # the inner shell expands them
+listens() { timeout "$1" bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$2" "$3" 2>/dev/null; }
+
+# is_alive ADDRESS: the Pi there answers now; one just cut off does not.
+is_alive() { ping -q -c 1 -W 1 "$1" >/dev/null 2>&1; }
+
 # Where twopir's keepalived is, which asks the same by it.
 # shellcheck disable=SC2034 # firewall.sh and keepalived.sh use it
 tracker_path=/usr/local/lib/twopir/serves

@@ -30,19 +30,46 @@ listeners() {
   ss -Hltnp "sport = :$1" | { grep -F -e " 0.0.0.0:$1 " -e " *:$1 " -e " $address:$1 " || true; }
 }
 
+# processes: "PID UNIT PROGRAM" of each that the listeners on stdin belong to.
+processes() {
+  local found pids
+  found=$({ grep -oE '\("[^"]*",pid=[0-9]+' || true; } | sed -E 's/\("(.*)",pid=(.*)/\2 \1/' | sort -u)
+  pids=$(cut -d ' ' -f 1 <<<"$found" | paste -sd ,)
+  [ -z "$pids" ] || awk 'NR == FNR { unit[$1] = $2; next } $1 in unit { pid = $1; $1 = unit[pid]; print pid, $0 }' \
+    <(ps -o pid=,unit= -p "$pids") - <<<"$found" # one that is in neither has ended
+}
+
 # by_hand UNIT PROGRAM: of the listeners on stdin, the processes of that program that somebody has typed.
 by_hand() {
-  local pid unit
-  for pid in $({ grep -o "\"$2\",pid=[0-9]*" || true; } | sed 's/.*=//' | sort -un); do
-    unit=$(unit_of "$pid") || continue # it has ended meanwhile
-    [ "$unit" = "$1" ] || is_set_up "$unit" || echo "$pid"
+  local pid unit name
+  processes | while read -r pid unit name; do
+    [ "$name" != "$2" ] || [ "$unit" = "$1" ] || is_set_up "$unit" || echo "$pid"
   done
 }
 
-unit_of() { ps -o unit= -p "$1" | xargs; } # PID
+# port_holder UNIT PROGRAM: of the listeners on stdin, what else there is; nothing where there is nothing. Of what was
+# typed of that program, by_hand tells.
+port_holder() {
+  local pid unit name
+  processes | while read -r pid unit name; do
+    if [ "$name" != "$2" ]; then
+      echo "$name, process $pid"
+    elif [ "$unit" != "$1" ] && is_set_up "$unit"; then
+      echo "$name of $unit, process $pid"
+    fi
+  done | sed -n 1p
+}
 
 # is_set_up UNIT: another service, or a container. What is typed belongs to the login, or to the ssh server.
 is_set_up() { [[ $1 == *.@(service|scope) && $1 != @(session-|user@|ssh.|ssh@|sshd|init.)* ]]; }
+
+# taken PORT HOLDER: before the first up nothing is half done, so that is refused; later what can be repaired elsewhere
+# goes on.
+taken() {
+  local why="port $1 of $pi is held by $2: end that, or let it listen elsewhere"
+  [ -e "$states/$state" ] || refuse "$why"
+  obstacle "$why"
+}
 
 # end_by_hand PROGRAM SIGNAL PIDS: what was started by hand ends as that signal asks it to, so that systemd's own can
 # start; after ten seconds at once.

@@ -50,8 +50,8 @@ tell_shut_out() {
   done
 }
 
-# is_there UUID ADDRESS: glusterd there is connected to this one's, and the Pi answers now; one just cut off does not.
-is_there() { [ -n "$1" ] && present "$1" && ping -q -c 1 -W 1 "$2" >/dev/null 2>&1; }
+# is_there UUID ADDRESS: glusterd there is connected to this one's, and the Pi answers now.
+is_there() { [ -n "$1" ] && present "$1" && is_alive "$2"; }
 
 # is_shut NAME: the brick is served, and its port cannot be reached; where the mount has lost it already, that is told.
 is_shut() {

@@ -26,7 +26,10 @@ want() {
   # Also where nft is not there yet: while nothing has been changed.
   [ -z "$reason" ] || nobody_is_cut_off
   # What may be half-way when it is found out later is asked before the first up changes anything.
-  [ -e "$rules_path" ] || { all_may_log_in && others_let_us_in; }
+  if [ ! -e "$rules_path" ]; then
+    all_may_log_in
+    others_let_us_in
+  fi
   want_ours "$loader_path"
   want_ours "$unit_path"
   want_ours "$drop_in_path"
@@ -77,19 +80,16 @@ all_may_log_in() {
 
 knock=2 # seconds; the kernel asks twice in that time
 
-# others_let_us_in: what a firewall drops is not answered at all, and where nothing listens yet it is refused. Only of a
-# Pi that has a place in this network, since one that is off answers nothing, too.
+# others_let_us_in: what a firewall drops is not answered at all; where nothing listens yet it is refused.
 others_let_us_in() {
-  local pi_address port answer status
-  for pi_address in $(pis_in <<<"$rules"); do
-    [ "$pi_address" != "$address" ] || continue
+  local another port status
+  for another in $(pis_in <<<"$rules"); do
+    [ "$another" != "$address" ] || continue
     for port in 24007 49152; do
       status=0
-      # shellcheck disable=SC2016 # the inner shell expands them
-      answer=$(timeout "$knock" bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$pi_address" "$port" 2>&1) || status=$?
-      [ "$status" = 124 ] || [[ $answer == *"No route to host"* ]] || continue
-      [[ $(ip -4 neigh show "$pi_address") == *" lladdr "* ]] || break
-      refuse "a firewall of $pi_address, which is not twopir's, or one on the way, keeps $pi from port $port there," \
+      listens "$knock" "$another" "$port" || status=$?
+      if [ "$status" != 124 ] || ! is_alive "$another"; then continue; fi
+      refuse "a firewall of $another, which is not twopir's, or one on the way, keeps $pi from port $port there," \
         "where GlusterFS will listen: let the Pis in to each other, e.g. \"sudo ufw allow from $address\""
     done
   done

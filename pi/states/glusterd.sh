@@ -13,7 +13,10 @@ silent_wait=150  # seconds
 join_patience=15 # seconds until a glusterd that was started has met the others; 2 s in the lab
 
 want() {
-  local reason pool='' known='' by_hand
+  local reason pool='' known='' listening by_hand holder
+  listening=$(listeners 24007)
+  holder=$(port_holder glusterd.service glusterd <<<"$listening")
+  [ -z "$holder" ] || taken 24007 "$holder"
   # A minimal Debian has no such line, and gluster talks to its own host by that name.
   grep -Eq '^127\.0\.0\.1[[:space:]].*\blocalhost\b' /etc/hosts || mend "/etc/hosts lacks localhost" add_localhost
   [ -e "$drop_in_path" ] || ! was_there || mend "what glusterd was before is not noted" note_before
@@ -21,7 +24,7 @@ want() {
   need glusterd glusterfs-server
   [ -d /var/log/glusterfs/bricks ] ||
     mend "/var/log/glusterfs/bricks is missing, without which no brick starts" give_logs
-  by_hand=$(listeners 24007 | by_hand glusterd.service glusterd | xargs)
+  by_hand=$(by_hand glusterd.service glusterd <<<"$listening" | xargs)
   [ -z "$by_hand" ] ||
     mend "glusterd was started by hand, and keeps systemd's own from the port" end_by_hand glusterd TERM "$by_hand"
   reason=$(damaged)

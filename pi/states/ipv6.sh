@@ -1,52 +1,77 @@
 # shellcheck shell=bash disable=SC2154
-# A visitor gets the page at this Pi's IPv6 address, too, and at its floating one. A note of what is not so: what is
-# served by IPv4 has nothing to do with it.
+# Visitors by IPv6: nginx listens there, and they get the page at this Pi's IPv6 address and hold of its floating one.
+# What is not so is a note: what is served by IPv4 has nothing to do with it. The last to come and the first to go, so
+# that the record leads nowhere at no time.
 
-use network
-takes address address6 # of this Pi
-takes host             # the name of the site
-takes floating         # the floating address that it is preferred for; empty: none
-takes floating6        # by IPv6, held together with that; empty: none
-takes 'addresses6[]'   # all floating ones
+use files services network
+takes address address6   # of this Pi
+takes host               # the name of the site
+takes floating floating6 # the floating addresses that it is preferred for, held together; empty: none
 
-linger_path=/usr/local/lib/twopir/linger # keepalived.sh has it there
-patience=10                              # seconds until the page must come
+listen_path=/etc/nginx/snippets/twopir-ipv6.conf # the server block includes it
+patience=10                                      # seconds until the page must come
+# One "listen" more takes away the one that there is without a word.
+lines='listen 80;
+listen [::]:80;
+'
 
 want() {
-  local own name
+  local own why name
+  need nginx nginx
   own=$(own_addresses scope global -deprecated -dadfailed | { grep -F : || true; } | xargs)
   if [[ " $own " != *" $address6 "* ]]; then
-    unwell "this Pi has no IPv6 address $address6 (it has ${own:-none}): give it that one, or set its address6 in" \
-      "twopir:pis to one that it keeps"
+    obstacle "this Pi has no IPv6 address $address6 (it has ${own:-none}): give it that one, or set its address6 in \
+twopir:pis to one that it keeps" note
     return
   fi
-  [ ${#addresses6[@]} -eq 0 ] || [ "$(lingering)" = "$(printf '%s\n' "${addresses6[@]}" | sort)" ] ||
-    note "the loopback interface lacks floating IPv6 addresses" bash "$linger_path"
+  why=$(in_the_way)
+  if [ -n "$why" ]; then
+    [ ! -e "$listen_path" ] || note "nginx would not start, since $why" listen_no_more
+  elif ! is_file "$listen_path" "$lines"; then
+    note "nginx does not listen by IPv6" listen_there
+  fi
   # What visitors by IPv4 do not get either, nginx's own state tells.
-  serves "$address" "$host" || return 0
-  [ "$mode" = check ] || until_true "$patience" all_served || true
+  [ -z "$(missed "$address" "$host")" ] || return 0
+  [ "$mode" = check ] || until_true "$patience" serves_all || true
   name=$(missed "$address6" "$host")
   if [ -n "$name" ]; then
-    unwell "a visitor at $address6 does not get http://$name/ ($(unserved "$address6" "$name")), and one at" \
-      "$address does: does a snippet of your own (/etc/nginx/snippets/twopir-*.conf) lack \"listen [::]:80;\", or" \
-      "does another server block or program listen there?"
-  elif [ -n "$floating6" ] && has "$floating" && ! has "$floating6"; then
-    unwell "this Pi holds its floating address $floating, and not $floating6 beside it: see journalctl -u keepalived"
+    obstacle "a visitor at $address6 does not get http://$name/ ($(unserved "$address6" "$name")), and one at $address \
+does: ${why:-does another server block take it, or a firewall of this Pi}" note
+  elif [ -n "$floating6" ] && holds "$floating" && ! holds "$floating6"; then
+    obstacle "this Pi holds its floating address $floating, and not $floating6: see journalctl -u keepalived" note
   fi
 }
 
-unwell() { # TEXT...
-  [ "$mode" = check ] || fail "$@"
-  tell note "$*"
+# in_the_way: why nginx cannot listen by IPv6, where it would not even start, or should not be told to.
+in_the_way() {
+  local holder own
+  holder=$(ss -Hltnp 'sport = :80' | { grep -E ' \[[^ ]*:80 ' || true; } | port_holder nginx.service nginx)
+  own=$({ grep -lsE '(^|[;{])[[:space:]]*listen[[:space:]]' "${mark_file%.conf}"?*.conf || true; } |
+    { grep -vxF "$listen_path" || true; } | xargs)
+  if [ ! -e /proc/net/if_inet6 ]; then
+    echo "the kernel has no IPv6"
+  elif [ -n "$holder" ]; then
+    echo "port 80 is held by $holder"
+  elif [ -n "$own" ]; then
+    echo "$own says where nginx listens: should it say \"listen [::]:80;\", too?"
+  fi
 }
 
-all_served() { [ -z "$(missed "$address6" "$host")" ]; }
-has() { own_addresses dev "$(interface "$address")" | grep -xF -- "$1" >/dev/null; }
-# lingering: of those that linger has put there.
-lingering() {
-  own_addresses dev lo scope global deprecated |
-    { grep -xF -f <(printf '%s\n' "${addresses6[@]}") || true; } | sort
+listen_there() {
+  write_file "$listen_path" "$lines"
+  if nginx -t -q 2>/dev/null && reload; then return; fi
+  listen_no_more
+  fail "nginx does not take \"listen [::]:80;\", so it goes on by IPv4 alone: see /var/log/nginx/error.log"
 }
 
-# linger goes by keepalived's config, which has none of these any more, or one that is gone with it.
-unwant() { [ ! -e "$linger_path" ] || bash "$linger_path"; }
+listen_no_more() {
+  rm -f "$listen_path"
+  reload || true
+}
+
+reload() { ! systemctl is-active -q nginx.service || systemctl reload nginx.service; }
+
+serves_all() { [ -z "$(missed "$address6" "$host")" ]; }
+holds() { own_addresses dev "$(interface "$address")" | grep -xF -- "$1" >/dev/null; }
+
+unwant() { listen_no_more; }

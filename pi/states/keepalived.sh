@@ -2,16 +2,18 @@
 # This Pi takes part in holding the floating addresses.
 
 use files services network
-takes address       # of this Pi
-takes host          # the site's name
-takes floating      # the address that it is preferred for
-takes 'addresses[]' # all of them
-takes config        # of keepalived, but for the interface
+takes address        # of this Pi
+takes host           # the site's name
+takes floating       # the address that it is preferred for
+takes 'addresses[]'  # all of them
+takes 'addresses6[]' # those by IPv6, each held together with one of these
+takes config         # of keepalived, but for the interface
 
 config_path=/etc/keepalived/keepalived.conf
 linger_path=/usr/local/lib/twopir/linger
 drop_in_path=/etc/systemd/system/keepalived.service.d/twopir.conf
 loaded=/run/twopir-keepalived # written by the drop-in whenever keepalived reads its config
+lingers=/run/twopir-linger    # written by linger
 patience=30                   # seconds until the address is here; 6 s in the lab
 settle=12                     # seconds that a look waits for it: the test must have been passed five times
 
@@ -25,6 +27,8 @@ want() {
   sha256sum <"$config_path" | cmp -s - "$loaded" || change "keepalived does not run the config that is on disk" reload
   [ "$(lingering)" = "$(printf '%s\n' "${addresses[@]}" | sort)" ] ||
     change "the loopback interface lacks floating addresses" bash "$linger_path"
+  [ "$(lingering6)" = "$(printf '%s\n' "${addresses6[@]}" | sort)" ] ||
+    note "the loopback interface lacks floating IPv6 addresses, or has others" bash "$linger_path"
   # Where the Pi does not serve, nginx's own state says so.
   if [ "$mode" = check ] && { [ -n "$told" ] || ! serves "$address" "$host"; }; then return; fi
   until_true "$([ "$mode" = check ] && echo "$settle" || echo "$patience")" holds ||
@@ -39,6 +43,11 @@ take_again() {
 
 holds() { own_addresses dev "$(interface "$address")" | grep -xF "$floating" >/dev/null; }
 lingering() { own_addresses dev lo label lo:twopir | sort; }
+# lingering6: of those that are wanted, and those that linger has put there; others may be somebody's own.
+lingering6() {
+  own_addresses dev lo scope global deprecated |
+    { grep -xF -f <({ cat "$lingers" 2>/dev/null || true; } && printf '%s\n' "${addresses6[@]}") || true; } | sort
+}
 
 # The interface has another name on each kind of Pi; $INTERFACE is a variable of keepalived's own.
 # shellcheck disable=SC2016

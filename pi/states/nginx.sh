@@ -13,13 +13,9 @@ config_wait=12 # seconds until nginx has read its config, part of which lies on 
 want() {
   local listening holder by_hand folder why name
   listening=$(listeners 80)
-  holder=$(port_holder <<<"$listening")
-  # Before the first up nothing is half done; later what can be repaired elsewhere goes on.
-  [ -z "$holder" ] || [ -e "$states/$state" ] ||
-    refuse "port 80 of $pi is held by $holder, and the site is to be served there: end that, or let it listen elsewhere"
+  holder=$(port_holder nginx.service nginx <<<"$listening")
+  [ -z "$holder" ] || taken 80 "$holder"
   need nginx nginx
-  [ -z "$holder" ] ||
-    obstacle "port 80 is held by $holder: end that, or let it listen elsewhere"
   for folder in /var/log/nginx /var/lib/nginx; do
     [ -d "$folder" ] || mend "$folder is missing, without which nginx does not start" give_folder "$folder"
   done
@@ -100,20 +96,6 @@ wake() {
     systemctl restart nginx.service || true
   fi
   until_true "$patience" serves_all || fail "$(complaint "$(missed "$address" "$host")")"
-}
-
-# port_holder: of the listeners on stdin, what else than Debian's nginx there is, and no other nginx that was typed;
-# nothing where there is nothing.
-port_holder() {
-  local name pid unit
-  sed -nE 's/.*users:\(\("([^"]*)",pid=([0-9]+).*/\1 \2/p' | while read -r name pid; do
-    unit=$(unit_of "$pid") || true
-    if [ "$name" != nginx ]; then
-      echo "$name, process $pid" && return
-    elif [ "$unit" != nginx.service ] && is_set_up "$unit"; then
-      echo "nginx of $unit, process $pid" && return
-    fi
-  done
 }
 
 complaint() { echo "nginx runs, and a visitor at $address does not get http://$1/: $(cause "$1")"; } # NAME

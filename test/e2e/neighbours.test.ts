@@ -1,8 +1,7 @@
 import { writeFileSync } from "node:fs";
-import { request } from "node:http";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { address, get, inside, isOpen, root, run, SUBNET, until } from "../../lab/drive/lab";
+import { address, endsWell, get, inside, isOpen, root, run, SUBNET, until } from "../../lab/drive/lab";
 import { Cluster } from "../../lab/drive/stack";
 import { loaded, succeeded } from "./states";
 
@@ -19,7 +18,7 @@ interface Neighbour {
   /** Fails where it does not do its work. */
   readonly works: () => Promise<unknown>;
   /** What it is then in the eyes of others while the cluster is there. Default: all is as before. */
-  readonly meanwhile?: { readonly said: string; readonly works: () => Promise<unknown> };
+  readonly meanwhile?: { readonly said: string; readonly works?: () => Promise<unknown> };
 }
 
 interface InTheWay {
@@ -31,26 +30,12 @@ interface InTheWay {
   readonly undone: string;
 }
 
-/** The body of an answer, on a new connection. */
-const body = (port: number, name: string): Promise<string> =>
-  new Promise((resolve, reject) => {
-    const asked = request(
-      { host: AT, port, headers: { Host: name }, agent: false, timeout: 3000 },
-      (response) => {
-        let text = "";
-        response.setEncoding("utf8").on("data", (more: string) => (text += more));
-        response.on("end", () => resolve(text.trim())).on("error", reject);
-      },
-    );
-    asked.on("timeout", () => asked.destroy(new Error("no answer"))).on("error", reject);
-    asked.end();
-  });
 const serve = (name: string, port: number): string =>
   `systemd-run -q --unit=${name} --working-directory=/srv/${name} python3 -m http.server ${port.toString()}`;
 const says =
   (port: number, name = AT) =>
   async (): Promise<void> =>
-    expect(await body(port, name)).toBe("mine");
+    expect((await get(AT, "/", 3000, { port, name })).body).toBe("mine\n");
 
 const BESIDE: readonly Neighbour[] = [
   {
@@ -73,11 +58,12 @@ const BESIDE: readonly Neighbour[] = [
   },
   {
     what: "ufw, which lets ssh, the web, the other Pi and the rest of these in",
-    packages: "ufw",
+    packages: "ufw python3",
     made: `for port in 22/tcp 80/tcp 8088/tcp 8123/tcp 51413/tcp 53; do ufw allow $port >/dev/null; done &&
-      ufw allow from ${address("pi2")} >/dev/null && ufw --force enable >/dev/null`,
+      ufw allow from ${address("pi2")} >/dev/null && ufw --force enable >/dev/null &&
+      mkdir -p /srv/private && ${serve("private", 8099)}`,
     works: async () => {
-      expect(await inside("pi1", "ufw status")).toContain("Status: active");
+      expect(await endsWell("pi1", `timeout 3 bash -c 'exec 3<>/dev/tcp/${AT}/8099'`)).toBe(true);
       expect(await isOpen(AT, 8099)).toBe(false);
     },
   },
@@ -157,7 +143,7 @@ const IN_THE_WAY: readonly InTheWay[] = [
   {
     what: "nginx as a service of one's own, or in a container",
     packages: "nginx",
-    made: "systemctl disable -q --now nginx; systemd-run -q --unit=own nginx -g 'daemon off;' && sleep 1",
+    made: "systemctl disable -q --now nginx && systemd-run -q --unit=own nginx -g 'daemon off;' && sleep 1",
     said: "port 80 of pi1 is held by nginx of own.service",
     undone: "systemctl stop own; apt-get -qq purge -y nginx nginx-common >/dev/null 2>&1",
   },
@@ -234,7 +220,7 @@ describe("what is in the way", () => {
   it.each(IN_THE_WAY)(
     "is named before anything is changed: $what",
     async ({ what, packages, made, said, undone }) => {
-      await inside("pi1", `${packages === undefined ? "" : `${install(packages)}; `}${made}`);
+      await inside("pi1", `${packages === undefined ? "" : `${install(packages)} && `}${made}`);
       expect((await cluster.preview()).said).toContain(said);
       const outcome = await cluster.up();
       await inside("pi1", undone);
@@ -250,7 +236,7 @@ describe("what is in the way", () => {
 describe("what has its place beside the cluster", () => {
   let before: string[];
   it.each(BESIDE)("does its work before: $what", async ({ packages, made, works }) => {
-    await inside("pi1", `${install(packages)}; ${made}`);
+    await inside("pi1", `${install(packages)} && ${made}`);
     await until("it does its work", 10, () => works().then(() => true)); // it has just been started
   });
 

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import {
   connected,
+  floatingAddress,
   get,
   inside,
   LAB,
@@ -15,14 +16,13 @@ import {
   root,
   run,
   servesAgain,
-  SUBNET,
   until,
   whileFetching,
 } from "../../lab/drive/lab";
 import { Cluster, configFile, pi, stateFolder, type Outcome } from "../../lab/drive/stack";
 
 /** The floating address that a Pi is preferred for. */
-export const FLOATING = { pi1: `${SUBNET}.221`, pi2: `${SUBNET}.222` } as const;
+export const FLOATING = { pi1: floatingAddress("pi1"), pi2: floatingAddress("pi2") } as const;
 
 /**
  * Each address is asked all the while, and the name. An answer that was on its way when a Pi died is lost with it, so that
@@ -53,7 +53,6 @@ export async function unnoticed(
   });
   await Promise.all(clients);
   expect(Object.fromEntries(failed)).toEqual({});
-  expect(seen.requests).toBeGreaterThan(0);
   expect(seen.failed).toBe(0);
 }
 

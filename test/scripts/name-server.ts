@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { RecordType } from "../../operator/records";
 import { stdin, type State } from "../../remote/state";
 import { finished, type Run } from "./host";
 
@@ -72,7 +73,7 @@ zone example.com { type primary; file "${zone}"; allow-update { key ${KEY_NAME};
   }
 
   /** The records of a name, sorted: "ADDRESS TTL". */
-  records(name: string, type: "A" | "AAAA" = "A"): string[] {
+  records(name: string, type: RecordType = "A"): string[] {
     const dig = ["dig", "+noall", "+answer", "+time=1", "+tries=1", "@127.0.0.1", name, type];
     const { stdout } = spawnSync("nsenter", [...this.#enter(), ...dig], { encoding: "utf8" });
     return stdout

@@ -9,6 +9,8 @@ const ADDRESS = address(1);
 const NAME = "twopir.example.com";
 const ENABLED = "/etc/nginx/sites-enabled/cluster";
 const SITE = `# configuration file ${ENABLED}:\nserver {\n  server_name twopir twopir.example.com;\n}\n`;
+/** All processes are of one unit. */
+const PS = 'for pid in ${*//,/ }; do [[ $pid != [0-9]* ]] || echo "$pid $(cat /run/unit)"; done';
 const RIVAL = "# configuration file /etc/nginx/conf.d/a.conf:\n";
 
 describe.skipIf(!canIsolate)("nginx.sh", () => {
@@ -41,7 +43,7 @@ esac`,
     );
     host.command("ss", "cat /run/listening");
     host.command("pgrep", "cat /run/workers");
-    host.command("ps", "cat /run/unit");
+    host.command("ps", PS);
     host.write("/run/unit", "nginx.service\n");
     host.command(
       "systemctl",
@@ -261,7 +263,7 @@ esac`,
 
   it("names another program on port 80, and touches neither", async () => {
     listening("apache2", 4711, "*");
-    const held = "port 80 is held by apache2, process 4711: end that, or let it listen elsewhere";
+    const held = "port 80 of pi1 is held by apache2, process 4711: end that, or let it listen elsewhere";
     host.write("/var/lib/twopir/states/pi1-nginx", "");
     expect((await host.check(nginx())).changes).toContain(held);
     const { status, output } = await host.run("apply", nginx());
@@ -294,8 +296,7 @@ esac`,
 
   it("refuses to begin where another program has port 80, before nginx is there and after", async () => {
     listening("pihole-FTL", 4711, "*");
-    const refused =
-      "refuse: port 80 of pi1 is held by pihole-FTL, process 4711, and the site is to be served there: ";
+    const refused = "refuse: port 80 of pi1 is held by pihole-FTL, process 4711: end that,";
     expect((await host.check(nginx())).output).toContain(refused);
     host.command("nginx", "exit 127");
     expect((await host.check(nginx())).output).toContain(refused);
@@ -421,29 +422,23 @@ describe.skipIf(!canIsolate)("ipv6.sh", () => {
   let host: Host;
   const OWN = "2001:db8::121";
   const FLOATING = ["192.168.0.221", "2001:db8::221"] as const;
-  const parameters = {
-    address: ADDRESS,
-    address6: OWN,
-    host: NAME,
-    floating: "",
-    floating6: "",
-    addresses6: [],
-  };
+  const LISTENS = "/etc/nginx/snippets/twopir-ipv6.conf";
+  const BOTH = "listen 80;\nlisten [::]:80;\n";
+  const parameters = { address: ADDRESS, address6: OWN, host: NAME, floating: "", floating6: "" };
   const ipv6 = state("ipv6", parameters, "pi1-ipv6");
   const floating = state(
     "ipv6",
-    { ...parameters, floating: FLOATING[0], floating6: FLOATING[1], addresses6: [FLOATING[1]] },
+    { ...parameters, floating: FLOATING[0], floating6: FLOATING[1] },
     "pi1-ipv6",
   );
-  /** What eth0 has, and the loopback interface. */
-  const has = (all: readonly string[], lo: readonly string[] = []): void => {
-    const lines = (dev: string, some: readonly string[]): string =>
-      some.map((one) => `echo "2: ${dev}    inet6 ${one}/64 scope global"`).join("\n") || ":";
+  /** What eth0 has. */
+  const has = (...all: readonly string[]): void =>
     host.command(
       "ip",
-      `if [[ $* == *"dev lo"* ]]; then\n${lines("lo", lo)}\nelse\n${lines("eth0", [ADDRESS, ...all])}\nfi`,
+      [ADDRESS, ...all].map((one) => `echo "2: eth0    inet6 ${one}/64 scope global"`).join("\n"),
     );
-  };
+  const listening = (at: string, name: string): void =>
+    host.command("ss", `echo 'LISTEN 0 511 ${at}:80 *:* users:(("${name}",pid=7,fd=5))'`);
   const answer = (at: string, status: string, name = NAME): void =>
     host.write(`/run/answer-${at}-${name}`, `HTTP/1.1 ${status}\r\n\r\npage`);
   const notes = async (of = ipv6): Promise<string> => {
@@ -456,7 +451,13 @@ describe.skipIf(!canIsolate)("ipv6.sh", () => {
     host.hurry(/patience/, 1);
     host.command("timeout", '[ "$2" = cat ] && exec cat "$3"; cat "/run/answer-$6-$7"');
     host.write(ENABLED, SITE);
-    has(["2001:db8::7", OWN]);
+    has("2001:db8::7", OWN);
+    host.command("ps", PS);
+    host.write("/run/unit", "nginx.service\n");
+    listening("[::]", "nginx");
+    host.command("nginx", "[ ! -e /run/refused ]");
+    host.command("systemctl", 'echo "$*" >>/run/told');
+    host.write(LISTENS, BOTH);
     for (const name of [NAME, "twopir"]) for (const at of [ADDRESS, OWN]) answer(at, "200 OK", name);
   });
   afterEach(() => host.remove());
@@ -470,7 +471,7 @@ describe.skipIf(!canIsolate)("ipv6.sh", () => {
     [["2001:db8::12", "2001:db8::1212"], "2001:db8::12 2001:db8::1212"],
     [[], "none"],
   ])("notes an address that the Pi has not, with those that it has: %j", async (all, words) => {
-    has(all);
+    has(...all);
     const why = `this Pi has no IPv6 address ${OWN} (it has ${words})`;
     expect(await notes()).toContain(`note: ${why}`);
     const applied = await host.run("apply", ipv6);
@@ -485,24 +486,69 @@ describe.skipIf(!canIsolate)("ipv6.sh", () => {
     const applied = await host.run("apply", ipv6);
     expect(applied.status).toBe(65);
     expect(applied.output).toContain(why);
-    answer(ADDRESS, "403 Forbidden"); // which nginx's own state tells
+    for (const name of [NAME, "twopir"]) answer(ADDRESS, "403 Forbidden", name); // which nginx's own state tells
     expect(await notes()).toBe("");
     for (const at of [ADDRESS, OWN]) answer(at, "200 OK");
     answer(OWN, "404 Not Found", "twopir");
+    expect(await notes()).toBe(""); // by IPv4 neither
+    answer(ADDRESS, "200 OK", "twopir");
     expect(await notes()).toContain("does not get http://twopir/ (the answer is 404 Not Found)");
   });
 
-  it("notes a floating address that is not held beside the other one, nor lies where it lingers", async () => {
-    has([OWN, ...FLOATING], [FLOATING[1]]);
+  it("notes a floating address that is not held beside the other one", async () => {
+    has(OWN, ...FLOATING);
     expect(await notes(floating)).toBe("");
-    has([OWN, FLOATING[0]], [FLOATING[1]]);
+    has(OWN, FLOATING[0]);
     expect(await notes(floating)).toContain(
       `note: this Pi holds its floating address ${FLOATING[0]}, and not`,
     );
-    has([OWN], [FLOATING[1]]); // another Pi has both
+    has(OWN); // another Pi has both
     expect(await notes(floating)).toBe("");
-    has([OWN, ...FLOATING], ["2001:db8::9"]);
-    expect(await notes(floating)).toBe("note: the loopback interface lacks floating IPv6 addresses");
+  });
+
+  it("has nginx listen, and no more when it goes", async () => {
+    host.delete(LISTENS);
+    expect(await notes()).toBe("note: nginx does not listen by IPv6");
+    expect(host.list("etc/nginx/snippets")).not.toContain("twopir-ipv6.conf");
+    expect((await host.run("apply", ipv6)).status).toBe(0);
+    expect(host.read(LISTENS)).toBe(BOTH);
+    expect(host.read("/run/told")).toContain("reload nginx.service");
+    expect((await host.run("remove", ipv6)).status).toBe(0);
+    expect(host.list("etc/nginx/snippets")).not.toContain("twopir-ipv6.conf");
+  });
+
+  it.each([
+    [
+      "another program that listens there",
+      () => listening("[::]", "pihole-FTL"),
+      "held by pihole-FTL, process 7",
+    ],
+    ["one at an address", () => listening(`[${OWN}]`, "caddy"), "held by caddy, process 7"],
+    [
+      "an nginx of somebody's own",
+      () => host.write("/run/unit", "own.service\n"),
+      "held by nginx of own.service, process 7",
+    ],
+    [
+      "a snippet that says where nginx listens",
+      () => host.write("/etc/nginx/snippets/twopir_own.conf", "root /srv; listen 8080;\n"),
+      "/etc/nginx/snippets/twopir_own.conf says where nginx listens",
+    ],
+  ])("keeps nginx from what it would not start with: %s", async (_, made, why) => {
+    made();
+    expect(await notes()).toMatch(new RegExp(`^note: nginx would not start, since .*${why}`));
+    expect((await host.run("apply", ipv6)).status).toBe(0);
+    expect(host.list("etc/nginx/snippets")).not.toContain("twopir-ipv6.conf");
+    expect(await notes()).toBe("");
+  });
+
+  it("lets nginx go on by IPv4 where it refuses the lines", async () => {
+    host.delete(LISTENS);
+    host.write("/run/refused", "");
+    const { status, output } = await host.run("apply", ipv6);
+    expect(status).toBe(65);
+    expect(output).toContain('nginx does not take "listen [::]:80;", so it goes on by IPv4 alone');
+    expect(host.list("etc/nginx/snippets")).not.toContain("twopir-ipv6.conf");
   });
 });
 
@@ -513,8 +559,8 @@ describe.skipIf(!canIsolate)("nginx-settings.sh", () => {
     host = new Host();
   });
   afterEach(() => host.remove());
-  const settings = (ipv6 = "no") =>
-    state("nginx-settings", { content: "gzip on;\n", volume: "gv0", ipv6 }, "pi1-nginx-settings");
+  const settings = () =>
+    state("nginx-settings", { content: "gzip on;\n", volume: "gv0" }, "pi1-nginx-settings");
 
   it("has the mark of the volume, once there is one", async () => {
     expect((await host.check(settings())).changes).toEqual(["not yet: there is no volume gv0"]);
@@ -525,33 +571,6 @@ describe.skipIf(!canIsolate)("nginx-settings.sh", () => {
     expect(host.read(SETTINGS)).toContain(`gzip on;\nlocation = /.well-known/twopir {`);
     expect(host.read(SETTINGS)).toContain(`return 200 "${ID} pi1\\n"; }\n`);
     expect((await host.check(settings())).changes).toEqual([]);
-  });
-
-  it("listens by IPv6, too, where visitors come by it and nothing is in the way of that", async () => {
-    host.write("/var/lib/glusterd/vols/gv0/info", `type=2\nvolume-id=${ID}\n`);
-    const lines = async (ipv6 = "yes"): Promise<string> => {
-      expect((await host.run("apply", settings(ipv6))).status).toBe(0);
-      expect((await host.check(settings(ipv6))).changes).toEqual([]);
-      return host.read(SETTINGS).split("gzip on;")[0] ?? "";
-    };
-    const both = "listen 80;\nlisten [::]:80;\n";
-    const listening = (at: string, name: string): void =>
-      host.command("ss", `echo 'LISTEN 0 511 ${at}:80 [::]:* users:(("${name}",pid=7,fd=5))'`);
-    host.command("ip", "echo '1: lo    inet6 ::1/128 scope host'");
-    listening("[::]", "nginx");
-    expect(await lines()).toBe(both);
-    expect(await lines("no")).toBe("");
-    listening("[::]", "pihole-FTL");
-    expect(await lines()).toBe("");
-    listening("0.0.0.0", "pihole-FTL");
-    expect(await lines()).toBe(both);
-    host.command("ip", "echo '1: lo    inet 127.0.0.1/8 scope host lo'"); // ipv6.disable=1
-    expect(await lines()).toBe("");
-    host.command("ip", "echo '1: lo    inet6 ::1/128 scope host'");
-    for (const own of ["# listen 80;\nroot /srv;\n", "  listen 8080;\n", "root /srv; listen 8080;\n"]) {
-      host.write("/etc/nginx/snippets/twopir_own.conf", own);
-      expect(await lines()).toBe(own.startsWith("#") ? both : "");
-    }
   });
 
   it("stays as it is where glusterd's files are gone", async () => {

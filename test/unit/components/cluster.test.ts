@@ -223,14 +223,13 @@ describe("floating addresses", () => {
       /virtual_ipaddress \{\n {4}192.168.0.222\n {2}\}\n {2}virtual_ipaddress_excluded \{\n {4}2001:db8::222\n {2}\}/,
     );
     expect(both.get("pi2-aaaa-record")?.parameters.address).toBe("2001:db8::222");
-    expect(both.get("pi2-aaaa-record")?.after).toEqual(["pi2-ipv6", "pi2-keepalived", "gv0-healed"]);
+    expect(both.get("pi2-aaaa-record")?.after).toEqual(["pi2-ipv6", "gv0-healed"]);
     expect(both.get("pi2-ipv6")?.parameters).toMatchObject({
       address6: "2001:db8::122",
       floating6: "2001:db8::222",
-      addresses6: floatingAddresses6,
     });
+    expect(both.get("pi2-keepalived")?.parameters.addresses6).toEqual(floatingAddresses6);
     expect(both.get("pi2-ipv6")?.after).toEqual(["pi2-nginx", "pi2-keepalived"]);
-    expect(both.get("pi2-nginx-settings")?.parameters.ipv6).toBe("yes");
     expect(both.get("no-other-aaaa-records")?.parameters.addresses).toEqual(floatingAddresses6);
   });
 

@@ -56,14 +56,13 @@ describe("what others are told of the name", () => {
   });
 
   const told = async (): Promise<[string, boolean][]> =>
-    (await toldElsewhere(NAME, "A", ZONE)).map(({ message, hereOnly }) => [
-      message.split(":")[0] ?? "",
-      hereOnly,
-    ]);
+    (await toldElsewhere(NAME, { A: (await presentRecords(NAME, "A", ZONE)) ?? [] }, ZONE)).map(
+      ({ message, hereOnly }) => [message.split(":")[0] ?? "", hereOnly],
+    );
 
   it("is nothing where nobody else is there to ask, or nothing is known", async () => {
     expect(await told()).toEqual([]);
-    expect(await toldElsewhere(NAME, "A", { provider: "cloudflare" })).toEqual([]);
+    expect(await toldElsewhere(NAME, { A: ["192.168.0.121"] }, { provider: "cloudflare" })).toEqual([]);
     answers(ZONE.server, SOA, ...SERVERS);
     expect(await told()).toEqual([]);
     rmSync(join(folder, ZONE.server));
@@ -90,6 +89,22 @@ describe("what others are told of the name", () => {
     answers("192.168.0.54");
     answers("192.0.2.53", ...RECORDS);
     expect(await told()).toEqual([[expect.stringContaining(`has no A record for ${NAME}`), false]]);
+  });
+
+  it("is told of each type, and once of a server that does not answer", async () => {
+    const other = ["NS example.com ns2.example.com.", "A ns2.example.com 192.168.0.54"];
+    const both = { A: ["192.168.0.121", "192.168.0.122"], AAAA: ["2001:db8::121"] };
+    answers(ZONE.server, SOA, ...SERVERS, ...other, ...RECORDS, `AAAA ${NAME} 2001:db8::121`);
+    answers("192.168.0.54", ...RECORDS, `AAAA ${NAME} 2001:db8::7`);
+    const messages = async (): Promise<string[]> =>
+      (await toldElsewhere(NAME, both, ZONE)).map(({ message }) => message);
+    expect(await messages()).toEqual([
+      expect.stringContaining(`has 2001:db8::7 for ${NAME}, and the primary 192.168.0.53 has 2001:db8::121`),
+    ]);
+    rmSync(join(folder, "192.168.0.54"));
+    expect(await messages()).toEqual([
+      expect.stringContaining("(192.168.0.54), a name server of example.com, does not answer"),
+    ]);
   });
 
   it("is nothing at a name server that hides private addresses, and knows the zone", async () => {
