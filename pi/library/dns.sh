@@ -27,8 +27,8 @@ require_no_alias() {
   target=$(alias_of "$name")
   # What is an answer for every name gives way to a record.
   [ -z "$target" ] || [ "$target" = "$(alias_of "nobody-$$.${name#*.}")" ] ||
-    refuse "$name is an alias (CNAME) of ${target%.}, and so cannot have the Pis' records: remove the CNAME from" \
-      "zone $zone, or set twopir:hostname to another name"
+    refuse "$name is an alias (CNAME) of ${target%.}, and so cannot have the Pis' $type records: remove the CNAME" \
+      "from zone $zone, or set twopir:hostname to another name"
 }
 
 alias_of() { # NAME
