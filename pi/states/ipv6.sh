@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2154
 # Visitors by IPv6: nginx listens there, and they get the page at this Pi's IPv6 address and hold of its floating one.
-# What is not so is a note: what is served by IPv4 has nothing to do with it. The last to come and the first to go, so
-# that the record leads nowhere at no time.
+# What is not so is a note: what is served by IPv4 has nothing to do with it. Here before the AAAA record and until that
+# is gone, so that it never leads nowhere.
 
 use files services network
 takes address address6   # of this Pi
@@ -36,7 +36,7 @@ twopir:pis to one that it keeps" note
   name=$(missed "$address6" "$host")
   if [ -n "$name" ]; then
     obstacle "a visitor at $address6 does not get http://$name/ ($(unserved "$address6" "$name")), and one at $address \
-does: ${why:-does another server block take it, or a firewall of this Pi}" note
+does: ${why:-does another server block take it, or does a firewall of this Pi drop it?}" note
   elif [ -n "$floating6" ] && holds "$floating" && ! holds "$floating6"; then
     obstacle "this Pi holds its floating address $floating, and not $floating6: see journalctl -u keepalived" note
   fi
