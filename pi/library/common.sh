@@ -73,11 +73,13 @@ act() { # KIND REASON FUNCTION [ARGUMENT...]
   "${@:3}"
 }
 
-# obstacle REASON [KIND]: what keeps this state from being reached and is not ours to change: a look names it, by
-# default as a change, and apply fails.
-obstacle() {
-  [ "$mode" = check ] || fail "$1"
-  tell "${2:-change}" "$1"
+# obstacle REASON...: what keeps this state from being reached and is not ours to change: a look names it, and apply
+# fails.
+obstacle() { hinder change "$@"; }
+
+hinder() { # KIND REASON...
+  [ "$mode" = check ] || fail "${@:2}"
+  tell "$1" "${*:2}"
 }
 
 # say TEXT: a line of progress, or of what was left alone.

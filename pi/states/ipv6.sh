@@ -20,8 +20,8 @@ want() {
   need nginx nginx
   own=$(own_addresses scope global -deprecated -dadfailed | { grep -F : || true; } | xargs)
   if [[ " $own " != *" $address6 "* ]]; then
-    obstacle "this Pi has no IPv6 address $address6 (it has ${own:-none}): give it that one, or set its address6 in \
-twopir:pis to one that it keeps" note
+    hinder note "this Pi has no IPv6 address $address6 (it has ${own:-none}): give it that one, or set its address6" \
+      "in twopir:pis to one that it keeps"
     return
   fi
   why=$(in_the_way)
@@ -35,10 +35,10 @@ twopir:pis to one that it keeps" note
   [ "$mode" = check ] || until_true "$patience" serves_all || true
   name=$(missed "$address6" "$host")
   if [ -n "$name" ]; then
-    obstacle "a visitor at $address6 does not get http://$name/ ($(unserved "$address6" "$name")), and one at $address \
-does: ${why:-does another server block take it, or does a firewall of this Pi drop it?}" note
+    hinder note "a visitor at $address6 does not get http://$name/ ($(unserved "$address6" "$name")), and one at" \
+      "$address does: ${why:-does another server block take it, or does a firewall of this Pi drop it?}"
   elif [ -n "$floating6" ] && holds "$floating" && ! holds "$floating6"; then
-    obstacle "this Pi holds its floating address $floating, and not $floating6: see journalctl -u keepalived" note
+    hinder note "this Pi holds its floating address $floating, and not $floating6: see journalctl -u keepalived"
   fi
 }
 
