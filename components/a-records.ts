@@ -1,7 +1,7 @@
 import { OPERATOR, type CloudflareRecord, type State } from "../remote/state";
 import { TYPES, type Addresses, type RecordType } from "../operator/records";
 import type { ClusterArgs, Dns, Pi } from "./args";
-import { names, type Part } from "./part";
+import { names, serving, type Part } from "./part";
 
 type Addressed = Pick<ClusterArgs, "pis" | "floatingAddresses" | "floatingAddresses6">;
 
@@ -60,16 +60,12 @@ function recordStates(
   dns: Exclude<Dns, { provider: "none" }>,
   type: RecordType,
 ): (State | CloudflareRecord)[] {
-  const { hostname, floatingAddresses, volume } = args;
+  const { hostname, volume } = args;
   const targets = recordTargets(args, type);
   if (targets.length === 0) return [];
-  const serving = (pi: Pi) => [
-    names.nginx(pi),
-    ...(floatingAddresses.length > 0 ? [names.keepalived(pi)] : []),
-  ];
   const record = (pi: Pi) => ({
     name: `${pi.name}-${type.toLowerCase()}-record`,
-    after: [...(type === "A" ? serving(pi) : [names.ipv6(pi)]), names.healed(volume.name)],
+    after: [...(type === "A" ? serving({ ...args, pi }) : [names.ipv6(pi)]), names.healed(volume.name)],
   });
   if (dns.provider === "cloudflare") {
     const { zoneId, ttl } = dns;

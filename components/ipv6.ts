@@ -1,4 +1,4 @@
-import { names, type OnPi, type Part } from "./part";
+import { names, serving, type OnPi, type Part } from "./part";
 
 /**
  * What visitors by IPv6 need of one Pi, and its AAAA record comes after. By itself, since what is served by IPv4 must not
@@ -31,7 +31,7 @@ export function ipv6Part({
           floating: floatingAddresses[own] ?? "",
           floating6: floatingAddresses6[own] ?? "",
         },
-        after: [names.nginx(pi), ...(floatingAddresses.length > 0 ? [names.keepalived(pi)] : [])],
+        after: serving({ pi, floatingAddresses }),
       },
     ],
   };

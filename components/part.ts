@@ -63,6 +63,12 @@ export const packageState = (name: string, pi: Pi, packages: readonly string[], 
   after,
 });
 
+/** After these a Pi serves at the address that its A record leads to. */
+export const serving = ({ pi, floatingAddresses }: OnPi<"floatingAddresses">): string[] => [
+  names.nginx(pi),
+  ...(floatingAddresses.length > 0 ? [names.keepalived(pi)] : []),
+];
+
 /** What pi/library/turn.sh asks: the others that serve while a Pi is interrupted, and the volume that must be healed. */
 export const turnParameters = ({ pi, pis, volume }: OnPi<"pis" | "volume">) => ({
   address: pi.address,

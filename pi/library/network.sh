@@ -8,6 +8,9 @@ own_addresses() { ip -o address show "$@" | awk '{ split($4, own, "/"); print ow
 # interface ADDRESS: the one that has this address of the Pi's.
 interface() { ip -4 -o address | awk -v a="$1" '{ split($4, own, "/") } own[1] == a { print $2; exit }'; }
 
+# holds OWN ADDRESS: this Pi has that address, too, where it has its own.
+holds() { own_addresses dev "$(interface "$1")" | grep -xF -- "$2" >/dev/null; }
+
 # listens SECONDS ADDRESS PORT: something does there; to ask what is off takes all of the seconds.
 # shellcheck disable=SC2016 # the inner shell expands them
 listens() { timeout "$1" bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$2" "$3" 2>/dev/null; }

@@ -39,20 +39,22 @@ processes() {
     <(ps -o pid=,unit= -p "$pids") - <<<"$found" # one that is in neither has ended
 }
 
-# by_hand UNIT PROGRAM: of the listeners on stdin, the processes of that program that somebody has typed.
+# by_hand UNIT PROGRAM: of the processes on stdin, those of that program that somebody has typed.
 by_hand() {
   local pid unit name
-  processes | while read -r pid unit name; do
+  while read -r pid unit name; do
     [ "$name" != "$2" ] || [ "$unit" = "$1" ] || is_set_up "$unit" || echo "$pid"
   done
 }
 
-# port_holder UNIT PROGRAM: of the listeners on stdin, what else there is; nothing where there is nothing. Of what was
+# port_holder UNIT PROGRAM: of the processes on stdin, what else there is; nothing where there is nothing. Of what was
 # typed of that program, by_hand tells.
 port_holder() {
   local pid unit name
-  processes | while read -r pid unit name; do
-    if [ "$name" != "$2" ]; then
+  while read -r pid unit name; do
+    if [ -z "$pid" ]; then
+      continue # a text of none has one empty line
+    elif [ "$name" != "$2" ]; then
       echo "$name, process $pid"
     elif [ "$unit" != "$1" ] && is_set_up "$unit"; then
       echo "$name of $unit, process $pid"

@@ -14,7 +14,7 @@ join_patience=15 # seconds until a glusterd that was started has met the others;
 
 want() {
   local reason pool='' known='' listening by_hand holder
-  listening=$(listeners 24007)
+  listening=$(listeners 24007 | processes)
   holder=$(port_holder glusterd.service glusterd <<<"$listening")
   [ -z "$holder" ] || taken 24007 "$holder"
   # A minimal Debian has no such line, and gluster talks to its own host by that name.

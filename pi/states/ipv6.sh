@@ -37,7 +37,7 @@ want() {
   if [ -n "$name" ]; then
     hinder note "a visitor at $address6 does not get http://$name/ ($(unserved "$address6" "$name")), and one at" \
       "$address does: ${why:-does another server block take it, or does a firewall of this Pi drop it?}"
-  elif [ -n "$floating6" ] && holds "$floating" && ! holds "$floating6"; then
+  elif [ -n "$floating6" ] && holds "$address" "$floating" && ! holds "$address" "$floating6"; then
     hinder note "this Pi holds its floating address $floating, and not $floating6: see journalctl -u keepalived"
   fi
 }
@@ -45,7 +45,8 @@ want() {
 # in_the_way: why nginx cannot listen by IPv6, where it would not even start, or should not be told to.
 in_the_way() {
   local holder own
-  holder=$(ss -Hltnp 'sport = :80' | { grep -E ' \[[^ ]*:80 ' || true; } | port_holder nginx.service nginx)
+  holder=$(ss -Hltnp 'sport = :80' | { grep -E ' \[[^ ]*:80 ' || true; } | processes |
+    port_holder nginx.service nginx)
   own=$({ grep -lsE '(^|[;{])[[:space:]]*listen[[:space:]]' "${mark_file%.conf}"?*.conf || true; } |
     { grep -vxF "$listen_path" || true; } | xargs)
   if [ ! -e /proc/net/if_inet6 ]; then
@@ -72,6 +73,5 @@ listen_no_more() {
 reload() { ! systemctl is-active -q nginx.service || systemctl reload nginx.service; }
 
 serves_all() { [ -z "$(missed "$address6" "$host")" ]; }
-holds() { own_addresses dev "$(interface "$address")" | grep -xF -- "$1" >/dev/null; }
 
 unwant() { listen_no_more; }

@@ -31,17 +31,16 @@ want() {
     note "the loopback interface lacks floating IPv6 addresses, or has others" bash "$linger_path"
   # Where the Pi does not serve, nginx's own state says so.
   if [ "$mode" = check ] && { [ -n "$told" ] || ! serves "$address" "$host"; }; then return; fi
-  until_true "$([ "$mode" = check ] && echo "$settle" || echo "$patience")" holds ||
+  until_true "$([ "$mode" = check ] && echo "$settle" || echo "$patience")" holds "$address" "$floating" ||
     change "this Pi serves, and does not hold its floating address $floating" take_again
 }
 
 take_again() {
   systemctl restart keepalived.service
-  until_true "$patience" holds ||
+  until_true "$patience" holds "$address" "$floating" ||
     fail "keepalived runs, but this Pi, which serves, does not get $floating: see journalctl -u keepalived"
 }
 
-holds() { own_addresses dev "$(interface "$address")" | grep -xF "$floating" >/dev/null; }
 lingering() { own_addresses dev lo label lo:twopir | sort; }
 # lingering6: of those that are wanted, and those that linger has put there; others may be somebody's own.
 lingering6() {

@@ -12,7 +12,7 @@ config_wait=12 # seconds until nginx has read its config, part of which lies on 
 
 want() {
   local listening holder by_hand folder why name
-  listening=$(listeners 80)
+  listening=$(listeners 80 | processes)
   holder=$(port_holder nginx.service nginx <<<"$listening")
   [ -z "$holder" ] || taken 80 "$holder"
   need nginx nginx
