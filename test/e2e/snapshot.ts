@@ -3,6 +3,9 @@ import { inside } from "../../lab/drive/lab";
 /** What any running Debian writes by itself, sudo at its first use, gluster as its own sign of life, and who compares the copies. */
 const OWN_WRITES = [
   /^\/var\/log\//,
+  // By its timers, most of them at midnight.
+  /^\/var\/(backups\/|cache\/(man\/|apt\/\w+\.bin$))/,
+  /^\/var\/lib\/(logrotate\/status|xfsprogs\/.*|apt\/(daily_lock|periodic\/.*))$/,
   /^\/var\/lib\/systemd\/(timers|timesync|random-seed)/,
   /^\/data\/brick1\/[^/]+\/\.glusterfs\/(health_check|indices|unlink)/,
   /^\/var\/lib\/twopir\/lists\//,
