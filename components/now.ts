@@ -63,8 +63,9 @@ export async function lookNow(config: ReachableCluster, besides: readonly State[
   const wanted = recordAddresses(config);
   const present = async (type: RecordType): Promise<string[]> =>
     (await presentRecords(config.hostname, type, config.dns)) ?? [];
-  const [{ seen, health }, ...kept] = await Promise.all([
+  const [{ seen, health }, leading, ...kept] = await Promise.all([
     lookTimed(),
+    config.ssh.jumpHost ? [] : present("AAAA"),
     ...(config.dns.provider === "none" ? TYPES.filter((type) => wanted[type].length > 0) : []).map(
       async (type) => foundElsewhere(config.hostname, type, wanted[type], await present(type)),
     ),
@@ -78,7 +79,7 @@ export async function lookNow(config: ReachableCluster, besides: readonly State[
   const targets = (asks ? TYPES : []).flatMap((type) =>
     type === "AAAA" && !ipv6 ? [] : recordTargets(config, type).filter(({ pi }) => reachable.has(pi.name)),
   );
-  const foreign = asks ? (await present("AAAA")).filter((address) => !wanted.AAAA.includes(address)) : [];
+  const foreign = asks ? leading.filter((address) => !wanted.AAAA.includes(address)) : [];
   const [visits, elsewhere] = await Promise.all([
     Promise.all(targets.map(async ({ pi, address }) => ({ ...(await ask(address)), pi: pi.name }))),
     Promise.all(foreign.map(ask)),

@@ -18,7 +18,7 @@ closed_ports() { awk '$1 == 24007 || $1 == 24008 || ($1 >= 49152 && $1 <= 60999)
 # ssh_ports: where sshd listens, by itself or by systemd's socket, and not for somebody who has logged in (ssh -R).
 ssh_ports() {
   {
-    ss -Hltnpe | awk '/"sshd"/ && !/ uid:/ { print $4 }'
+    once ss -Hltnpe | awk '/"sshd"/ && !/ uid:/ { print $4 }'
     ! systemctl is-active -q ssh.socket || systemctl show -P Listen ssh.socket | sed 's/ .*//'
   } | sed 's/.*://' | sort -nu
 }

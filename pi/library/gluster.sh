@@ -41,7 +41,7 @@ gluster_tell() {
 # need_glusterd: nothing can be said of peers and volumes while this Pi's glusterd is not there or does not run.
 need_glusterd() {
   need gluster glusterfs-server
-  if ! once systemctl is-active glusterd.service >/dev/null; then
+  if ! once systemctl is-active -q glusterd.service; then
     [ "$mode" != apply ] || fail "glusterd does not run"
     [ "$mode" = remove ] || tell mend "not yet: glusterd does not run"
     exit 0
@@ -65,7 +65,7 @@ gluster_xml() { once flat_xml "$@"; }
 flat_xml() {
   local answer end=$((SECONDS + busy_wait))
   while true; do
-    answer=$(ask_gluster "$@" --xml | tr -d '\n' | sed -E 's/> +</></g')
+    answer=$(ask_gluster "$@" --xml | sed -zE 's/\n//g; s/> +</></g')
     [[ $mode == @(apply|remove) && $1 != --remote-host=* ]] || break
     [[ $answer != *"</cliOutput>"* || $answer =~ "Another transaction"|"Locking failed" ]] || break
     if [ $SECONDS -ge $end ] || ! systemctl is-active -q glusterd.service; then
@@ -80,32 +80,34 @@ flat_xml() {
 answered() { [[ $(gluster_xml "$@") == *"</cliOutput>"* ]]; }
 
 # volume_xml: what this Pi's glusterd knows of the volume; nothing where it knows none.
-volume_xml() { gluster_xml volume info "$volume" | { grep -F '<bricks>' || true; }; }
+volume_xml() {
+  local xml
+  xml=$(gluster_xml volume info "$volume")
+  [[ $xml != *'<bricks>'* ]] || printf '%s\n' "$xml"
+}
 
-# field NAME: the text of the only such element in XML on stdin.
-field() { sed -nE "s:.*<$1>([^<]*)</$1>.*:\\1:p"; }
+# field NAME XML: the text of the only such element.
+field() { [[ $2 != *"<$1>"* ]] || element "${2##*"<$1>"}"; }
+element() { printf '%s\n' "${1%%<*}"; }
 
 # bricks_in: UUID of its Pi, name (host:path) and kind (data or arbiter) of each brick in what "volume info" says, on
 # stdin.
 bricks_in() {
   sed 's:<name>:\n&:g' |
-    sed -nE 's:^<name>([^<]*)</name><hostUuid>([^<]*)</hostUuid><isArbiter>([01]).*:\2 \1 \3:p' |
-    sed -e 's/ 0$/ data/' -e 's/ 1$/ arbiter/'
+    sed -nE 's:^<name>([^<]*)</name><hostUuid>([^<]*)</hostUuid><isArbiter>([01]).*:\2 \1 \3:; T
+      s/ 0$/ data/; s/ 1$/ arbiter/; p'
 }
 
 # bricks_at, volume_id_at ADDRESS: by the word of the Pi there.
 bricks_at() { gluster_xml --remote-host="$1" volume info "$volume" | bricks_in; }
-volume_id_at() { gluster_xml --remote-host="$1" volume info "$volume" | volume_id_in; }
-
-# volume_id_in: the volume's id, of what "volume info" says on stdin.
-volume_id_in() { field id; }
+volume_id_at() { field id "$(gluster_xml --remote-host="$1" volume info "$volume")"; }
 
 # mark: the id of the volume that this Pi's folder is a copy of; nothing where it is none's.
 mark() {
   local hex
-  hex=$({ getfattr --only-values -n trusted.glusterfs.volume-id "$brick" 2>/dev/null || true; } | od -An -v -tx1 |
-    tr -d ' \n')
-  [ -z "$hex" ] || sed -E 's/(.{8})(.{4})(.{4})(.{4})/\1-\2-\3-\4-/' <<<"$hex"
+  hex=$({ getfattr --only-values -n trusted.glusterfs.volume-id "$brick" 2>/dev/null || true; } | od -An -v -tx1)
+  hex=${hex//[ $'\n']/}
+  [ -z "$hex" ] || echo "${hex:0:8}-${hex:8:4}-${hex:12:4}-${hex:16:4}-${hex:20}"
 }
 
 # volume_bricks: bricks_in, of the volume, by this Pi's glusterd.
@@ -113,7 +115,13 @@ volume_bricks() { once own_bricks; }
 own_bricks() { volume_xml | bricks_in; }
 
 # brick_name UUID: what the volume calls that Pi's brick; nothing where it has none there.
-brick_name() { volume_bricks | awk -v uuid="$1" '$1 == uuid { print $2 }'; }
+brick_name() {
+  local bricks uuid name
+  bricks=$(volume_bricks)
+  while read -r uuid name _; do
+    [ "$uuid" != "$1" ] || [ -z "$name" ] || echo "$name"
+  done <<<"$bricks"
+}
 
 # volume_arbiter: UUID of the Pi whose brick has names and times only; nothing where all are full copies.
 volume_arbiter() { volume_bricks | awk '$3 == "arbiter" { print $1 }'; }
@@ -122,17 +130,21 @@ volume_arbiter() { volume_bricks | awk '$3 == "arbiter" { print $1 }'; }
 volume_copies() { volume_bricks | awk '$3 == "data" { print $1 }'; }
 
 # volume_status: Created, Started or Stopped; nothing where there is no volume.
-volume_status() { volume_xml | field statusStr; }
+volume_status() { field statusStr "$(volume_xml)"; }
 
 # volume_option NAME: its value; nothing where it is not set.
-volume_option() { volume_xml | sed -nE "s:.*<option><name>$1</name><value>([^<]*)</value>.*:\\1:p"; }
+volume_option() {
+  local xml name="<option><name>$1</name><value>"
+  xml=$(volume_xml)
+  [[ $xml != *"$name"* ]] || element "${xml##*"$name"}"
+}
 
 # peers_in: UUID, state (3: in the cluster), connected (0 or 1) and all names of each peer in what "peer status" says,
 # on stdin.
 peers_in() {
   sed 's:<peer>:\n&:g' |
-    sed -nE "s:.*<uuid>(.*)</uuid>.*<hostnames>(.*)</hostnames><connected>(.)<.*<state>(.*)</state>.*:\1 \4 \3 \2:p" |
-    sed -E 's:</?hostname>: :g'
+    sed -nE 's:.*<uuid>(.*)</uuid>.*<hostnames>(.*)</hostnames><connected>(.)<.*<state>(.*)</state>.*:\1 \4 \3 \2:; T
+      s:</?hostname>: :g; p'
 }
 
 peers() { once own_peers; }
@@ -143,15 +155,16 @@ present() { [ "$1" = "$(my_uuid)" ] || [[ $(peers) =~ "$1 "[0-9]+" 1 " ]]; }
 
 # my_uuid: nothing where this Pi's glusterd has none yet; it would make one if it were asked, and a look changes
 # nothing.
-my_uuid() { sed -n 's/^UUID=//p' /var/lib/glusterd/glusterd.info 2>/dev/null || true; }
+my_uuid() { values UUID /var/lib/glusterd/glusterd.info; }
 
 glusterd_answers() { [ -n "$(gluster_says peer status)" ]; }
 
 # uuid_there ADDRESS: what glusterd at the address calls itself; nothing where none answers.
-uuid_there() { gluster_says --remote-host="$1" system:: uuid get | sed -n 's/^UUID: //p'; }
-
-# own ADDRESS: it is one of this Pi's.
-own() { grep -qwF "$1" <<<"$(ip -4 -o address)"; }
+uuid_there() {
+  local answer
+  answer=$(gluster_says --remote-host="$1" system:: uuid get)
+  [[ $answer != "UUID: "* ]] || echo "${answer#UUID: }"
+}
 
 # is_at NAME ADDRESS: a peer of this name is the Pi at that address. A Pi's own name is one of its loopback addresses.
 is_at() {
@@ -189,7 +202,11 @@ uuid_of() {
 
 # origin: whether the volume is made by us or adopted, which it says in an option of its own, since any Pi may have to
 # know; nothing where we have no part in it. gluster never takes such an option away, so one that we left says "left".
-origin() { volume_option user.twopir | grep -oE '^(made|adopted)' || true; }
+origin() {
+  local option
+  option=$(volume_option user.twopir)
+  [[ ! $option =~ ^(made|adopted) ]] || echo "${BASH_REMATCH[1]}"
+}
 
 # had KEY: what an adopted volume had before us; nothing where that was not noted.
 had() { volume_option user.twopir | tr ' ' '\n' | sed -n "s/^$1=//p"; }
@@ -221,8 +238,9 @@ start_volume() {
 brick_process() {
   local port pid fd
   port=$(brick_port "localhost:$brick")
-  pid=$(ss -Hltnp "sport = :${port:-0}" | sed -nE 's/.*"glusterfsd",pid=([0-9]+).*/\1/p')
-  for fd in "/proc/${pid:-none}/fd"/*; do
+  [[ $(listening "${port:-0}") =~ '"glusterfsd",pid='([0-9]+) ]] || return 0
+  pid=${BASH_REMATCH[1]}
+  for fd in "/proc/$pid/fd"/*; do
     if [ "$fd" -ef "$brick" ]; then echo "$pid $port" && return; fi
   done
 }
@@ -230,7 +248,9 @@ brick_process() {
 # brick_port NAME: where clients reach the brick; nothing where they do not. It is asked as they do, by TCP: by its
 # socket glusterd does not answer that.
 brick_port() {
-  gluster_says --remote-host="${1%%:*}" system:: portmap brick2port "${1#*:}" | { grep -xE '[0-9]+' || true; }
+  local port
+  port=$(gluster_says --remote-host="${1%%:*}" system:: portmap brick2port "${1#*:}")
+  [[ ! $port =~ ^[0-9]+$ ]] || echo "$port"
 }
 
 # is_served UUID NAME: that Pi is there, and clients are told where they reach its brick.

@@ -5,6 +5,9 @@
 # shellcheck disable=SC2120 # states give some
 own_addresses() { ip -o address show "$@" | awk '{ split($4, own, "/"); print own[1] }'; }
 
+# own ADDRESS: it is one of this Pi's.
+own() { [[ $'\n'$(once own_addresses)$'\n' == *$'\n'"$1"$'\n'* ]]; }
+
 # interface ADDRESS: the one that has this address of the Pi's.
 interface() { ip -4 -o address | awk -v a="$1" '{ split($4, own, "/") } own[1] == a { print $2; exit }'; }
 
@@ -14,6 +17,15 @@ holds() { own_addresses dev "$(interface "$1")" | grep -xF -- "$2" >/dev/null; }
 # listens SECONDS ADDRESS PORT: something does there; to ask what is off takes all of the seconds.
 # shellcheck disable=SC2016 # the inner shell expands them
 listens() { timeout "$1" bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$2" "$3" 2>/dev/null; }
+
+# listening PORT: what ss says of each that listens there on this Pi. It takes 5 ms to find whose a port is, so it is
+# asked once for all.
+listening() {
+  local line at="^([^ ]+ +){3}[^ ]*:$1 "
+  while IFS= read -r line; do
+    [[ ! $line =~ $at ]] || printf '%s\n' "$line"
+  done <<<"$(once ss -Hltnpe)"
+}
 
 # is_alive ADDRESS: the Pi there answers now; one just cut off does not.
 is_alive() { ping -q -c 1 -W 1 "$1" >/dev/null 2>&1; }
@@ -34,8 +46,8 @@ broken="the answer begins, and breaks off"
 
 # unserved ADDRESS NAME: why a visitor does not get the page there; nothing where he does.
 unserved() {
-  local page mark known line own
-  page=$(ask_nginx "$1" "$2" / head -c 16000) # the beginning of a page of any size
+  local page mark known id line own=''
+  page=$(ask_nginx "$1" "$2" /)
   line=${page%%$'\n'*}
   case $line in
     HTTP/1.?" 200 "*) ;;
@@ -43,14 +55,13 @@ unserved() {
     *) echo "$silence" && return ;;
   esac
   # Of a mount whose process is gone nginx has all that it keeps of a file, and not what is in it.
-  if [[ $page != *$'\n\n'?* ]] && grep -q '^Content-Length: [1-9]' <<<"$page"; then echo "$broken" && return; fi
-  # shellcheck disable=SC2119 # all of them
-  own=$(own_addresses | grep -xF -- "$1") || true
+  if [[ $page != *$'\n\n'?* && $page == *$'\nContent-Length: '[1-9]* ]]; then echo "$broken" && return; fi
+  ! own "$1" || own=yes
   [ -z "$own" ] || mark_is_loaded || return 0
-  mark=$(ask_nginx "$1" "$2" "$mark_path" head -c 16000)
+  mark=$(ask_nginx "$1" "$2" "$mark_path")
   known=$(volume_ids)
   # Where glusterd's files are gone nobody can tell one cluster's from another's.
-  if grep -qwF -- "${known:-text/plain}" <<<"$mark"; then return; fi
+  for id in ${known:-text/plain}; do [[ $mark != *"$id"* ]] || return 0; done
   # Nobody can tell whether another Pi's nginx has read its mark.
   [ -z "$own" ] && is_unmarked "$page" "$mark" || echo "another server block answers, not this cluster's"
 }
@@ -62,7 +73,9 @@ is_unmarked() {
 }
 
 # mark_is_loaded: this Pi's nginx has read its mark; until then the page is enough.
-mark_is_loaded() { grep -qF "$mark_path" "$mark_file" 2>/dev/null && ! [ "$mark_file" -nt "$nginx_loaded" ]; }
+mark_is_loaded() {
+  [ -r "$mark_file" ] && [[ $(<"$mark_file") == *"$mark_path"* ]] && ! [ "$mark_file" -nt "$nginx_loaded" ]
+}
 
 # site_names [FILE]: those of the server block there, or on stdin; the one that has the A records is the last.
 # shellcheck disable=SC2120 # others give one
@@ -87,16 +100,17 @@ missed() {
   done
 }
 
-# ask_nginx ADDRESS NAME PATH READER...: what is answered there, as far as the reader takes it, without NULs and
-# carriage returns.
-ask_nginx() {
+# ask_nginx ADDRESS NAME PATH: what is answered there, the beginning of a page of any size, without NULs and carriage
+# returns.
+ask_nginx() { once fetch "$@"; }
+fetch() {
   # shellcheck disable=SC2016 # the inner shell expands them
   timeout 5 bash -c 'exec 3<>"/dev/tcp/$1/80" &&
-    printf "GET %s HTTP/1.0\r\nHost: %s\r\nUser-Agent: twopir\r\n\r\n" "$3" "$2" >&3 && "${@:4}" <&3' \
+    printf "GET %s HTTP/1.0\r\nHost: %s\r\nUser-Agent: twopir\r\n\r\n" "$3" "$2" >&3 && head -c 16000 <&3' \
     - "$@" 2>/dev/null | tr -d '\0\r' || true
 }
 
 etag() { sed -n -e '/^$/q' -e 's/^ETag: //p'; }
 
 # volume_ids: of all volumes that this Pi's glusterd knows, in files that are there also while it does not run.
-volume_ids() { sed -n 's/^volume-id=//p' /var/lib/glusterd/vols/*/info 2>/dev/null || true; }
+volume_ids() { values volume-id /var/lib/glusterd/vols/*/info; }

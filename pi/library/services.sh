@@ -1,6 +1,8 @@
 # shellcheck shell=bash disable=SC2154
 # Units of systemd.
 
+use network
+
 # want_service UNIT [DROP_IN]: enabled, and running with the unit files that are on disk. Debian 12's systemd says that
 # it has read them where the folder of the drop-in is new.
 want_service() {
@@ -15,7 +17,7 @@ want_service() {
   [[ $shown$'\n' == *UnitFileState=enabled$'\n'* ]] || mend "$1 does not start at boot" systemctl enable -q "$1"
   [[ $shown =~ ActiveState=(active|reloading) ]] ||
     mend "$1 is not running$(others_files "$1")" start_service "$1"
-  ! halted "$(sed -n 's/^MainPID=//p' <<<"$shown")" ||
+  [[ ! $shown =~ MainPID=([1-9][0-9]*) ]] || ! halted "${BASH_REMATCH[1]}" ||
     mend "$1 was stopped by a signal, and answers nobody" systemctl kill -s CONT "$1"
 }
 
@@ -23,28 +25,52 @@ reboot_wanted=/run/reboot-required # written by Debian's packages, with the name
 
 wants_reboot() { echo "$1" | tee -a "$reboot_wanted.pkgs" >"$reboot_wanted"; } # PACKAGE
 
-unit_facts() { systemctl show -p NeedDaemonReload,DropInPaths,UnitFileState,ActiveState,MainPID "$1"; }
+# unit_facts UNIT: one of ours. systemd is asked for all of them at once, which takes as long as for one.
+unit_facts() {
+  local all before after
+  all=$'\n\n'$(once our_units)$'\n\n'
+  before=${all%%$'\n'"Id=$1"$'\n'*}
+  after=${all#*$'\n'"Id=$1"$'\n'}
+  [ "$before" = "$all" ] || printf '%s\n%s\n' "${before##*$'\n\n'}" "${after%%$'\n\n'*}"
+}
+main_pid() { [[ ! $(unit_facts "$1") =~ MainPID=([0-9]+) ]] || echo "${BASH_REMATCH[1]}"; } # UNIT
+our_units() {
+  systemctl show -p Id,NeedDaemonReload,DropInPaths,UnitFileState,ActiveState,MainPID \
+    {glusterd,keepalived,nftables,nginx,twopir-{firewall,full-copy,upgrade}}.service twopir-upgrade.timer
+}
 
 # listeners PORT: what listens there, of all addresses or of this Pi's.
 listeners() {
-  ss -Hltnp "sport = :$1" | { grep -F -e " 0.0.0.0:$1 " -e " *:$1 " -e " $address:$1 " || true; }
+  local line
+  while IFS= read -r line; do
+    [[ $line != *" "@(0.0.0.0|"*"|"$address")":$1 "* ]] || printf '%s\n' "$line"
+  done <<<"$(listening "$1")"
 }
 
 # processes: "PID UNIT PROGRAM" of each that the listeners on stdin belong to.
 processes() {
-  local found pids
-  found=$({ grep -oE '\("[^"]*",pid=[0-9]+' || true; } | sed -E 's/\("(.*)",pid=(.*)/\2 \1/' | sort -u)
-  pids=$(cut -d ' ' -f 1 <<<"$found" | paste -sd ,)
-  [ -z "$pids" ] || awk 'NR == FNR { unit[$1] = $2; next } $1 in unit { pid = $1; $1 = unit[pid]; print pid, $0 }' \
-    <(ps -o pid=,unit= -p "$pids") - <<<"$found" # one that is in neither has ended
+  local line pid unit
+  local -A program=()
+  while IFS= read -r line; do
+    while [[ $line =~ \(\"([^\"]*)\",pid=([0-9]+)(.*) ]]; do
+      program[${BASH_REMATCH[2]}]=${BASH_REMATCH[1]}
+      line=${BASH_REMATCH[3]}
+    done
+  done
+  [ ${#program[@]} -gt 0 ] || return 0
+  while read -r pid unit; do echo "$pid $unit ${program[$pid]}"; done < <(
+    IFS=,
+    ps -o pid=,unit= -p "${!program[*]}" || true # some may have ended
+  )
 }
 
-# by_hand UNIT PROGRAM: of the processes on stdin, those of that program that somebody has typed.
+# by_hand UNIT PROGRAM: of the processes on stdin, those of that program that somebody has typed, in one line.
 by_hand() {
-  local pid unit name
+  local pid unit name typed=()
   while read -r pid unit name; do
-    [ "$name" != "$2" ] || [ "$unit" = "$1" ] || is_set_up "$unit" || echo "$pid"
+    [ "$name" != "$2" ] || [ "$unit" = "$1" ] || is_set_up "$unit" || typed+=("$pid")
   done
+  echo "${typed[*]}"
 }
 
 # port_holder UNIT PROGRAM: of the processes on stdin, what else there is; nothing where there is nothing. Of what was
@@ -55,11 +81,11 @@ port_holder() {
     if [ -z "$pid" ]; then
       continue # a text of none has one empty line
     elif [ "$name" != "$2" ]; then
-      echo "$name, process $pid"
+      echo "$name, process $pid" && return
     elif [ "$unit" != "$1" ] && is_set_up "$unit"; then
-      echo "$name of $unit, process $pid"
+      echo "$name of $unit, process $pid" && return
     fi
-  done | sed -n 1p
+  done
 }
 
 # is_set_up UNIT: another service, or a container. What is typed belongs to the login, or to the ssh server.

@@ -10,7 +10,7 @@ heal_patience=60 # seconds that an up looks on while the others get what they la
 want() {
   local waiting
   need gluster glusterfs-server
-  if [ "$mode" = check ] && ! once systemctl is-active glusterd.service >/dev/null; then
+  if [ "$mode" = check ] && ! once systemctl is-active -q glusterd.service; then
     # Its own state says so, and what is dead comes with it; what a signal has stopped does not.
     ! any_halted || tell change "not yet: glusterd does not run, and a signal has stopped a process of gluster's"
     return

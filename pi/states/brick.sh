@@ -119,7 +119,8 @@ on_its_file_system() { # NOTED
 file_system() { place | awk -v card="$card" '{ print $1 == "/" ? card : $2 }'; }
 
 # place: where that is mounted, its UUID and its device.
-place() {
+place() { once own_place; }
+own_place() {
   local at=$brick
   while [ ! -e "$at" ]; do at=$(dirname "$at"); done
   findmnt -n -o TARGET,UUID,SOURCE -T "$at"
@@ -139,7 +140,7 @@ lost() {
     echo "$brick is missing"
   elif [ -z "$mark" ]; then
     echo "$brick has not the mark of a volume"
-  elif [ "$mark" != "$(volume_xml | volume_id_in)" ]; then
+  elif [ "$mark" != "$(field id "$(volume_xml)")" ]; then
     fail "$brick is a copy of another volume ($mark): look at what is in it, and move it away"
   elif [ "$(volume_status)" != Created ] && ! in_time "$indices_wait" test -d "$brick/.glusterfs/indices"; then
     echo "$brick has no .glusterfs/indices"
@@ -151,7 +152,7 @@ lost() {
 port_left() {
   local port
   port=$(brick_port "localhost:$brick")
-  [ -n "$port" ] && [ -z "$(ss -Hltn "sport = :$port")" ]
+  [ -n "$port" ] && [ -z "$(listening "$port")" ]
 }
 
 # refill: the heal goes on by itself, also after this script.

@@ -13,12 +13,16 @@ knock_wait=2     # seconds; a Pi in the same network answers in some millisecond
 all_full=no
 
 want() {
-  local name closed=() lost=()
+  local name apart closed=() lost=()
   need gluster glusterfs-server
   tell_shut_out
   mounted && mount_answers || return 0 # its own state says so
-  until_true "$patience" together || true
-  for name in $(parted); do
+  apart=$(parted)
+  if [ -n "$apart" ]; then
+    until_true "$patience" together || true
+    apart=$(parted)
+  fi
+  for name in $apart; do
     if listens "$knock_wait" "${name%%:*}" "$(brick_port "$name")"; then lost+=("$name"); else closed+=("$name"); fi
   done
   [ ${#lost[@]} -eq 0 ] ||

@@ -12,7 +12,7 @@ want() {
     fail "the firewall's new rules were taken back, since nobody confirmed them in time: run pulumi up again"
   fi
   want_service twopir-firewall.service
-  is_read "$(systemctl show -p NeedDaemonReload,DropInPaths nftables.service)" "$drop_in_path" ||
+  is_read "$(unit_facts nftables.service)" "$drop_in_path" ||
     change "systemd has not read the unit files of nftables.service" systemctl daemon-reload
 }
 

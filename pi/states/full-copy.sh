@@ -47,7 +47,7 @@ hand_over() {
 # runs_current: bash has the program that it runs open as 255.
 runs_current() {
   local pid
-  pid=$(systemctl show -P MainPID twopir-full-copy.service)
+  pid=$(main_pid twopir-full-copy.service)
   [ "/proc/$pid/fd/255" -ef /usr/local/lib/twopir/current/twopir ]
 }
 

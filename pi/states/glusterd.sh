@@ -24,14 +24,14 @@ want() {
   need glusterd glusterfs-server
   [ -d /var/log/glusterfs/bricks ] ||
     mend "/var/log/glusterfs/bricks is missing, without which no brick starts" give_logs
-  by_hand=$(by_hand glusterd.service glusterd <<<"$listening" | xargs)
+  by_hand=$(by_hand glusterd.service glusterd <<<"$listening")
   [ -z "$by_hand" ] ||
     mend "glusterd was started by hand, and keeps systemd's own from the port" end_by_hand glusterd TERM "$by_hand"
   reason=$(damaged)
   [ -z "$reason" ] || read -r pool known <<<"$(find_pool)"
   [ -z "$pool" ] || give_back
   want_service glusterd.service "$drop_in_path"
-  if systemctl is-active -q glusterd.service && ! is_awake; then
+  if once systemctl is-active -q glusterd.service && ! is_awake; then
     mend "glusterd runs and does not answer" wake
     [ "$mode" != check ] || return 0
   fi
@@ -105,8 +105,8 @@ add_localhost() { sed -i '1i 127.0.0.1 localhost' /etc/hosts; }
 at_home() {
   local known
   known=$(peers)
-  [ -n "$(brick_name "$(my_uuid)")" ] && [ "$(cut -d ' ' -f 2 <<<"$known" | sort -u)" = 3 ] &&
-    grep -q '^[^ ]* 3 1 ' <<<"$known" && [ -z "$(peer_at "$address" <<<"$known")" ]
+  [ -n "$(brick_name "$(my_uuid)")" ] && awk '$2 != 3 { exit 1 }' <<<"$known" && [[ $known == *" 3 1 "* ]] &&
+    [ -z "$(peer_at "$address" <<<"$known")" ]
 }
 
 # find_pool: the address of a Pi that has the volume and knows this one as a peer, and the UUID by which it does;
@@ -131,7 +131,7 @@ damaged() {
       echo "$file is empty" && return
     fi
   done
-  file=$(find "$files/vols/$volume" -maxdepth 1 -name '*.vol' -empty | head -n 1)
+  file=$(find "$files/vols/$volume" -maxdepth 1 -name '*.vol' -empty -print -quit)
   [ -z "$file" ] || { echo "$file is empty" && return; }
   if [ "$mode" = apply ] && ! systemctl is-active -q glusterd.service; then
     systemctl daemon-reload

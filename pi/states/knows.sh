@@ -18,9 +18,6 @@ want() {
   fi
 }
 
-# values NAME FILE...: of the lines NAME=VALUE.
-values() { sed -n "s/^$1=//p" "${@:2}" 2>/dev/null || true; }
-
 my_uuid() { values UUID "$files/glusterd.info"; }
 
 knows_whose_bricks() {

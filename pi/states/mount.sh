@@ -6,10 +6,12 @@ takes fstab_line
 takes failover # seconds; what the volume's options say
 
 want() {
+  local unit
   [ "$(fstab_lines)" = "$fstab_line" ] || change "/etc/fstab has $(described) for $mount_point" write_fstab
   need mount.glusterfs glusterfs-client
-  [ "$(systemctl show -P LoadState "$(unit)")" != masked ] ||
-    mend "$(unit) is masked, so the volume does not come at boot" unmask "$(unit)"
+  unit=$(unit)
+  [[ ! /etc/systemd/system/$unit -ef /dev/null && ! /run/systemd/system/$unit -ef /dev/null ]] ||
+    mend "$unit is masked, so the volume does not come at boot" unmask "$unit"
   # Before all that would hang with it.
   if mounted && ! mount_answers; then
     change "the mount at $mount_point does not answer" revive

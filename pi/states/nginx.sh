@@ -19,7 +19,7 @@ want() {
   for folder in /var/log/nginx /var/lib/nginx; do
     [ -d "$folder" ] || mend "$folder is missing, without which nginx does not start" give_folder "$folder"
   done
-  by_hand=$(by_hand nginx.service nginx <<<"$listening" | xargs)
+  by_hand=$(by_hand nginx.service nginx <<<"$listening")
   [ -z "$by_hand" ] ||
     mend "nginx was started by hand, and keeps systemd's own from the port" end_by_hand nginx QUIT "$by_hand"
   want_service nginx.service "$drop_in_path"
@@ -40,10 +40,9 @@ web_servers=(apache2 caddy lighttpd pihole-FTL)
 
 # tell_if_overtaken: nginx waits for the volume at boot, so any other web server that starts has port 80 before it.
 tell_if_overtaken() {
-  local unit units
-  units=$(systemctl list-unit-files --no-legend --state=enabled "${web_servers[@]/%/.service}" |
-    cut -d ' ' -f 1) || true
-  for unit in $units; do
+  local unit
+  for unit in "${web_servers[@]/%/.service}"; do
+    compgen -G "/etc/systemd/system/*.wants/$unit" >/dev/null || continue # it is enabled
     if [ "$unit" = pihole-FTL.service ]; then
       ! pihole_wants_port ||
         note "Pi-hole takes port 80 before nginx at the next boot: sudo pihole-FTL --config webserver.port 8080" \
@@ -63,10 +62,12 @@ serves_all() { [ -z "$(missed "$address" "$host")" ]; }
 
 # tell_if_odd: a page that comes, and that a browser does not show.
 tell_if_odd() {
-  local headers type
-  headers=$(ask_nginx "$address" "$host" / sed -u '/^\r*$/q')
-  type=$(sed -n 's/^Content-Type: //p' <<<"$headers")
-  if grep -qx 'Content-Length: 0' <<<"$headers"; then
+  local headers type=''
+  headers=$(ask_nginx "$address" "$host" /)
+  headers=${headers%%$'\n\n'*}$'\n'
+  if [[ $headers == *$'\nContent-Type: '* ]]; then type=${headers#*$'\nContent-Type: '}; fi
+  type=${type%%$'\n'*}
+  if [[ $headers == *$'\nContent-Length: 0\n'* ]]; then
     note "the page of http://$host/ is empty" say "it is the user's own, so it stays as it is"
   elif [ -n "$type" ] && [[ $type != @(text/|application/xhtml+xml)* ]]; then
     note "browsers save the page of http://$host/ instead of showing it: nginx calls it $type" \
@@ -91,7 +92,7 @@ objection() {
 # files open of a mount that is gone, and new workers have not.
 wake() {
   [ "$(unserved "$address" "$host")" != "$broken" ] || reload
-  if [ "$(unserved "$address" "$host")" = "$silence" ] && ss -Hltnp 'sport = :80' | grep -F '"nginx"' >/dev/null; then
+  if [ "$(unserved "$address" "$host")" = "$silence" ] && [[ $(listening 80) == *'"nginx"'* ]]; then
     say "nginx runs and answers nobody, so it is started again"
     systemctl restart nginx.service || true
   fi
@@ -150,9 +151,9 @@ last_error() {
 # workers that read it. The note is worth nothing when all of these are gone: others may have read anything. Or why its
 # workers are to be new ones.
 outdated() {
-  local noted workers
-  noted=$(cat "$nginx_loaded" 2>/dev/null) || true
-  workers=$(pgrep -P "$(systemctl show -P MainPID nginx.service)" -f '^nginx: worker process *$') || true
+  local noted='' workers
+  [ ! -r "$nginx_loaded" ] || noted=$(<"$nginx_loaded")
+  workers=$(pgrep -P "$(main_pid nginx.service)" -f '^nginx: worker process *$') || true
   if [ -n "$workers" ] && ! grep -qxF -- "${noted#*$'\n'}" <<<"$workers"; then
     echo "nobody noted which config nginx runs: was it reloaded without systemctl?"
   elif ! sum | grep -qxF -- "${noted%%$'\n'*}"; then
@@ -162,16 +163,17 @@ outdated() {
   fi
 }
 
-# lost_files PIDS: mounts that these processes have files open on, and that are not there any more. nginx keeps files
+# lost_files PIDS: mounts that nginx's workers have files open on, and that are not there any more. nginx keeps files
 # open (open_file_cache), by their paths asks no more than whether they changed, and sends of each what it still can:
 # headers, and no page, where the process of the mount is gone.
 lost_files() {
-  local pid
-  for pid in $1; do
-    awk 'NR == FNR { there[$1]; next } $1 == "mnt_id:" && !($2 in there)' "/proc/$pid/mountinfo" <(
-      find "/proc/$pid/fd" -lname '/*' -printf "/proc/$pid/fdinfo/%f\n" 2>/dev/null | xargs -r cat 2>/dev/null
+  local pids
+  read -ra pids -d '' <<<"$1" || true
+  [ ${#pids[@]} -eq 0 ] || awk 'NR == FNR { there[$1]; next } $1 == "mnt_id:" && !($2 in there)' \
+    "/proc/${pids[0]}/mountinfo" <(
+      pids=("${pids[@]/#//proc/}")
+      find "${pids[@]/%//fd}" -lname '/*' -printf '%hinfo/%f\n' 2>/dev/null | xargs -r cat 2>/dev/null
     ) 2>/dev/null || true
-  done
 }
 
 sum() { timeout "$config_wait" nginx -T 2>/dev/null | sha256sum; }

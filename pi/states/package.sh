@@ -7,10 +7,11 @@ takes 'packages[]'
 room=400 # MB: glusterfs-server with its dependencies takes 130 MB unpacked and 40 MB of downloads on Debian 13
 
 want() {
-  local installed missing lost
-  installed=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "${packages[@]}" 2>/dev/null |
-    sed -n 's/ installed$//p') || true
-  mapfile -t missing < <(printf '%s\n' "${packages[@]}" | grep -vxF -- "$installed" || true)
+  local installed name missing=() lost
+  installed=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "${packages[@]}" 2>/dev/null) || true
+  for name in "${packages[@]}"; do
+    [[ $'\n'$installed$'\n' == *$'\n'"$name installed"$'\n'* ]] || missing+=("$name")
+  done
   [ ${#missing[@]} -eq 0 ] || change "not installed: ${missing[*]}" install_packages "${missing[@]}"
   lost=$(lost_programs)
   [ -z "$lost" ] || change "missing or empty: $(cut -d ' ' -f 2 <<<"$lost" | head -n 3 | xargs)" reinstall

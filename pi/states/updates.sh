@@ -22,7 +22,7 @@ want() {
   want_file "$timer_path" "$(timer)"$'\n'
   need unattended-upgrade unattended-upgrades
   want_service twopir-upgrade.timer
-  is_read "$(systemctl show -p NeedDaemonReload,DropInPaths twopir-upgrade.service)" ||
+  is_read "$(unit_facts twopir-upgrade.service)" ||
     mend "systemd has not read the unit files of twopir-upgrade.service" systemctl daemon-reload
   [ ! -e "$former" ] || mend "$former is left over from an earlier version" rm -f "$former"
 }

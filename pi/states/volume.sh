@@ -63,7 +63,7 @@ first_met() {
 understood() {
   local type uuid name kind address bricks listed=' ' remedy
   remedy="Nothing was changed. Make the config and the volume alike, or choose another twopir:volume.name"
-  type=$(volume_xml | field typeStr)
+  type=$(field typeStr "$(volume_xml)")
   [ "$type" = Replicate ] || refuse "volume $volume was there before, and its type is $type, not Replicate. $remedy"
   for address in "${copies[@]}" $arbiter; do
     uuid=$(uuid_of "$address")

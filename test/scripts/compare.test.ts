@@ -22,9 +22,10 @@ import {
   glusterStandIn,
   healInfo,
   name,
-  uuid,
-  type Brick,
+  servingStandIn,
   singleBricks,
+  type Brick,
+  uuid,
 } from "./pool";
 
 const DIFFERS = "trusted.afr.twopir-differs";
@@ -61,10 +62,7 @@ describe.skipIf(!canIsolate)("compare.sh", () => {
   beforeEach(() => {
     host = new Host();
     glusterStandIn(host);
-    host.command(
-      "ss",
-      `printf 'LISTEN 0 1024 0.0.0.0:1 0.0.0.0:* users:(("glusterfsd",pid=%s,fd=11))\\n' "$(cat /run/served)"`,
-    );
+    servingStandIn(host);
     singleBricks(host);
     host.command("sleep", "[ ! -e /run/meanwhile ] || . /run/meanwhile");
     mkdirSync(host.at(VOLUME), { recursive: true });

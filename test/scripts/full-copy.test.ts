@@ -15,6 +15,7 @@ import {
   glusterStandIn,
   healInfo,
   name,
+  servingStandIn,
   setAttribute,
   told,
   uuid,
@@ -49,10 +50,7 @@ echo "$n" >/run/beat
   "-4 neighbour show 192.168.0.1") cat /run/neighbour ;;
 esac`,
     );
-    host.command(
-      "ss",
-      `printf 'LISTEN 0 1024 0.0.0.0:1 0.0.0.0:* users:(("glusterfsd",pid=%s,fd=11))\\n' "$(cat /run/served)"`,
-    );
+    servingStandIn(host);
     mkdirSync(host.at(BRICK), { recursive: true });
     glusterdKnows(host, {
       uuid: uuid(1),

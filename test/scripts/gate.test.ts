@@ -15,13 +15,14 @@ import {
   ID,
   name,
   questions,
+  servingStandIn,
   setAttribute,
   silence,
+  singleBricks,
   told,
-  uuid,
   type Brick,
   type Pool,
-  singleBricks,
+  uuid,
 } from "./pool";
 
 const MARK = "trusted.glusterfs.volume-id";
@@ -50,10 +51,7 @@ describe.skipIf(!canIsolate)("the gate", () => {
   beforeEach(() => {
     host = new Host();
     glusterStandIn(host);
-    host.command(
-      "ss",
-      `[ ! -e /run/served ] || printf 'LISTEN 0 1024 0.0.0.0:1 0.0.0.0:* users:(("glusterfsd",pid=%s,fd=11))\\n' "$(cat /run/served)"`,
-    );
+    servingStandIn(host);
     host.command("pgrep", "[ ! -e /run/old ] || cat /run/old");
     singleBricks(host);
     attributeStandIns(host);

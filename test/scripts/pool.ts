@@ -353,3 +353,12 @@ export function glusterdKnows(host: Host, pool: Pool, at = "here"): void {
 /** What gluster, setfattr and the like were told that would change something. */
 export const told = (host: Host): string[] =>
   existsSync(host.at(TOLD)) ? host.read(TOLD).trimEnd().split("\n") : [];
+
+/** A stand-in for ss: the process that /run/served names, if it is there, serves this Pi's brick at the port that is told. */
+export function servingStandIn(host: Host): void {
+  host.command(
+    "ss",
+    `[ ! -e /run/served ] ||
+  echo "LISTEN 0 1024 0.0.0.0:$(cat /run/pool/here/port) 0.0.0.0:* users:((\\"glusterfsd\\",pid=$(cat /run/served),fd=11))"`,
+  );
+}
