@@ -5,6 +5,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import type { Pi } from "./components/args";
 import type { ReachableCluster } from "./components/now";
+import type { CloudflareAccess } from "./operator/cloudflare";
 import type { Found, Host, Open } from "./operator/hosts";
 import type { Names } from "./operator/names";
 import { refuse } from "./operator/refuse";
@@ -499,8 +500,33 @@ function show(value: unknown): string {
  * @param found What counts where it says nothing. Default: nothing is known.
  * @throws ConfigError with every mistake at once.
  */
-export const stackConfig = (texts: Readonly<Record<string, string>>, folder: string, found?: Found): Config =>
-  parseConfig(rawOf(texts), folder, found);
+export function stackConfig(texts: Readonly<Record<string, string>>, folder: string, found?: Found): Config {
+  const config = parseConfig(rawOf(texts), folder, found);
+  const { dns } = config;
+  return dns.provider === "cloudflare"
+    ? { ...config, dns: { ...dns, access: accessOf(texts, process.env) } }
+    : config;
+}
+
+/**
+ * How Cloudflare is asked: by the settings of the provider that makes the records.
+ *
+ * @param texts A stack's config by full key.
+ * @param environment Of this process.
+ * @example accessOf({ "cloudflare:apiToken": "..." }, process.env) // { token: "...", otherKey: false, api: "https://api..." }
+ */
+export function accessOf(
+  texts: Readonly<Record<string, string>>,
+  environment: Readonly<Record<string, string | undefined>>,
+): CloudflareAccess {
+  const of = (key: string, variable: string): string | undefined =>
+    texts[`cloudflare:${key}`] ?? environment[variable];
+  const token = of("apiToken", "CLOUDFLARE_API_TOKEN");
+  const other =
+    of("apiKey", "CLOUDFLARE_API_KEY") ?? of("apiUserServiceKey", "CLOUDFLARE_API_USER_SERVICE_KEY");
+  const api = of("baseUrl", "CLOUDFLARE_BASE_URL") ?? "https://api.cloudflare.com/client/v4";
+  return { ...(token && { token }), otherKey: Boolean(other), api: api.replace(/\/$/, "") };
+}
 
 /** The values by their keys without "twopir:". */
 function rawOf(texts: Readonly<Record<string, string>>): Raw {

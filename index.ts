@@ -13,7 +13,7 @@ import {
   tellOfMoved,
 } from "./operator/left";
 import { namesOf } from "./operator/names";
-import { requireHalfOfRecords } from "./operator/records";
+import { checkZone, requireHalfOfRecords } from "./operator/records";
 import { Resources } from "./remote/resources";
 
 /** Look first, then declare: what the hosts are like now decides what the engine sees as a change. */
@@ -25,6 +25,7 @@ export = async () => {
   const addresses = recordAddresses(config);
   const [{ parts, reached, seen, unreached }] = await Promise.all([
     lookNow(config),
+    checkZone(config.hostname, config.dns, addresses),
     requireHalfOfRecords(config.hostname, config.dns, addresses),
     tellOfLeft(config.pis),
     tellOfMoved(names, config.floatingAddresses),

@@ -1,4 +1,5 @@
 import { OPERATOR, type CloudflareRecord, type State } from "../remote/state";
+import { OURS } from "../operator/cloudflare";
 import { TYPES, type Addresses, type RecordType } from "../operator/records";
 import type { ClusterArgs, Dns, Pi } from "./args";
 import { names, serving, type Part } from "./part";
@@ -71,7 +72,7 @@ function recordStates(
     const { zoneId, ttl } = dns;
     return targets.map(({ pi, address }) => ({
       ...record(pi),
-      cloudflare: { zoneId, ttl, hostname, type, address, comment: `twopir: ${pi.name}` },
+      cloudflare: { zoneId, ttl, hostname, type, address, comment: OURS + pi.name },
     }));
   }
   const { server, zone, keyName, keySecret } = dns;

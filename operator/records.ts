@@ -4,6 +4,13 @@ import { isIP } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import * as pulumi from "@pulumi/pulumi";
+import {
+  checkCloudflare,
+  cloudflareRecords,
+  OURS,
+  type CloudflareAccess,
+  type CloudflareFound,
+} from "./cloudflare";
 import { resolve } from "./names";
 import { refuse } from "./refuse";
 
@@ -21,6 +28,10 @@ export type Addresses = Readonly<Record<RecordType, readonly string[]>>;
 /** Where the records of a name are, and what may be done with them. */
 export interface Zone {
   readonly provider: string;
+  /** At Cloudflare. */
+  readonly zoneId?: string;
+  /** Default: Cloudflare's API is not asked. */
+  readonly access?: CloudflareAccess;
   readonly server?: string;
   readonly zone?: string;
   readonly fewRecords?: boolean;
@@ -28,8 +39,8 @@ export interface Zone {
 
 /**
  * The addresses that a name has now: from the primary server itself where the config names one, by TCP as in the
- * scripts, and otherwise as this machine's resolver knows them. Where the user keeps them, wherever that may be, it is
- * what a browser on this machine finds.
+ * scripts, or from Cloudflare's API, and otherwise as this machine's resolver knows them. Where the user keeps them,
+ * wherever that may be, it is what a browser on this machine finds.
  *
  * @returns undefined where nobody answers.
  * @example await presentRecords("twopir.example.com", "A", { provider: "rfc2136", server: "192.168.0.53" })
@@ -37,14 +48,27 @@ export interface Zone {
 export async function presentRecords(
   name: string,
   type: RecordType,
-  { provider, server }: Zone,
+  zone: Zone,
 ): Promise<string[] | undefined> {
+  const { provider, server } = zone;
   if (provider === "none") return resolve(name, type === "A" ? 4 : 6);
   try {
+    const there = await atCloudflare(name, type, zone);
+    if (there !== undefined) return there.map(({ content }) => content).sort();
     return server === undefined ? await resolved(name, type) : await asked(name, type, server);
   } catch {
     return undefined;
   }
+}
+
+/** What Cloudflare has; undefined where the zone is kept elsewhere, or its API cannot be asked for want of a token. */
+async function atCloudflare(
+  name: string,
+  wanted: RecordType,
+  { zoneId, access }: Zone,
+): Promise<CloudflareFound[] | undefined> {
+  const found = zoneId && access && (await cloudflareRecords(name, zoneId, access));
+  return found ? found.filter(({ type }) => type === wanted) : undefined;
 }
 
 /** Whether two lists have the same addresses, in any order. */
@@ -174,6 +198,23 @@ async function resolved(name: string, type: RecordType): Promise<string[]> {
   });
 }
 
+/** Those that an update may take away: at Cloudflare twopir's own, elsewhere all. */
+async function removableRecords(name: string, type: RecordType, zone: Zone): Promise<string[] | undefined> {
+  if (zone.provider !== "cloudflare") return presentRecords(name, type, zone);
+  const found = await atCloudflare(name, type, zone).catch(() => undefined);
+  return found?.filter(({ comment }) => comment?.startsWith(OURS)).map(({ content }) => content);
+}
+
+/**
+ * Whether the records of a name can be made, asked before any Pi is touched, where that is not found out there anyway.
+ *
+ * @example await checkZone("www.example.com", config.dns, { A: ["192.168.0.121"], AAAA: [] })
+ * @throws pulumi.RunError where none could.
+ */
+export async function checkZone(name: string, { zoneId, access }: Zone, wanted: Addresses): Promise<void> {
+  if (zoneId && access) await checkCloudflare(name, zoneId, access, wanted.A);
+}
+
 /**
  * Whoever has a name in a cache goes on asking for what it had, so it loses at most half of its records of a type at a
  * time, but for a type that nobody is to go by any more.
@@ -185,7 +226,7 @@ async function resolved(name: string, type: RecordType): Promise<string[]> {
 export async function requireHalfOfRecords(name: string, zone: Zone, wanted: Addresses): Promise<void> {
   if (zone.provider === "none" || zone.fewRecords) return;
   for (const type of TYPES.filter((one) => wanted[one].length > 0)) {
-    const present = await presentRecords(name, type, zone);
+    const present = await removableRecords(name, type, zone);
     if (present === undefined)
       void pulumi.log.warn(
         `cannot find out which ${type} records ${name} has now, so this run may remove more than half of them.`,

@@ -1,0 +1,144 @@
+import * as pulumi from "@pulumi/pulumi";
+import { z } from "zod";
+import { refuse } from "./refuse";
+
+/** Seconds; Cloudflare answers in half of one. */
+const PATIENCE = 10;
+
+/** How Cloudflare's API is asked: by the same settings as those of the provider that makes the records. */
+export interface CloudflareAccess {
+  /** Of cloudflare:apiToken, or else CLOUDFLARE_API_TOKEN. */
+  readonly token?: string;
+  /** True where the provider has a key of another kind, with which nobody asks here. */
+  readonly otherKey: boolean;
+  /** URL of the API, without a slash at the end. */
+  readonly api: string;
+}
+
+/** A record at Cloudflare. */
+export interface CloudflareFound {
+  /** "A", "AAAA", "CNAME" and so on. */
+  readonly type: string;
+  readonly content: string;
+  readonly comment?: string | null | undefined;
+}
+
+/** What begins the comment of each record that is twopir's. */
+export const OURS = "twopir: ";
+
+/** Cloudflare says no: the token, or the zone, is not the right one. */
+class CloudflareRefusal extends Error {}
+
+const answer = z.object({
+  success: z.boolean(),
+  errors: z.array(z.object({ code: z.number(), message: z.string() })).default([]),
+  result: z.unknown(),
+});
+const records = z.array(z.object({ type: z.string(), content: z.string(), comment: z.string().nullish() }));
+
+/**
+ * All records of a name, of every type.
+ *
+ * @returns undefined where there is no token to ask with.
+ * @throws CloudflareRefusal where the token or the zone is not the right one; another error where nobody answers.
+ */
+export async function cloudflareRecords(
+  name: string,
+  zoneId: string,
+  access: CloudflareAccess,
+): Promise<readonly CloudflareFound[] | undefined> {
+  if (access.token === undefined) return undefined;
+  return records.parse(
+    await ask(access, `/zones/${zoneId}/dns_records?name=${encodeURIComponent(name)}&per_page=100`),
+  );
+}
+
+/** The zone's name; undefined where the token may not read it, as one for its records alone. */
+async function zoneName(zoneId: string, access: CloudflareAccess): Promise<string | undefined> {
+  try {
+    return z.object({ name: z.string() }).parse(await ask(access, `/zones/${zoneId}`)).name;
+  } catch (error) {
+    if (error instanceof CloudflareRefusal) return undefined;
+    throw error;
+  }
+}
+
+async function ask({ api, token = "" }: CloudflareAccess, path: string): Promise<unknown> {
+  const response = await fetch(`${api}${path}`, {
+    headers: { Authorization: `Bearer ${token}` },
+    signal: AbortSignal.timeout(PATIENCE * 1000),
+  });
+  const { status } = response;
+  // 429: too many questions.
+  if (status === 429 || status >= 500) throw new Error(`HTTP status ${status.toString()}`);
+  const { success, errors, result } = answer.parse(await response.json());
+  if (success) return result;
+  throw new CloudflareRefusal(
+    errors.map(({ code, message }) => `${message} (${code.toString()})`).join("; ") ||
+      `HTTP status ${status.toString()}`,
+  );
+}
+
+/**
+ * Asks before any Pi is touched what the provider would find out at the records, when all else is done. Where the API does
+ * not answer that is a warning: the Pis have nothing to do with it.
+ *
+ * @param hostname The name that is to have the records.
+ * @param wanted The addresses that it is to have.
+ * @example await checkCloudflare("www.example.com", zoneId, accessOf(texts, process.env), ["192.168.0.121"])
+ * @throws pulumi.RunError where no record could be made there.
+ */
+export async function checkCloudflare(
+  hostname: string,
+  zoneId: string,
+  access: CloudflareAccess,
+  wanted: readonly string[],
+): Promise<void> {
+  if (access.otherKey) return;
+  if (access.token === undefined)
+    refuse(
+      "twopir:dns is at Cloudflare, and there is no token for it. Make one for that zone (Zone / DNS / Edit), and give it to " +
+        "the stack: pulumi config set --secret cloudflare:apiToken",
+    );
+  try {
+    const [zone, found = []] = await Promise.all([
+      zoneName(zoneId, access),
+      cloudflareRecords(hostname, zoneId, access),
+    ]);
+    if (zone !== undefined && hostname !== zone && !hostname.endsWith(`.${zone}`))
+      refuse(
+        `twopir:hostname is ${hostname}, and the zone of twopir:dns.zoneId is ${zone}: set the id of the zone that ` +
+          `${hostname} is in, as its overview page at Cloudflare shows it.`,
+      );
+    const alias = found.find(({ type }) => type === "CNAME");
+    if (alias)
+      refuse(
+        `${hostname} has a CNAME record (${alias.content}), beside which there can be no other: delete it at Cloudflare, ` +
+          `or set twopir:hostname to another name.`,
+      );
+    for (const { type, content } of found.filter(({ comment }) => !comment?.startsWith(OURS)))
+      if (type === "A" && !wanted.includes(content))
+        void pulumi.log.warn(
+          `${hostname} has an A record ${content} that is not twopir's, and visitors are led there, too: delete it at ` +
+            `Cloudflare, unless that is meant.`,
+        );
+  } catch (error) {
+    if (error instanceof CloudflareRefusal)
+      refuse(
+        `Cloudflare refuses the question for the records of ${hostname}: ${error.message}. Is cloudflare:apiToken a token ` +
+          `for that zone (Zone / DNS / Edit), and twopir:dns.zoneId the zone's id?`,
+      );
+    if (error instanceof pulumi.RunError) throw error;
+    void pulumi.log.warn(
+      `Cloudflare's API does not answer (${reasonOf(error)}), so nothing is known of the records of ${hostname}, and ` +
+        `where they have to change that fails.`,
+    );
+  }
+}
+
+/** Node says of a question that reached nobody "fetch failed", and why in the cause. */
+function reasonOf(error: unknown): string {
+  if (error instanceof z.ZodError || error instanceof SyntaxError) return "its answer cannot be read";
+  const cause = error instanceof Error ? (error.cause ?? error) : error;
+  return cause instanceof Error ? cause.message : String(cause);
+}
