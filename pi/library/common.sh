@@ -150,22 +150,23 @@ holder() { grep . "$lock_file" || echo "another script of twopir"; }
 # gluster takes 0.01 s of processor time for an answer, and the first Pi has a question for every peer. Without a
 # process, each of which takes a millisecond: there are thirty such questions.
 once() {
-  local file="${answers:-}/${*//\//:}" answer status
+  local file="${answers:-}/${*//\//:}" answer='' status
   if [ "$mode" != check ] || [ ! -d "${answers:-}" ]; then
     "$@"
     return
   fi
   if is_first "$file.asked"; then
     { "$@" >"$file" && echo 0 || echo $?; } >"$file.status"
+  elif [ ! -e "$file.asked" ]; then # there is no room, or its name is too long
+    "$@"
+    return
   else
-    for _ in {1..500}; do
-      [ ! -s "$file.status" ] || break
-      read -rt 0.02 <&6 || true # of a pipe that nobody writes to
-    done
+    # As long as the check may take: see end_late. Of a pipe that nobody writes to.
+    while [ ! -s "$file.status" ]; do read -rt 0.02 <&6 || true; done
   fi
   IFS= read -r -d '' answer <"$file" || true
   printf '%s' "$answer"
-  read -r status <"$file.status" || status=1 # who asked has failed
+  read -r status <"$file.status"
   return "$status"
 }
 is_first() { # FILE
@@ -188,7 +189,9 @@ values() {
   local file line
   for file in "${@:2}"; do
     [ -r "$file" ] || continue
-    while IFS= read -r line; do [[ ! $line =~ ^$1=(.*) ]] || echo "${BASH_REMATCH[1]}"; done <"$file"
+    while IFS= read -r line || [ -n "$line" ]; do
+      [[ ! $line =~ ^$1=(.*) ]] || echo "${BASH_REMATCH[1]}"
+    done <"$file"
   done
 }
 
@@ -210,7 +213,7 @@ halted() {
   for pid in "$1" "${processes[@]}"; do
     while read -r key state _; do
       [ "$key" = State: ] || continue
-      [[ $state == [Tt] ]] && return
+      [ "$state" != T ] || return 0
       break
     done 2>/dev/null <"/proc/$pid/status" || true
   done

@@ -8,8 +8,8 @@ mounted() { [[ $'\n'$(once volume_mounts)$'\n' == *$'\n'"$mount_point"$'\n'* ]];
 volume_mounts() { findmnt -n -l -t fuse.glusterfs -o TARGET; }
 
 # mount_answers: one that lost its bricks hangs or says ENOTCONN.
-mount_answers() { once ask_mount; }
-ask_mount() { timeout "$stat_wait" stat -t "$mount_point" >/dev/null 2>&1; }
+mount_answers() { once ask_mount "$stat_wait"; }
+ask_mount() { timeout "$1" stat -t "$mount_point" >/dev/null 2>&1; }
 stat_wait=15 # seconds; a brick that answers nothing holds up every mount for ten (network.ping-timeout)
 
 # need_mount: without it the files would land on the card, under the mount point; and what is on the volume stays there.

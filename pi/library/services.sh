@@ -29,9 +29,10 @@ wants_reboot() { echo "$1" | tee -a "$reboot_wanted.pkgs" >"$reboot_wanted"; } #
 unit_facts() {
   local all before after
   all=$'\n\n'$(once our_units)$'\n\n'
-  before=${all%%$'\n'"Id=$1"$'\n'*}
+  # Of a service systemd says the pid first, of a timer the id.
+  before=${all%%$'\n'"Id=$1"$'\n'*}$'\n'
   after=${all#*$'\n'"Id=$1"$'\n'}
-  [ "$before" = "$all" ] || printf '%s\n%s\n' "${before##*$'\n\n'}" "${after%%$'\n\n'*}"
+  [ "$after" = "$all" ] || printf '%s%s\n' "${before##*$'\n\n'}" "${after%%$'\n\n'*}"
 }
 main_pid() { [[ ! $(unit_facts "$1") =~ MainPID=([0-9]+) ]] || echo "${BASH_REMATCH[1]}"; } # UNIT
 our_units() {

@@ -40,9 +40,13 @@ web_servers=(apache2 caddy lighttpd pihole-FTL)
 
 # tell_if_overtaken: nginx waits for the volume at boot, so any other web server that starts has port 80 before it.
 tell_if_overtaken() {
-  local unit
+  local unit link
   for unit in "${web_servers[@]/%/.service}"; do
-    compgen -G "/etc/systemd/system/*.wants/$unit" >/dev/null || continue # it is enabled
+    for link in /etc/systemd/system/*.wants/"$unit"; do
+      [ ! -e "$link" ] || break
+    done
+    # It is enabled: a removed package leaves its link, which leads nowhere.
+    [[ -e $link && ! /etc/systemd/system/$unit -ef /dev/null ]] || continue
     if [ "$unit" = pihole-FTL.service ]; then
       ! pihole_wants_port ||
         note "Pi-hole takes port 80 before nginx at the next boot: sudo pihole-FTL --config webserver.port 8080" \

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { PI } from "../../operator/program";
@@ -323,6 +323,12 @@ esac`,
       enabled("apache2.service", false);
       expect((await host.check(nginx())).changes).toEqual([`${may} sudo systemctl disable apache2.service`]);
       expect((await host.run("apply", nginx())).status).toBe(0);
+    });
+
+    it("and was removed, of which its link is left, is not", async () => {
+      mkdirSync(host.at("/etc/systemd/system/multi-user.target.wants"), { recursive: true });
+      symlinkSync("/gone", host.at("/etc/systemd/system/multi-user.target.wants/apache2.service"));
+      expect((await host.check(nginx())).changes).toEqual([]);
     });
 
     it("and runs beside nginx has another port", async () => {

@@ -34,6 +34,18 @@ describe.skipIf(!canIsolate)("updates.sh", () => {
     return host.run("apply", "PATH=/usr/local/sbin:$PATH exec twopir run updates\n");
   }
 
+  it("knows of each unit what systemd says of that one, with the pid or the id first", async () => {
+    const facts = (unit: string): string => `UnitFileState=${unit}\n`;
+    const service = (unit: string): string => `MainPID=7\nId=${unit}\n${facts(unit)}`;
+    const [nginx, upgrade, timer] = ["nginx.service", "twopir-upgrade.service", "twopir-upgrade.timer"];
+    host.write("/run/units", [service(nginx), service(upgrade), `Id=${timer}\n${facts(timer)}`].join("\n"));
+    host.command("systemctl", "cat /run/units");
+    const ask = [nginx, upgrade, timer, "none.service"].map((unit) => `unit_facts ${unit}; echo --`);
+    const { output } = await host.run("check", host.script(`want() { ${ask.join("; ")}; }`));
+    const service7 = (unit: string): string => `MainPID=7\n${facts(unit)}--\n`;
+    expect(output).toBe(`${service7(nginx)}${service7(upgrade)}${facts(timer)}--\n--\n`);
+  });
+
   it("does in a window what waits, and nothing where nothing does", async () => {
     expect(await window()).toMatchObject({ status: 0, output: "" });
   });
