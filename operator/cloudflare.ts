@@ -100,6 +100,9 @@ export async function checkCloudflare(
       "twopir:dns is at Cloudflare, and there is no token for it. Make one for that zone (Zone / DNS / Edit), and give it to " +
         "the stack: pulumi config set --secret cloudflare:apiToken",
     );
+  // Node would tell the whole of a header that it does not send.
+  if (!/^[\x21-\x7e]+$/.test(access.token))
+    refuse("cloudflare:apiToken is no token: it has spaces, or characters that no token has. Set it anew.");
   try {
     const [zone, found = []] = await Promise.all([
       zoneName(zoneId, access),

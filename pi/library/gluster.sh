@@ -238,7 +238,7 @@ start_volume() {
 brick_process() {
   local port pid fd
   port=$(brick_port "localhost:$brick")
-  [[ $(listening "${port:-0}") =~ '"glusterfsd",pid='([0-9]+) ]] || return 0
+  [[ $(sockets_at "${port:-0}") =~ '"glusterfsd",pid='([0-9]+) ]] || return 0
   pid=${BASH_REMATCH[1]}
   for fd in "/proc/$pid/fd"/*; do
     if [ "$fd" -ef "$brick" ]; then echo "$pid $port" && return; fi

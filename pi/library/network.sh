@@ -18,9 +18,9 @@ holds() { own_addresses dev "$(interface "$1")" | grep -xF -- "$2" >/dev/null; }
 # shellcheck disable=SC2016 # the inner shell expands them
 listens() { timeout "$1" bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$2" "$3" 2>/dev/null; }
 
-# listening PORT: what ss says of each that listens there on this Pi. It takes 5 ms to find whose a port is, so it is
+# sockets_at PORT: what ss says of each that listens there on this Pi. It takes 5 ms to find whose a port is, so it is
 # asked once for all.
-listening() {
+sockets_at() {
   local line at="^([^ ]+ +){3}[^ ]*:$1 "
   while IFS= read -r line; do
     [[ ! $line =~ $at ]] || printf '%s\n' "$line"

@@ -45,7 +45,7 @@ listeners() {
   local line
   while IFS= read -r line; do
     [[ $line != *" "@(0.0.0.0|"*"|"$address")":$1 "* ]] || printf '%s\n' "$line"
-  done <<<"$(listening "$1")"
+  done <<<"$(sockets_at "$1")"
 }
 
 # processes: "PID UNIT PROGRAM" of each that the listeners on stdin belong to.

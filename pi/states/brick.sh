@@ -152,7 +152,7 @@ lost() {
 port_left() {
   local port
   port=$(brick_port "localhost:$brick")
-  [ -n "$port" ] && [ -z "$(listening "$port")" ]
+  [ -n "$port" ] && [ -z "$(sockets_at "$port")" ]
 }
 
 # refill: the heal goes on by itself, also after this script.

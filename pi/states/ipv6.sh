@@ -45,7 +45,7 @@ want() {
 # in_the_way: why nginx cannot listen by IPv6, where it would not even start, or should not be told to.
 in_the_way() {
   local holder own
-  holder=$(listening 80 | { grep -E ' \[[^ ]*:80 ' || true; } | processes)
+  holder=$(sockets_at 80 | { grep -E ' \[[^ ]*:80 ' || true; } | processes)
   holder=$(port_holder nginx.service nginx <<<"$holder")
   own=$({ grep -lsE '(^|[;{])[[:space:]]*listen[[:space:]]' "${mark_file%.conf}"?*.conf || true; } |
     { grep -vxF "$listen_path" || true; } | xargs)

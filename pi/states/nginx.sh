@@ -96,7 +96,7 @@ objection() {
 # files open of a mount that is gone, and new workers have not.
 wake() {
   [ "$(unserved "$address" "$host")" != "$broken" ] || reload
-  if [ "$(unserved "$address" "$host")" = "$silence" ] && [[ $(listening 80) == *'"nginx"'* ]]; then
+  if [ "$(unserved "$address" "$host")" = "$silence" ] && [[ $(sockets_at 80) == *'"nginx"'* ]]; then
     say "nginx runs and answers nobody, so it is started again"
     systemctl restart nginx.service || true
   fi

@@ -92,6 +92,11 @@ describe("the zone at Cloudflare", () => {
       "Authentication error (10000)",
     ],
     [
+      "the token is none",
+      () => (access = accessTo({ "cloudflare:apiToken": `${TOKEN}\n` })),
+      "cloudflare:apiToken is no token",
+    ],
+    [
       "the zone is not there",
       () => (instead = () => [404, no(7003, "Could not route to that zone")]),
       "Could not route to that zone (7003). Is cloudflare:apiToken",
