@@ -1,4 +1,7 @@
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -97,6 +100,25 @@ describe("what would break an up half-way is found before the first change", () 
     expect(outcome.said).toMatch(said);
     expect(outcome.changed).toEqual({});
   };
+
+  it("records at Cloudflare, and no token for it, or one that its API does not take", async () => {
+    const zoneId = "0123456789abcdef0123456789abcdef";
+    const at = { "twopir:dns": { provider: "cloudflare", zoneId } };
+    await cluster.configure(at);
+    await refused(/twopir:dns is at Cloudflare, and there is no token for it/);
+    const server = createServer((_, response) => {
+      const errors = [{ code: 10_000, message: "Authentication error" }];
+      response.writeHead(403).end(JSON.stringify({ success: false, errors, result: null }));
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    await cluster.configure({ ...at, "cloudflare:baseUrl": `http://127.0.0.1:${port}/client/v4` });
+    await cluster.secret("cloudflare:apiToken", "not-to-be-told");
+    await refused(/Cloudflare refuses the question for the records of .*Authentication error \(10000\)/);
+    expect((await cluster.preview()).said).not.toContain("not-to-be-told");
+    server.close();
+    await cluster.configure({});
+  });
 
   it("a firewall of the user's that limits logins", async () => {
     await inside(
