@@ -26,6 +26,8 @@ export interface CloudflareFound {
 /** What begins the comment of each record that is twopir's. */
 export const OURS = "twopir: ";
 
+export const isOurs = ({ comment }: CloudflareFound): boolean => comment?.startsWith(OURS) ?? false;
+
 /** Cloudflare says no: the token, or the zone, is not the right one. */
 class CloudflareRefusal extends Error {}
 
@@ -119,12 +121,14 @@ export async function checkCloudflare(
         `${hostname} has a CNAME record (${alias.content}), beside which there can be no other: delete it at Cloudflare, ` +
           `or set twopir:hostname to another name.`,
       );
-    for (const { type, content } of found.filter(({ comment }) => !comment?.startsWith(OURS)))
-      if (type === "A" && !wanted.includes(content))
+    for (const one of found) {
+      const { type, content } = one;
+      if (type === "A" && !isOurs(one) && !wanted.includes(content))
         void pulumi.log.warn(
           `${hostname} has an A record ${content} that is not twopir's, and visitors are led there, too: delete it at ` +
             `Cloudflare, unless that is meant.`,
         );
+    }
   } catch (error) {
     if (error instanceof CloudflareRefusal)
       refuse(

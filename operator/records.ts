@@ -7,7 +7,7 @@ import * as pulumi from "@pulumi/pulumi";
 import {
   checkCloudflare,
   cloudflareRecords,
-  OURS,
+  isOurs,
   type CloudflareAccess,
   type CloudflareFound,
 } from "./cloudflare";
@@ -202,7 +202,7 @@ async function resolved(name: string, type: RecordType): Promise<string[]> {
 async function removableRecords(name: string, type: RecordType, zone: Zone): Promise<string[] | undefined> {
   if (zone.provider !== "cloudflare") return presentRecords(name, type, zone);
   const found = await atCloudflare(name, type, zone).catch(() => undefined);
-  return found?.filter(({ comment }) => comment?.startsWith(OURS)).map(({ content }) => content);
+  return found?.filter(isOurs).map(({ content }) => content);
 }
 
 /**

@@ -173,7 +173,7 @@ not_joined() {
 foreign_volume() {
   local at id
   for at in "$files"/vols/*; do
-    id=$(sed -n 's/^volume-id=//p' "$at/info" 2>/dev/null) || true
+    id=$(values volume-id "$at/info")
     if [ -n "$id" ] && ! gluster_xml --remote-host="$pool" volume info "${at##*/}" | grep -qF "<id>$id</id>"; then
       echo "${at##*/}" && return
     fi

@@ -17,7 +17,7 @@ want() {
   want_file "$mark_file" "$content$(mark)"$'\n'
 }
 
-volume_id() { sed -n 's/^volume-id=//p' "/var/lib/glusterd/vols/$volume/info" 2>/dev/null || true; }
+volume_id() { values volume-id "/var/lib/glusterd/vols/$volume/info"; }
 volume_known() { [ -n "$(volume_id)" ]; }
 
 # Its own header keeps away those of the server block, however long they are.
