@@ -28,20 +28,33 @@ heal_settled() {
 }
 heals_left() { { heal_counts || true; } | awk '{ sum += $1 } END { print sum + 0 }'; }
 
-# waiting_heals: how many files this copy has still to give to the others, by gluster's own index of them, without those
-# that are just on their way, and those that were to be given to a brick that has left.
+# waiting_heals: how many files this copy has still to give to the others, without those that are just on their way.
 waiting_heals() { once old_heals; }
 old_heals() {
-  local first counts
-  first=$(heal_index)
+  local first
+  first=$(owed)
   [ -n "$first" ] || { echo 0 && return; }
   sleep 1
-  counts=$(ask_gluster volume heal "$volume" info | sed -n 's/^Number of entries: //p' | sort -u)
-  [ "$counts" != 0 ] || { echo 0 && return; }
-  heal_index | { grep -cxFf <(printf '%s\n' "$first") || true; }
+  owed | { grep -cxFf <(printf '%s\n' "$first") || true; }
 }
-heal_index() {
-  find "$brick/.glusterfs/indices/xattrop" -type f -not -name 'xattrop-*' -printf '%f\n' 2>/dev/null || true
+
+# owed: what this copy's own notes say that another brick of today lacks. gluster's index lists also what was for a
+# brick that has left, and keeps it; "heal info" leaves that out, takes longer, and on a busy Pi may not answer.
+owed() {
+  local index=$brick/.glusterfs/indices/xattrop ids
+  ids=$(ids_of_others)
+  find "$index" -type f -not -name 'xattrop-*' -printf '%f\n' 2>/dev/null |
+    sed -E "s:^(..)(..).*:$brick/.glusterfs/\1/\2/&:" | tr '\n' '\0' |
+    xargs -0r getfattr --absolute-names -d -e hex -m "^trusted\.afr\.(${ids:-.*-client-.*})\$" 2>/dev/null |
+    awk '/^# file: / { file = $0 } file && /=0x0*[1-9a-f]/ { print file; file = "" }' || true
+}
+
+# ids_of_others: what a copy's notes call the bricks of the other Pis, as names in an extended regular expression.
+ids_of_others() {
+  gluster_says system:: getspec "$volume" | awk -v mine="$(brick_name "$(my_uuid)")" '
+    $1 == "volume" { id = $2 }
+    $2 == "remote-host" { host = $3 } $2 == "remote-subvolume" { path = $3 }
+    $1 == "end-volume" && path { if (host ":" path != mine) print id; path = "" }' | paste -sd '|'
 }
 
 # split_brains: the most that any copy has; nothing where gluster does not say.

@@ -804,6 +804,23 @@ esac`,
       ...state("brick-process", { volume: "gv0", brick: BRICK, accept: "" }),
     });
 
+    /** A file that this copy has something of for the brick by that name, as its attributes say. */
+    function waits(id: string, by = "gv0-client-1", much = "0x000000010000000000000000"): void {
+      host.write(`${BRICK}/.glusterfs/indices/xattrop/${id}`, "");
+      host.write(
+        `${BRICK}/.glusterfs/${id.slice(0, 2)}/${id.slice(2, 4)}/${id}`,
+        `trusted.afr.dirty=0x000000000000000000000000\ntrusted.afr.${by}=${much}\n`,
+      );
+    }
+    /** A stand-in for getfattr, by which a file's attributes are its lines. */
+    const noteReader = (): void =>
+      host.command(
+        "getfattr",
+        `while [ "$1" != -m ]; do shift; done
+pattern=\${2%\$}= && shift 2
+grep -sEH -- "$pattern" "$@" | sed -E 's/^([^:]*):/# file: \\1\\n/'`,
+      );
+
     it("is started by glusterd itself, and by no command for all Pis", async () => {
       mkdirSync(host.at(BRICK), { recursive: true });
       const healer = [1, 2].map((n) => `echo '0 0 here ${address(n)}:1 users:(("glusterfs",pid=4711,fd=9))'`);
@@ -860,18 +877,38 @@ esac`,
 
     describe("what waits to be healed", () => {
       const index = `${BRICK}/.glusterfs/indices/xattrop`;
+      const said = "files of this copy that wait to be healed on the others:";
       beforeEach(() => {
         host.command("ss", "");
+        host.command("sleep", "");
+        noteReader();
         host.write(`${index}/xattrop-base`, "");
-        for (let i = 0; i < 5000; i += 1)
-          writeFileSync(host.at(`${index}/00000000-0000-0000-0000-${i.toString().padStart(12, "0")}`), "");
+        for (let i = 0; i < 5000; i += 1) waits(`00000000-0000-0000-0000-${i.toString().padStart(12, "0")}`);
       });
 
-      it("is named, however much it is", async () => {
-        host.command("sleep", "");
-        expect((await host.run("check", served())).output).toContain(
-          "files of this copy that wait to be healed on the others: 5000",
-        );
+      it("is named, however much it is, whatever gluster itself says of it", async () => {
+        for (const heal of ["", healInfo({ [name(1)]: [], [name(2)]: [] })]) {
+          host.write("/run/heal", heal);
+          expect((await host.run("check", served())).output).toContain(`${said} 5000`);
+        }
+      });
+
+      it("is not what was for a brick that has left, or for this copy itself, or is listed and waits no more", async () => {
+        rmSync(host.at(`${BRICK}/.glusterfs`), { recursive: true });
+        host.write(`${index}/xattrop-base`, "");
+        waits(uuid(3), "gv0-client-2");
+        waits(uuid(4), "gv0-client-0");
+        waits(uuid(5), "gv0-client-1", "0x000000000000000000000000");
+        waits(uuid(6));
+        rmSync(host.at(`${BRICK}/.glusterfs/66`), { recursive: true });
+        expect((await host.run("check", served())).output).not.toContain(said);
+        waits(uuid(7), "gv0-client-1", "0x000000000000000000000001");
+        expect((await host.run("check", served())).output).toContain(`${said} 1`);
+      });
+
+      it("is all that is listed where glusterd does not say what the others are called", async () => {
+        host.write("/run/pool/here/spec", "");
+        expect((await host.run("check", served())).output).toContain(`${said} 5000`);
       });
 
       it("is not named where it is gone a second later", async () => {
@@ -911,7 +948,8 @@ esac`,
         glusterdKnows(host, { uuid: uuid(1), peers: [peer(2)] }, address(1));
         for (const n of [1, 2] as const) host.write(`/run/pool/${address(n)}/port`, PORTS[n].toString());
         host.hurry(/healer_wait|start_wait/, 1);
-        host.write(`${BRICK}/.glusterfs/indices/xattrop/${uuid(7)}`, "");
+        noteReader();
+        waits(uuid(7));
         host.write("/run/heal", healInfo({ [name(1)]: ["/www/a"], [name(2)]: [] }));
       });
 
