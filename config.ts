@@ -401,11 +401,17 @@ export function openOf(texts: Readonly<Record<string, string>>): Open {
  * @param raw The values by their keys without "twopir:".
  * @param folder Relative paths start here: the project's folder.
  * @param found What counts where it says nothing. Default: nothing is known.
+ * @param access How Cloudflare's API is asked. Default: there is no token.
  * @example
  * parseConfig({ hostname: "twopir.example.com", pis: [{ name: "pi1", ... }, ...], dns: { provider: "none" } }, ".")
  * @throws ConfigError with every mistake at once.
  */
-export function parseConfig(raw: Raw, folder: string, found: Found = { hosts: new Map() }): Config {
+export function parseConfig(
+  raw: Raw,
+  folder: string,
+  found: Found = { hosts: new Map() },
+  access: CloudflareAccess = accessOf({}, {}),
+): Config {
   const hosts = pisOf(raw).map(hostOf);
   const open = hosts.map((host) => (host === undefined ? undefined : found.hosts.get(host)) ?? {});
   const pis = pisOf(raw).map((one, i) => {
@@ -433,7 +439,12 @@ export function parseConfig(raw: Raw, folder: string, found: Found = { hosts: ne
     })),
     serverNames: serverNames ?? [rest.hostname.split(".")[0] ?? rest.hostname],
     volume: { ...volume, brick: volume.brick ?? `/data/brick1/${volume.name}` },
-    dns: zone.provider === "rfc2136" ? { ...zone, keySecret: tsigSecret ?? "" } : zone,
+    dns:
+      zone.provider === "rfc2136"
+        ? { ...zone, keySecret: tsigSecret ?? "" }
+        : zone.provider === "cloudflare"
+          ? { ...zone, access }
+          : zone,
     ssh: {
       ...(ssh.agent ? {} : { keyFile: absolutePath(ssh.keyFile ?? "~/.ssh/id_ed25519", folder) }),
       knownHosts: absolutePath(ssh.knownHosts, folder),
@@ -501,11 +512,7 @@ function show(value: unknown): string {
  * @throws ConfigError with every mistake at once.
  */
 export function stackConfig(texts: Readonly<Record<string, string>>, folder: string, found?: Found): Config {
-  const config = parseConfig(rawOf(texts), folder, found);
-  const { dns } = config;
-  return dns.provider === "cloudflare"
-    ? { ...config, dns: { ...dns, access: accessOf(texts, process.env) } }
-    : config;
+  return parseConfig(rawOf(texts), folder, found, accessOf(texts, process.env));
 }
 
 /**
@@ -513,7 +520,7 @@ export function stackConfig(texts: Readonly<Record<string, string>>, folder: str
  *
  * @param texts A stack's config by full key.
  * @param environment Of this process.
- * @example accessOf({ "cloudflare:apiToken": "..." }, process.env) // { token: "...", otherKey: false, api: "https://api..." }
+ * @example accessOf({ "cloudflare:apiToken": "..." }, process.env) // { headers: { Authorization: "Bearer ..." }, ... }
  */
 export function accessOf(
   texts: Readonly<Record<string, string>>,
@@ -522,10 +529,21 @@ export function accessOf(
   const of = (key: string, variable: string): string | undefined =>
     texts[`cloudflare:${key}`] ?? environment[variable];
   const token = of("apiToken", "CLOUDFLARE_API_TOKEN");
-  const other =
-    of("apiKey", "CLOUDFLARE_API_KEY") ?? of("apiUserServiceKey", "CLOUDFLARE_API_USER_SERVICE_KEY");
+  const key = of("apiKey", "CLOUDFLARE_API_KEY");
+  const email = of("email", "CLOUDFLARE_EMAIL");
+  const serviceKey = of("apiUserServiceKey", "CLOUDFLARE_API_USER_SERVICE_KEY");
+  const stored = ["apiToken", "apiKey", "apiUserServiceKey"].some(
+    (one) => texts[`cloudflare:${one}`] !== undefined,
+  );
+  const headers: Record<string, string> = token
+    ? { Authorization: `Bearer ${token}` }
+    : key && email
+      ? { "X-Auth-Key": key, "X-Auth-Email": email }
+      : serviceKey
+        ? { "X-Auth-User-Service-Key": serviceKey }
+        : {};
   const api = of("baseUrl", "CLOUDFLARE_BASE_URL") ?? "https://api.cloudflare.com/client/v4";
-  return { ...(token && { token }), otherKey: Boolean(other), api: api.replace(/\/$/, "") };
+  return { headers, stored, api: api.replace(/\/$/, "") };
 }
 
 /** The values by their keys without "twopir:". */

@@ -13,7 +13,7 @@ import {
   tellOfMoved,
 } from "./operator/left";
 import { namesOf } from "./operator/names";
-import { checkZone, requireHalfOfRecords } from "./operator/records";
+import { checkZone, recordsNow, requireHalfOfRecords } from "./operator/records";
 import { Resources } from "./remote/resources";
 
 /** Look first, then declare: what the hosts are like now decides what the engine sees as a change. */
@@ -23,16 +23,17 @@ export = async () => {
   const { users } = config;
   const ownWay = config.ownWay || (!RENEW && (await lastHosts()).ownWay === true);
   const addresses = recordAddresses(config);
-  const [{ parts, reached, seen, unreached }] = await Promise.all([
+  const [{ parts, reached, seen, unreached }, records] = await Promise.all([
     lookNow(config),
-    checkZone(config.hostname, config.dns, addresses),
+    recordsNow(config.hostname, config.dns),
+    checkZone(config.hostname, config.dns),
     requireHalfOfRecords(config.hostname, config.dns, addresses),
     tellOfLeft(config.pis),
     tellOfMoved(names, config.floatingAddresses),
     refuseDrainedBefore(config.pis),
     refuseMoves(config.pis),
   ]);
-  new Cluster("twopir", { parts, resources: new Resources(reached, seen, ownWay) });
+  new Cluster("twopir", { parts, resources: new Resources(reached, seen, ownWay, records) });
   return {
     url: `http://${config.hostname}/`,
     addresses: addresses.A,

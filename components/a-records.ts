@@ -1,5 +1,5 @@
+import { storedHeaders } from "../operator/cloudflare";
 import { OPERATOR, type CloudflareRecord, type State } from "../remote/state";
-import { OURS } from "../operator/cloudflare";
 import { TYPES, type Addresses, type RecordType } from "../operator/records";
 import type { ClusterArgs, Dns, Pi } from "./args";
 import { names, serving, type Part } from "./part";
@@ -64,35 +64,56 @@ function recordStates(
   const { hostname, volume } = args;
   const targets = recordTargets(args, type);
   if (targets.length === 0) return [];
-  const record = (pi: Pi) => ({
-    name: `${pi.name}-${type.toLowerCase()}-record`,
-    after: [...(type === "A" ? serving({ ...args, pi }) : [names.ipv6(pi)]), names.healed(volume.name)],
-  });
-  if (dns.provider === "cloudflare") {
+  const { script, only, parameters, secrets, identity } = kept(dns, hostname, type);
+  const records = targets.flatMap(({ pi, address }): (State | CloudflareRecord)[] => {
+    const name = `${pi.name}-${type.toLowerCase()}-record`;
+    const serves = type === "A" ? serving({ ...args, pi }) : [names.ipv6(pi)];
+    const state: State = {
+      ...{ name, on: OPERATOR, script, secrets, after: [...serves, names.healed(volume.name)] },
+      parameters: { ...parameters, address, ttl: dns.ttl },
+      identity: [...identity, address],
+    };
+    if (dns.provider === "rfc2136") return [state];
     const { zoneId, ttl } = dns;
-    return targets.map(({ pi, address }) => ({
-      ...record(pi),
-      cloudflare: { zoneId, ttl, hostname, type, address, comment: OURS + pi.name },
-    }));
-  }
-  const { server, zone, keyName, keySecret } = dns;
-  const common = { on: OPERATOR, secrets: { key_secret: keySecret } };
-  const parameters = { server, zone, name: hostname, key_name: keyName };
-  const records = targets.map(({ pi, address }): State => ({
-    ...common,
-    ...record(pi),
-    script: "a-record",
-    parameters: { ...parameters, address, ttl: dns.ttl },
-    identity: [server, zone, hostname, address],
-  }));
+    const comment = `twopir: ${pi.name}`;
+    const keeper = { ...state, name: `${name}-keeper`, parameters: { ...state.parameters, comment } };
+    const record = { zoneId, hostname, type, address, ttl, comment };
+    return [keeper, { name, cloudflare: record, after: [keeper.name] }];
+  });
   const noOthers: State = {
-    ...common,
-    name: `no-other-${type.toLowerCase()}-records`,
-    script: "a-records-only",
+    ...{ name: `no-other-${type.toLowerCase()}-records`, on: OPERATOR, script: only, secrets },
     parameters: { ...parameters, addresses: targets.map(({ address }) => address) },
     after: records.map(({ name }) => name),
   };
   return [...records, noOthers];
+}
+
+/** What keeps the records of a type, at whoever has the zone, and which these are but for their addresses. */
+interface Kept extends Pick<State, "script" | "parameters" | "secrets"> {
+  /** The script that says that there are no others. */
+  readonly only: string;
+  readonly identity: readonly string[];
+}
+
+function kept(dns: Exclude<Dns, { provider: "none" }>, name: string, type: RecordType): Kept {
+  if (dns.provider === "cloudflare") {
+    const { zoneId, access } = dns;
+    return {
+      script: "cloudflare-record",
+      only: "cloudflare-records-only",
+      parameters: { api: access.api, zone_id: zoneId, name, type },
+      secrets: { headers: storedHeaders(access) },
+      identity: [zoneId, name],
+    };
+  }
+  const { server, zone, keyName, keySecret } = dns;
+  return {
+    script: "a-record",
+    only: "a-records-only",
+    parameters: { server, zone, name, key_name: keyName },
+    secrets: { key_secret: keySecret },
+    identity: [server, zone, name],
+  };
 }
 
 /** Not the host's name: another name in the config must not make another component, with other children. */

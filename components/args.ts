@@ -53,8 +53,8 @@ export type Dns =
   | {
       readonly provider: "cloudflare";
       readonly zoneId: string;
-      /** How its API is asked; undefined where nothing is to be asked there. */
-      readonly access?: CloudflareAccess;
+      /** How its API is asked. */
+      readonly access: CloudflareAccess;
       readonly ttl: number;
       /** True: an update may leave fewer than half of the records that there are. */
       readonly fewRecords: boolean;

@@ -7,26 +7,29 @@ const PATIENCE = 10;
 
 /** How Cloudflare's API is asked: by the same settings as those of the provider that makes the records. */
 export interface CloudflareAccess {
-  /** Of cloudflare:apiToken, or else CLOUDFLARE_API_TOKEN. */
-  readonly token?: string;
-  /** True where the provider has a key of another kind, with which nobody asks here. */
-  readonly otherKey: boolean;
+  /** HTTP headers by name, that carry the token, or the key of another kind that the provider has; none: there is none. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** True where these are of the stack's config, and so may be in its state. */
+  readonly stored: boolean;
   /** URL of the API, without a slash at the end. */
   readonly api: string;
 }
 
 /** A record at Cloudflare. */
 export interface CloudflareFound {
+  readonly id: string;
   /** "A", "AAAA", "CNAME" and so on. */
   readonly type: string;
   readonly content: string;
-  readonly comment?: string | null | undefined;
 }
 
-/** What begins the comment of each record that is twopir's. */
-export const OURS = "twopir: ";
-
-export const isOurs = ({ comment }: CloudflareFound): boolean => comment?.startsWith(OURS) ?? false;
+/** The headers that may be in the stack's state, a line each; "" where whoever runs it has them in the environment. */
+export const storedHeaders = ({ headers, stored }: CloudflareAccess): string =>
+  stored
+    ? Object.entries(headers)
+        .map(([name, value]) => `${name}: ${value}`)
+        .join("\n")
+    : "";
 
 /** Cloudflare says no: the token, or the zone, is not the right one. */
 class CloudflareRefusal extends Error {}
@@ -36,20 +39,18 @@ const answer = z.object({
   errors: z.array(z.object({ code: z.number(), message: z.string() })).default([]),
   result: z.unknown(),
 });
-const records = z.array(z.object({ type: z.string(), content: z.string(), comment: z.string().nullish() }));
+const records = z.array(z.object({ id: z.string(), type: z.string(), content: z.string() }));
 
 /**
  * All records of a name, of every type.
  *
- * @returns undefined where there is no token to ask with.
  * @throws CloudflareRefusal where the token or the zone is not the right one; another error where nobody answers.
  */
 export async function cloudflareRecords(
   name: string,
   zoneId: string,
   access: CloudflareAccess,
-): Promise<readonly CloudflareFound[] | undefined> {
-  if (access.token === undefined) return undefined;
+): Promise<readonly CloudflareFound[]> {
   return records.parse(
     await ask(access, `/zones/${zoneId}/dns_records?name=${encodeURIComponent(name)}&per_page=100`),
   );
@@ -65,9 +66,21 @@ async function zoneName(zoneId: string, access: CloudflareAccess): Promise<strin
   }
 }
 
-async function ask({ api, token = "" }: CloudflareAccess, path: string): Promise<unknown> {
+/** Answers, by the path that was asked. */
+const answers = new WeakMap<CloudflareAccess, Map<string, Promise<unknown>>>();
+
+/** Each question is asked once for one config, in which a run has one access. */
+function ask(access: CloudflareAccess, path: string): Promise<unknown> {
+  const known = answers.get(access) ?? new Map<string, Promise<unknown>>();
+  answers.set(access, known);
+  const answer = known.get(path) ?? get(access, path);
+  known.set(path, answer);
+  return answer;
+}
+
+async function get({ api, headers }: CloudflareAccess, path: string): Promise<unknown> {
   const response = await fetch(`${api}${path}`, {
-    headers: { Authorization: `Bearer ${token}` },
+    headers,
     signal: AbortSignal.timeout(PATIENCE * 1000),
   });
   const { status } = response;
@@ -86,27 +99,24 @@ async function ask({ api, token = "" }: CloudflareAccess, path: string): Promise
  * not answer that is a warning: the Pis have nothing to do with it.
  *
  * @param hostname The name that is to have the records.
- * @param wanted The addresses that it is to have.
- * @example await checkCloudflare("www.example.com", zoneId, accessOf(texts, process.env), ["192.168.0.121"])
+ * @example await checkCloudflare("www.example.com", zoneId, accessOf(texts, process.env))
  * @throws pulumi.RunError where no record could be made there.
  */
 export async function checkCloudflare(
   hostname: string,
   zoneId: string,
   access: CloudflareAccess,
-  wanted: readonly string[],
 ): Promise<void> {
-  if (access.otherKey) return;
-  if (access.token === undefined)
+  if (Object.keys(access.headers).length === 0)
     refuse(
       "twopir:dns is at Cloudflare, and there is no token for it. Make one for that zone (Zone / DNS / Edit), and give it to " +
         "the stack: pulumi config set --secret cloudflare:apiToken",
     );
   // Node would tell the whole of a header that it does not send.
-  if (!/^[\x21-\x7e]+$/.test(access.token))
+  if (!Object.values(access.headers).every((value) => /^(Bearer )?[\x21-\x7e]+$/.test(value)))
     refuse("cloudflare:apiToken is no token: it has spaces, or characters that no token has. Set it anew.");
   try {
-    const [zone, found = []] = await Promise.all([
+    const [zone, found] = await Promise.all([
       zoneName(zoneId, access),
       cloudflareRecords(hostname, zoneId, access),
     ]);
@@ -121,14 +131,6 @@ export async function checkCloudflare(
         `${hostname} has a CNAME record (${alias.content}), beside which there can be no other: delete it at Cloudflare, ` +
           `or set twopir:hostname to another name.`,
       );
-    for (const one of found) {
-      const { type, content } = one;
-      if (type === "A" && !isOurs(one) && !wanted.includes(content))
-        void pulumi.log.warn(
-          `${hostname} has an A record ${content} that is not twopir's, and visitors are led there, too: delete it at ` +
-            `Cloudflare, unless that is meant.`,
-        );
-    }
   } catch (error) {
     if (error instanceof CloudflareRefusal)
       refuse(

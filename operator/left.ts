@@ -123,14 +123,36 @@ export async function tellOfMoved(
   }
 }
 
+/**
+ * The addresses of Cloudflare's records by the names of their resources, as the engine has them in its state: also those
+ * that an update made which did not end well.
+ */
+export async function declaredRecords(): Promise<ReadonlyMap<string, string>> {
+  const { outputs } = (await pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {
+    stackName: thisStack(),
+  })) as { readonly outputs: Readonly<Record<string, Declared>> };
+  const records = Object.entries(outputs).filter(
+    ([, { type }]) => type === "cloudflare:index/dnsRecord:DnsRecord",
+  );
+  return new Map(records.map(([urn, { outputs }]) => [urn.split("::").at(-1) ?? "", outputs.content ?? ""]));
+}
+
+interface Declared {
+  readonly type: string;
+  readonly outputs: { readonly content?: string };
+}
+
+const thisStack = (): string => `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;
+
 let last: Promise<unknown> | undefined;
 /** Asked once in each run. */
 const lastOutputs = (): Promise<unknown> => (last ??= readOutputs());
 
 /** The engine's own function, behind pulumi.StackReference, which would be one more resource of the stack. */
 async function readOutputs(): Promise<unknown> {
-  const name = `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;
-  const { outputs } = (await pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", { name })) as {
+  const { outputs } = (await pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {
+    name: thisStack(),
+  })) as {
     readonly outputs?: unknown;
   };
   return outputs;

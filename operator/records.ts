@@ -1,5 +1,4 @@
 import { execFile } from "node:child_process";
-import { Resolver } from "node:dns/promises";
 import { isIP } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -7,10 +6,10 @@ import * as pulumi from "@pulumi/pulumi";
 import {
   checkCloudflare,
   cloudflareRecords,
-  isOurs,
   type CloudflareAccess,
   type CloudflareFound,
 } from "./cloudflare";
+import { declaredRecords } from "./left";
 import { resolve } from "./names";
 import { refuse } from "./refuse";
 
@@ -39,8 +38,8 @@ export interface Zone {
 
 /**
  * The addresses that a name has now: from the primary server itself where the config names one, by TCP as in the
- * scripts, or from Cloudflare's API, and otherwise as this machine's resolver knows them. Where the user keeps them,
- * wherever that may be, it is what a browser on this machine finds.
+ * scripts, or from Cloudflare's API. Where the user keeps them, wherever that may be, it is what a browser on this
+ * machine finds.
  *
  * @returns undefined where nobody answers.
  * @example await presentRecords("twopir.example.com", "A", { provider: "rfc2136", server: "192.168.0.53" })
@@ -53,22 +52,13 @@ export async function presentRecords(
   const { provider, server } = zone;
   if (provider === "none") return resolve(name, type === "A" ? 4 : 6);
   try {
-    const there = await atCloudflare(name, type, zone);
-    if (there !== undefined) return there.map(({ content }) => content).sort();
-    return server === undefined ? await resolved(name, type) : await asked(name, type, server);
+    if (server !== undefined) return await asked(name, type, server);
+    if (!zone.zoneId || !zone.access) return undefined;
+    const there = await cloudflareRecords(name, zone.zoneId, zone.access);
+    return there.flatMap((one) => (one.type === type ? [one.content] : [])).sort();
   } catch {
     return undefined;
   }
-}
-
-/** What Cloudflare has; undefined where the zone is kept elsewhere, or its API cannot be asked for want of a token. */
-async function atCloudflare(
-  name: string,
-  wanted: RecordType,
-  { zoneId, access }: Zone,
-): Promise<CloudflareFound[] | undefined> {
-  const found = zoneId && access && (await cloudflareRecords(name, zoneId, access));
-  return found ? found.filter(({ type }) => type === wanted) : undefined;
 }
 
 /** Whether two lists have the same addresses, in any order. */
@@ -190,29 +180,14 @@ async function dig(name: string, type: string, server?: string): Promise<string[
   return stdout.split("\n").filter((line) => line !== "" && !line.startsWith(";"));
 }
 
-async function resolved(name: string, type: RecordType): Promise<string[]> {
-  const resolver = new Resolver({ timeout: PATIENCE * 1000, tries: 1 });
-  return (type === "A" ? resolver.resolve4(name) : resolver.resolve6(name)).catch((error: unknown) => {
-    if (/ENOTFOUND|ENODATA/.test(String(error))) return [];
-    throw error;
-  });
-}
-
-/** Those that an update may take away: at Cloudflare twopir's own, elsewhere all. */
-async function removableRecords(name: string, type: RecordType, zone: Zone): Promise<string[] | undefined> {
-  if (zone.provider !== "cloudflare") return presentRecords(name, type, zone);
-  const found = await atCloudflare(name, type, zone).catch(() => undefined);
-  return found?.filter(isOurs).map(({ content }) => content);
-}
-
 /**
  * Whether the records of a name can be made, asked before any Pi is touched, where that is not found out there anyway.
  *
- * @example await checkZone("www.example.com", config.dns, { A: ["192.168.0.121"], AAAA: [] })
+ * @example await checkZone("www.example.com", config.dns)
  * @throws pulumi.RunError where none could.
  */
-export async function checkZone(name: string, { zoneId, access }: Zone, wanted: Addresses): Promise<void> {
-  if (zoneId && access) await checkCloudflare(name, zoneId, access, wanted.A);
+export async function checkZone(name: string, { zoneId, access }: Zone): Promise<void> {
+  if (zoneId && access) await checkCloudflare(name, zoneId, access);
 }
 
 /**
@@ -226,7 +201,7 @@ export async function checkZone(name: string, { zoneId, access }: Zone, wanted: 
 export async function requireHalfOfRecords(name: string, zone: Zone, wanted: Addresses): Promise<void> {
   if (zone.provider === "none" || zone.fewRecords) return;
   for (const type of TYPES.filter((one) => wanted[one].length > 0)) {
-    const present = await removableRecords(name, type, zone);
+    const present = await presentRecords(name, type, zone);
     if (present === undefined)
       void pulumi.log.warn(
         `cannot find out which ${type} records ${name} has now, so this run may remove more than half of them.`,
@@ -238,4 +213,28 @@ export async function requireHalfOfRecords(name: string, zone: Zone, wanted: Add
           `a time, or say that this is right, with twopir:dns.fewRecords: true.`,
       );
   }
+}
+
+/** Cloudflare's records of a name before a run. */
+export interface RecordsNow {
+  /** What its API has. */
+  readonly there: readonly CloudflareFound[];
+  /** What the engine has in its state: addresses, by the names of their resources. */
+  readonly declared: ReadonlyMap<string, string>;
+}
+
+/**
+ * Asks for Cloudflare's records of a name before a run.
+ *
+ * @returns undefined where the zone is kept elsewhere, or nobody answers.
+ * @example await recordsNow("www.example.com", config.dns) // { there: [{ id, type: "A", content: "192.168.0.121" }], declared }
+ */
+export async function recordsNow(
+  name: string,
+  { zoneId, access }: Zone,
+  declared = declaredRecords,
+): Promise<RecordsNow | undefined> {
+  if (!zoneId || !access) return undefined;
+  const there = await cloudflareRecords(name, zoneId, access).catch(() => undefined);
+  return there && { there, declared: await declared() };
 }

@@ -4,6 +4,7 @@ import * as remote from "@pulumi/command/remote";
 import * as pulumi from "@pulumi/pulumi";
 import type { Look, Reached } from "./look";
 import { RENEW } from "../operator/hosts";
+import type { RecordsNow } from "../operator/records";
 import { refuse } from "../operator/refuse";
 import { DIAL_SECONDS, type Login } from "./ssh";
 import { command, isState, OPERATOR, stdin, type CloudflareRecord, type State } from "./state";
@@ -24,11 +25,15 @@ export class Resources {
   readonly #own: readonly string[];
   readonly #seen = new Date().toISOString().slice(0, 19).replace("T", " ");
 
-  /** @param ownWay True where operators may have ports and jump hosts of their own. Default: these are the config's. */
+  /**
+   * @param ownWay True where operators may have ports and jump hosts of their own. Default: these are the config's.
+   * @param records Default: the zone is not at Cloudflare, or nobody answers there.
+   */
   constructor(
     private readonly reached: ReadonlyMap<string, Reached>,
     private readonly seen: Look,
     ownWay = false,
+    private readonly records?: RecordsNow,
   ) {
     this.#own = RENEW ? [] : [...KEYS, ...(ownWay ? WAY : [])];
     this.#speak();
@@ -61,14 +66,29 @@ export class Resources {
     this.#declared.set(state.name, resource);
   }
 
+  /**
+   * One that is gone is made again: by another comment, which replaces it, since that is all that may differ from what the
+   * engine has. One that is there already, and not in the engine's state, is adopted; its keeper has put it right by then.
+   */
   #record({ name, cloudflare, after }: CloudflareRecord, parent: pulumi.Resource): pulumi.Resource {
     const { zoneId, hostname, type, address, ttl, comment } = cloudflare;
-    const proxied = false; // the browser must see every address to go on to the next one
-    return new DnsRecord(
-      name,
-      { zoneId, ttl, type, name: hostname, content: address, proxied, comment },
-      { parent, dependsOn: after.map((one) => this.#resource(one)) },
-    );
+    const there = this.records?.there.find((one) => one.type === type && one.content === address);
+    const isDeclared = this.records?.declared.get(name) === address;
+    const gone = this.records !== undefined && there === undefined && isDeclared;
+    const adopted = there !== undefined && !isDeclared;
+    const inputs = {
+      ...{ zoneId, ttl, type, name: hostname, content: address },
+      proxied: false, // the browser must see every address to go on to the next one
+      comment: gone ? `${comment}, made again ${this.#seen}` : comment,
+    };
+    return new DnsRecord(name, inputs, {
+      parent,
+      dependsOn: after.map((one) => this.#resource(one)),
+      retainOnDelete: true, // the provider fails for ever where it is gone: its keeper takes it away
+      replaceOnChanges: ["zoneId", "name", "type", "content", "comment"],
+      ignoreChanges: gone ? [] : adopted ? ["comment", "ttl", "proxied"] : ["comment"],
+      ...(adopted && { import: `${zoneId}/${there.id}` }),
+    });
   }
 
   #command(state: State, parent: pulumi.Resource): pulumi.Resource {

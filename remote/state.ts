@@ -52,7 +52,10 @@ export interface State {
   readonly brings?: boolean;
 }
 
-/** An A or AAAA record of Cloudflare's, which has resources of its own: the engine compares it, and nobody looks. */
+/**
+ * An A or AAAA record of Cloudflare's, which has resources of its own. These know what they wrote last, and not what
+ * became of it: a state that comes before each looks after it, and takes it away.
+ */
 export interface CloudflareRecord {
   /** The name of its resource; unique in the stack. */
   readonly name: string;

@@ -553,6 +553,7 @@ describe("a right config", () => {
   it("gives cloudflare a TTL of 60 s", () => {
     expect(parseConfig({ ...good, dns: cloudflare }, "/project").dns).toEqual({
       ...cloudflare,
+      access: { headers: {}, stored: false, api: "https://api.cloudflare.com/client/v4" },
       ttl: 60,
       fewRecords: false,
     });

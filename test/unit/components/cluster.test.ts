@@ -8,6 +8,7 @@ import { healthStates } from "../../../components/health";
 import { knowledgeStates } from "../../../components/knowledge";
 import { statusStates } from "../../../components/status";
 import { PI } from "../../../operator/program";
+import type { RecordsNow } from "../../../operator/records";
 import { HostProblem } from "../../../remote/ssh";
 import { OPERATOR, stdin, type State } from "../../../remote/state";
 import { cluster, declare, rfc2136, SECRET, states, type Args } from "./cluster";
@@ -22,6 +23,11 @@ const ignored = (name: string, on: string): string[] =>
 const cloudflare: Dns = {
   provider: "cloudflare",
   zoneId: "0123456789abcdef0123456789abcdef",
+  access: {
+    headers: { Authorization: "Bearer secret" },
+    stored: true,
+    api: "https://api.cloudflare.com/client/v4",
+  },
   ttl: 120,
   fewRecords: false,
 };
@@ -363,6 +369,7 @@ describe("the scripts", () => {
     ...states({ ...cluster(2, { floatingAddresses }), pis: withIpv6(cluster(2)) }),
     ...states(cluster(2, { release })),
     ...states(cluster(5)),
+    ...states(cluster(2, { dns: cloudflare })),
     ...statusStates(cluster(2)),
     ...knowledgeStates(cluster(2).pis, "gv0"),
     ...healthStates(cluster(2)),
@@ -695,13 +702,26 @@ describe("the A records", () => {
     expect(only?.after).toEqual(["pi1-a-record", "pi2-a-record"]);
   });
 
-  it("are the provider's own resources for Cloudflare, each after its Pi serves", async () => {
+  const at = (n: number) => ({ id: n.toString(), type: "A", content: `192.168.0.${n}` });
+  const both = {
+    there: [at(121), at(122)],
+    declared: new Map([1, 2].map((n) => [`pi${n}-a-record`, `192.168.0.12${n}`])),
+  };
+  const pi2s = async (now?: RecordsNow) =>
+    (await declare(cluster(2, { dns: cloudflare }), now && { records: now })).resources.get("pi2-a-record");
+
+  it("are the provider's own resources for Cloudflare, each after its keeper, and that after its Pi serves", async () => {
     const { resources } = await declare(cluster(2, { dns: cloudflare }));
     expect(records(resources.values())).toEqual([
       "pi1-a-record cloudflare:index/dnsRecord:DnsRecord",
       "pi2-a-record cloudflare:index/dnsRecord:DnsRecord",
+      "no-other-a-records command:local:Command",
     ]);
+    const keeper = resources.get("pi2-a-record-keeper");
+    expect(keeper?.after).toEqual(["pi2-nginx", "gv0-healed"]);
+    expect(keeper?.inputs.triggers).toEqual([cloudflare.zoneId, "twopir.example.com", "192.168.0.122"]);
     const record = resources.get("pi2-a-record");
+    expect(record?.retainOnDelete).toBe(true);
     expect(record?.inputs).toEqual({
       zoneId: "0123456789abcdef0123456789abcdef",
       type: "A",
@@ -711,8 +731,36 @@ describe("the A records", () => {
       proxied: false,
       comment: "twopir: pi2",
     });
-    expect(record?.after).toEqual(["pi2-nginx", "gv0-healed"]);
+    expect(record?.after).toEqual(["pi2-a-record-keeper"]);
     expect(record?.parent).toBe("a-records");
+  });
+
+  it("stay as they are at Cloudflare while they are there, and while nobody can be asked", async () => {
+    for (const now of [both, undefined])
+      expect(await pi2s(now)).toMatchObject({
+        inputs: { comment: "twopir: pi2" },
+        ignoreChanges: ["comment"],
+        importId: "",
+      });
+  });
+
+  it("are made again at Cloudflare where they are gone, by another comment, which replaces them", async () => {
+    const record = await pi2s({ ...both, there: [at(121), { ...at(122), type: "AAAA" }] });
+    expect(record?.inputs.comment).toMatch(/^twopir: pi2, made again 20/);
+    expect(record).toMatchObject({ ignoreChanges: [], importId: "" });
+    expect(record?.replaceOnChanges).toContain("comment");
+    // What the engine has not made yet is made, and no more.
+    expect((await pi2s({ there: [], declared: new Map() }))?.inputs.comment).toBe("twopir: pi2");
+  });
+
+  it.each([
+    ["not in the engine's state", new Map()],
+    ["there with another address", new Map([["pi2-a-record", "192.168.0.200"]])],
+  ])("are adopted where they are at Cloudflare and %s", async (_, declared) => {
+    expect(await pi2s({ ...both, declared })).toMatchObject({
+      ignoreChanges: ["comment", "ttl", "proxied"],
+      importId: `${cloudflare.zoneId}/122`,
+    });
   });
 
   it("are nobody's business without a provider", async () => {

@@ -3,6 +3,7 @@ import { MockMonitor } from "@pulumi/pulumi/runtime/mocks";
 import { vi } from "vitest";
 import type { ClusterArgs, Dns } from "../../../components/args";
 import { Cluster, clusterParts, statesOf } from "../../../components/cluster";
+import type { RecordsNow } from "../../../operator/records";
 import { Resources } from "../../../remote/resources";
 import type { Pi } from "../../../components/args";
 import type { Look, PiAddress, Reached } from "../../../remote/look";
@@ -65,6 +66,8 @@ export interface Registered {
   readonly after: readonly string[];
   readonly ignoreChanges: readonly string[];
   readonly retainOnDelete: boolean;
+  readonly replaceOnChanges: readonly string[];
+  readonly importId: string;
 }
 
 /** What a request to the engine has of a resource; the mocks hand only a part of it on. */
@@ -76,6 +79,8 @@ interface Request {
   getDependenciesList: () => string[];
   getIgnorechangesList: () => string[];
   getRetainondelete: () => boolean;
+  getReplaceonchangesList: () => string[];
+  getImportid: () => string;
 }
 
 // How the engine's protocol marks a secret; an asset has the same key with another value.
@@ -99,6 +104,8 @@ function registered(request: Request): Registered {
     after: request.getDependenciesList().map(lastName),
     ignoreChanges: request.getIgnorechangesList(),
     retainOnDelete: request.getRetainondelete(),
+    replaceOnChanges: request.getReplaceonchangesList(),
+    importId: request.getImportid(),
   };
 }
 
@@ -109,8 +116,9 @@ export interface Seen {
   readonly preview?: boolean;
   /** Pis that are drained. Default: none. */
   readonly away?: readonly string[];
-  /** As that of {@link Resources}. */
+  /** As those of {@link Resources}. */
   readonly ownWay?: boolean;
+  readonly records?: RecordsNow;
 }
 
 /**
@@ -120,7 +128,7 @@ export interface Seen {
  */
 export async function declare(
   args: Args,
-  { drifted = {}, problems = {}, preview = false, away = [], ownWay }: Seen = {},
+  { drifted = {}, problems = {}, preview = false, away = [], ownWay, records }: Seen = {},
 ): Promise<{ resources: Map<string, Registered>; log: string[] }> {
   await pulumi.runtime.setMocks(
     { newResource: ({ name, inputs }) => ({ id: name, state: inputs as object }), call: () => ({}) },
@@ -160,7 +168,7 @@ export async function declare(
       ),
     );
     const seen: Look = { findings, problems: Object.values(problems) };
-    new Cluster("twopir", { parts, resources: new Resources(reached, seen, ownWay) });
+    new Cluster("twopir", { parts, resources: new Resources(reached, seen, ownWay, records) });
     await pulumi.runtime.disconnect();
     const all = requests.mock.calls.map(([request]) => registered(request as Request));
     return { resources: new Map(all.map((one) => [one.name, one])), log };

@@ -1,0 +1,50 @@
+# shellcheck shell=bash disable=SC2154
+# One A record of the cluster's name at Cloudflare, or one AAAA record, is as it was made, and is taken away when its
+# time has come. It is made by a resource of Cloudflare's provider, which compares what is wanted with what it wrote
+# last, and fails for ever where somebody else deleted the record. Runs on the operator's machine.
+
+use cloudflare
+takes address ttl comment # ttl: seconds; comment: how it begins
+
+want() {
+  local id ttl_now proxied comment_now found wrong=()
+  need_client
+  found=$(this_record)
+  if [ -z "$found" ]; then
+    change "$name has no $type record $address" : # its resource makes it, see #record in remote/resources.ts
+    return
+  fi
+  IFS=$'\t' read -r id _ ttl_now proxied comment_now <<<"$found"
+  [ "$ttl_now" = "$ttl" ] || wrong+=("has TTL $ttl_now instead of $ttl")
+  [ "$proxied" = false ] || wrong+=("is proxied, so that browsers get no Pi's address")
+  [[ $comment_now == "$comment"* ]] || wrong+=("has the comment \"$comment_now\" instead of \"$comment\"")
+  [ "${#wrong[@]}" = 0 ] ||
+    change "the $type record $address of $name $(printf '%s\n' "${wrong[@]}" | paste -sd ';' | sed 's/;/ and /g')" \
+      correct "$id"
+}
+
+this_record() {
+  local found
+  found=$(records)
+  awk -F '\t' -v address="$address" '$2 == address' <<<"$found"
+}
+
+correct() { # ID
+  call PATCH "/$1" "$(jq -cn --argjson ttl "$ttl" --arg comment "$comment" '{ $ttl, proxied: false, $comment }')" \
+    >/dev/null
+}
+
+# Whoever has the answer in a cache may use it until the TTL is over, so what serves there goes on until then; unless
+# that was the last record, and there is nowhere else to go.
+unwant() {
+  local found id
+  has_client ||
+    fail "cannot remove the $type record $address of $name: install curl and jq here, then run it again"
+  found=$(this_record)
+  id=${found%%$'\t'*}
+  [ -z "$id" ] || call DELETE "/$id" >/dev/null
+  found=$(records)
+  [ -n "$found" ] || return 0
+  say "waiting until the TTL of $ttl s is over"
+  sleep "$ttl"
+}
