@@ -11,6 +11,7 @@ import (
 	"github.com/pulumi/pulumi-go-provider/infer"
 	"github.com/pulumi/pulumi-go-provider/middleware/schema"
 
+	"twopir/toolchain/plugin/common"
 	"twopir/toolchain/plugin/local"
 	"twopir/toolchain/plugin/remote"
 )
@@ -20,22 +21,7 @@ const version = "1.2.1"
 
 // provider serves the three resources, and refuses everything else of the `command` package by name.
 func provider() p.Provider {
-	refuse := func(what string) error {
-		return fmt.Errorf("%s: twopir's own plugin `command` has remote.Command, remote.CopyToRemote and local.Command only; "+
-			"for the rest install the official one: pulumi plugin install resource command %s", what, version)
-	}
-	others := p.Provider{
-		Check: func(_ context.Context, req p.CheckRequest) (p.CheckResponse, error) {
-			return p.CheckResponse{}, refuse(string(req.Urn.Type()))
-		},
-		// An older stack may hold such a resource still.
-		Delete: func(_ context.Context, req p.DeleteRequest) error {
-			return refuse(string(req.Urn.Type()))
-		},
-		Invoke: func(_ context.Context, req p.InvokeRequest) (p.InvokeResponse, error) {
-			return p.InvokeResponse{}, refuse(string(req.Token))
-		},
-	}
+	others := common.Others("command", version, "remote.Command, remote.CopyToRemote and local.Command")
 	return infer.Wrap(others, infer.Options{
 		Metadata: schema.Metadata{
 			DisplayName: "Command (twopir)",

@@ -1,4 +1,4 @@
-// Package common has what commands have in common, here and on a remote host.
+// Package common has what the plugins have in common, and commands here and on a remote host.
 package common
 
 import (
