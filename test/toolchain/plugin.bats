@@ -1,4 +1,4 @@
-# Our stand-in for the command plugin, in Go: each of its packages.
+# Our stand-ins for the plugins, in Go: each of their packages.
 # shellcheck source=lib/shell.sh
 . "$BATS_TEST_DIRNAME/../../lib/shell.sh"
 plugin=$root/toolchain/plugin

@@ -1,5 +1,5 @@
 # shellcheck shell=bats
-# How pulumi comes to a machine: install.sh and pulumi.sh with stand-ins, our plugin in Go against a real sshd.
+# How pulumi comes to a machine: install.sh and pulumi.sh with stand-ins, our plugins in Go.
 # shellcheck source=lib/shell.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../lib/shell.sh"
 
