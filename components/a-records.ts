@@ -81,7 +81,7 @@ function recordStates(
     return [keeper, { name, cloudflare: record, after: [keeper.name] }];
   });
   const noOthers: State = {
-    ...{ name: `no-other-${type.toLowerCase()}-records`, on: OPERATOR, script: only, secrets },
+    ...{ name: `${only.name}-${type.toLowerCase()}-records`, on: OPERATOR, script: only.script, secrets },
     parameters: { ...parameters, addresses: targets.map(({ address }) => address) },
     after: records.map(({ name }) => name),
   };
@@ -90,8 +90,11 @@ function recordStates(
 
 /** What keeps the records of a type, at whoever has the zone, and which these are but for their addresses. */
 interface Kept extends Pick<State, "script" | "parameters" | "secrets"> {
-  /** The script that says that there are no others. */
-  readonly only: string;
+  /**
+   * What says that there are no others. By a name of its own, since an update that goes from one provider to the other and
+   * fails half-way would leave the one of before, with what it comes after gone: the engine refuses such a state.
+   */
+  readonly only: { readonly name: string; readonly script: string };
   readonly identity: readonly string[];
 }
 
@@ -100,7 +103,7 @@ function kept(dns: Exclude<Dns, { provider: "none" }>, name: string, type: Recor
     const { zoneId, access } = dns;
     return {
       script: "cloudflare-record",
-      only: "cloudflare-records-only",
+      only: { name: "no-foreign", script: "cloudflare-records-only" },
       parameters: { api: access.api, zone_id: zoneId, name, type },
       secrets: { headers: storedHeaders(access) },
       identity: [zoneId, name],
@@ -109,7 +112,7 @@ function kept(dns: Exclude<Dns, { provider: "none" }>, name: string, type: Recor
   const { server, zone, keyName, keySecret } = dns;
   return {
     script: "a-record",
-    only: "a-records-only",
+    only: { name: "no-other", script: "a-records-only" },
     parameters: { server, zone, name, key_name: keyName },
     secrets: { key_secret: keySecret },
     identity: [server, zone, name],

@@ -130,7 +130,7 @@ export class Cluster {
     const begin = Date.now();
     const onEvent = (event: EngineEvent): void => {
       const step = event.resourcePreEvent?.metadata;
-      if (step && step.op !== "same" && step.type.startsWith("command:"))
+      if (step && step.op !== "same" && /^(command|cloudflare):/.test(step.type))
         changed[step.urn.split("::").at(-1) ?? ""] = step.op;
       if (event.diagnosticEvent && (event.diagnosticEvent.severity as string) !== "debug")
         said.push(event.diagnosticEvent.message);

@@ -1,11 +1,10 @@
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { ADOPTED, type Before, BRICK, CLIENT, FILES, HAND, REFUSED } from "./adoptions";
-import { address, endsWell, get, inside, root, SUBNET, until } from "../../lab/drive/lab";
+import { address, endsWell, get, inside, until } from "../../lab/drive/lab";
 import { differences, snapshot } from "./snapshot";
 import { Cluster } from "../../lab/drive/stack";
 import { loaded, succeeded } from "./states";
+import { cell, writeTable } from "./table";
 
 const ALL = ["pi1", "pi2", "pi3"] as const;
 const PIS = ["pi1", "pi2"] as const;
@@ -65,26 +64,30 @@ const rows: { what: string; happens: string; words: string[]; before: string; af
 
 afterAll(() => {
   if (rows.length !== ADOPTED.length + REFUSED.length + 1) return;
-  const cell = (words: readonly string[]): string => words.map((word) => `\`${word}\``).join("<br>");
-  const text = [
-    "# What was there before twopir",
-    "",
+  const intro = [
     "Written by `test/e2e/adopt.test.ts`, which makes each by hand on Pis with blank cards, and runs `pulumi up` for the",
     "first time. Adopted: under the names that it has, and nothing is taken away; both Pis serve the page, the next preview",
     "is empty, and `pulumi destroy` leaves the volume, its options and glusterd as they were. Refused: `up` fails, and",
     "nothing on any Pi differs. A checksum is that of all files that were on the volume, read from the brick.",
-    "",
-    "| what was there | what happens | copies and checksums before | after `up`, and `destroy` |",
-    "| --- | --- | --- | --- |",
-    ...rows.map(
-      ({ what, happens, words, before, after }) =>
-        `| ${what} | **${happens}** ${cell(words)} | ${before || "none"} | ${after || "none"} |`,
-    ),
-    "",
-  ]
-    .join("\n")
-    .replaceAll(SUBNET, "192.168.0"); // whichever lab it ran in
-  writeFileSync(join(root, "docs", "adoption.md"), text);
+  ];
+  const columns = [
+    "what was there",
+    "what happens",
+    "copies and checksums before",
+    "after `up`, and `destroy`",
+  ];
+  writeTable(
+    "adoption",
+    "What was there before twopir",
+    intro,
+    columns,
+    rows.map(({ what, happens, words, before, after }) => [
+      what,
+      `**${happens}** ${cell(words)}`,
+      before || "none",
+      after || "none",
+    ]),
+  );
 });
 
 const refusalsIn = (said: string, part: string): string[] => [

@@ -1,5 +1,3 @@
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import {
   CONTENT_ALONE,
@@ -10,14 +8,13 @@ import {
   lab,
   labFile,
   notesFull,
-  root,
   run,
   servesAgain,
-  SUBNET,
   until,
   whileFetching,
 } from "../../lab/drive/lab";
 import { begin, succeeded } from "./states";
+import { cell, writeTable } from "./table";
 import { type Cluster, type Outcome } from "../../lab/drive/stack";
 
 export const BRICK = "/data/brick1/gv0";
@@ -241,23 +238,11 @@ export function bringsBack(kinds: readonly Kind[], table: string): void {
 
   afterAll(() => {
     if (seen.length < all.length || whole === undefined) return;
-    const rows = seen.map(
-      ({ name, is, what, reasons }) =>
-        `| ${what} | ${name} of ${is} | ${reasons.map((reason) => `\`${reason}\``).join("<br>")} |`,
-    );
-    const text = [
-      "# What one Pi may lose",
-      "",
+    const intro = [
       `Written by \`test/e2e/${table}.test.ts\`, which takes each from a running cluster, writes a file meanwhile, and sees one`,
       "`pulumi up` bring back all copies while the site is served, delete nothing, and the next preview empty.",
-      "",
-      "| lost | on | what `pulumi preview` prints |",
-      "| --- | --- | --- |",
-      ...rows,
-      "",
-    ]
-      .join("\n")
-      .replaceAll(SUBNET, "192.168.0"); // whichever lab it ran in
-    writeFileSync(join(root, "docs", `${table}.md`), text);
+    ];
+    const rows = seen.map(({ name, is, what, reasons }) => [what, `${name} of ${is}`, cell(reasons)]);
+    writeTable(table, "What one Pi may lose", intro, ["lost", "on", "what `pulumi preview` prints"], rows);
   });
 }

@@ -1,9 +1,8 @@
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { address, endsWell, get, inside, isOpen, root, run, SUBNET, until } from "../../lab/drive/lab";
+import { address, endsWell, get, inside, isOpen, run, until, SUBNET } from "../../lab/drive/lab";
 import { Cluster } from "../../lab/drive/stack";
 import { loaded, succeeded } from "./states";
+import { cell, writeTable } from "./table";
 
 // What people have on a Pi besides: Debian's packages themselves; of what Debian has not, the ports and rules that it leaves.
 const PIS = ["pi1", "pi2"] as const;
@@ -186,9 +185,9 @@ async function picture(): Promise<string[]> {
   return said.split("\n");
 }
 
-const rows: string[] = [];
+const rows: string[][] = [];
 const row = (what: string, happens: string, words = ""): void => {
-  rows.push(`| ${what} | **${happens}**${words === "" ? "" : ` \`${words}\``} |`);
+  rows.push([what, `**${happens}**${words === "" ? "" : ` ${cell([words])}`}`]);
 };
 
 let cluster: Cluster;
@@ -198,22 +197,13 @@ beforeAll(async () => {
 });
 afterAll(() => {
   if (rows.length !== BESIDE.length + IN_THE_WAY.length) return;
-  const text = [
-    "# What else runs on a Pi",
-    "",
+  const intro = [
     "Written by `test/e2e/neighbours.test.ts`, with Debian's own packages, or with the port, the rules or the name of the",
     "program where Debian has none. Beside it: all of these on one Pi at once; each does its work before `up`, while the",
     "cluster is there and after `destroy`, and `/etc`, the packages, what starts at boot and the firewalls are as they were",
     "before `up`. Refused: `preview` and `up` say why, and nothing on any Pi is changed.",
-    "",
-    "| on the Pi | what happens |",
-    "| --- | --- |",
-    ...rows,
-    "",
-  ]
-    .join("\n")
-    .replaceAll(SUBNET, "192.168.0");
-  writeFileSync(join(root, "docs", "neighbours.md"), text);
+  ];
+  writeTable("neighbours", "What else runs on a Pi", intro, ["on the Pi", "what happens"], rows);
 });
 
 describe("what is in the way", () => {

@@ -41,7 +41,7 @@ describe("a record at Cloudflare", () => {
       if (one === undefined) throw new Error(`there is no ${name}`);
       return one;
     };
-    [keeper, only] = [named("pi1-a-record-keeper"), named("no-other-a-records")];
+    [keeper, only] = [named("pi1-a-record-keeper"), named("no-foreign-a-records")];
   }
 
   /** Runs a state as on the operator's machine, and sees that no word of the token is told. */

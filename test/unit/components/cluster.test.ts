@@ -715,7 +715,7 @@ describe("the A records", () => {
     expect(records(resources.values())).toEqual([
       "pi1-a-record cloudflare:index/dnsRecord:DnsRecord",
       "pi2-a-record cloudflare:index/dnsRecord:DnsRecord",
-      "no-other-a-records command:local:Command",
+      "no-foreign-a-records command:local:Command",
     ]);
     const keeper = resources.get("pi2-a-record-keeper");
     expect(keeper?.after).toEqual(["pi2-nginx", "gv0-healed"]);
