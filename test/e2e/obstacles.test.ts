@@ -53,7 +53,8 @@ describe("what keeps visitors away and is not ours to change", () => {
       const after = await cluster.preview();
       await breakByHand({ on, broken: undone });
       rows.push([what, cell(preview.said.split("\n").filter((line) => line.includes(said)))]);
-      for (const each of [preview, up, after]) expect(each.said).toContain(said);
+      for (const [when, each] of Object.entries({ preview, up, after }))
+        expect(each.said, `${when}: ${JSON.stringify(each.changed)}`).toContain(said);
       for (const each of [preview, after])
         expect(Object.keys(each.changed).sort(), each.said).toEqual([...named].sort());
       expect(up.failed).toBe(fails);
