@@ -13,12 +13,13 @@ import {
   tellOfMoved,
 } from "./operator/left";
 import { namesOf } from "./operator/names";
+import { inLastOrder, orderOf } from "./operator/order";
 import { checkZone, recordsNow, requireHalfOfRecords } from "./operator/records";
 import { Resources } from "./remote/resources";
 
 /** Look first, then declare: what the hosts are like now decides what the engine sees as a change. */
 export = async () => {
-  const config = await readConfig((open) => findHosts(open, lastHosts));
+  const config = inLastOrder(await readConfig((open) => findHosts(open, lastHosts)), await lastHosts());
   const names = namesOf(config.pis);
   const { users } = config;
   const ownWay = config.ownWay || (!RENEW && (await lastHosts()).ownWay === true);
@@ -39,6 +40,7 @@ export = async () => {
     addresses: addresses.A,
     ...(addresses.AAAA.length > 0 && { addresses6: addresses.AAAA }),
     pis: addressesByName(config.pis),
+    ...orderOf(config),
     layout: LAYOUT,
     ...(names && { names }),
     ...(users && { users }),

@@ -5,6 +5,7 @@ import { lookNow } from "./components/now";
 import { clusterStatus, statusStates, type ClusterStatus, type PiStatus } from "./components/status";
 import { ConfigError, openOf, stackConfig, type Config } from "./config";
 import { findHosts, type Last } from "./operator/hosts";
+import { inLastOrder } from "./operator/order";
 import { presentRecords, toldElsewhere, TYPES, type Addresses, type RecordType } from "./operator/records";
 
 /** `npm run status -- [--stack NAME] [--json]`: the same look as preview's, as a table; exit status 0 if all is well. */
@@ -48,7 +49,8 @@ async function configOf(stack: string | undefined): Promise<Config> {
     const words = ["toolchain/pulumi.sh", "stack", "output", "--json", ...(stack ? ["--stack", stack] : [])];
     return JSON.parse((await promisify(execFile)("bash", words)).stdout) as Last;
   };
-  return stackConfig(texts, process.cwd(), await findHosts(openOf(texts), last));
+  const config = stackConfig(texts, process.cwd(), await findHosts(openOf(texts), last));
+  return config.floatingAddresses.length === 0 ? config : inLastOrder(config, await last());
 }
 
 const COLUMNS: readonly [string, (pi: PiStatus) => string | number | boolean | undefined][] = [

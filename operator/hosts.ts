@@ -1,5 +1,6 @@
 import { isIPv4 } from "node:net";
 import { resolve, type Names } from "./names";
+import type { LastOrder } from "./order";
 import { jumpOf, noWay, saidOf, type Ask, type Jump, type Said } from "./ssh-config";
 
 /**
@@ -19,7 +20,7 @@ export interface Open {
 }
 
 /** What counted in the last update, by host; outputs of the stack. */
-export interface Last {
+export interface Last extends LastOrder {
   readonly names?: Names;
   readonly users?: Names;
   /** True where the stack's state may have a port or a jump host that one operator alone has. */

@@ -1,7 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { address, addresses, get, healed, inside, lab, until, whileFetching } from "../../lab/drive/lab";
 import { begin, eachHoldsItsOwn, FLOATING, held, succeeded, unnoticed } from "./states";
-import { type Cluster, type Outcome } from "../../lab/drive/stack";
+import { pi, type Cluster, type Outcome } from "../../lab/drive/stack";
 
 const PIS = ["pi1", "pi2"] as const;
 const OTHER = { pi1: "pi2", pi2: "pi1" } as const;
@@ -33,6 +33,21 @@ describe("floating addresses", () => {
     await eachHoldsItsOwn();
     expect((await addresses()).sort()).toEqual(Object.values(FLOATING));
     expect((await cluster.preview()).changed).toEqual({});
+  });
+
+  it("stay with the Pis that they are with where the lists are in another order", async () => {
+    await cluster.configure({
+      "twopir:pis": [pi("pi2"), pi("pi1")],
+      "twopir:floatingAddresses": Object.values(FLOATING).reverse(),
+    });
+    expect((await cluster.preview()).changed).toEqual({});
+    await cluster.configure({ ...settings, "twopir:pis": [pi("pi2"), pi("pi1")] });
+    const seen = await whileFetching(async () => {
+      expect(succeeded(await cluster.up()).changed).toEqual({});
+    });
+    expect(seen.failed).toBe(0);
+    await eachHoldsItsOwn();
+    await cluster.configure(settings);
   });
 
   it("are spoken of by VRRP version 3, to the other Pi alone", async () => {

@@ -1,0 +1,42 @@
+/** Outputs of the last update. */
+export interface LastOrder {
+  /** Names of the Pis. */
+  readonly order?: readonly string[];
+  /** Which Pi is preferred for which floating address, by the names of the Pis. */
+  readonly floating?: Readonly<Record<string, string>>;
+}
+
+interface Listed {
+  readonly pis: readonly { readonly name: string }[];
+  readonly floatingAddresses: readonly string[];
+  readonly floatingAddresses6: readonly string[];
+}
+
+/**
+ * The config with its Pis in the order of the last update, new ones after them, and each Pi with the floating address that
+ * it was preferred for then: else two that change places would both be told to go on holding the other one's until both
+ * have been, and who first gives his away waits for it in vain.
+ *
+ * @param last Of the first update: {}.
+ * @example inLastOrder(config, { order: ["pi1", "pi2"], floating: { pi1: "192.168.0.221", pi2: "192.168.0.222" } })
+ */
+export function inLastOrder<T extends Listed>(config: T, last: LastOrder): T {
+  const { floatingAddresses: all, floatingAddresses6: all6 } = config;
+  const { order = [], floating = {} } = last;
+  const place = (name: string): number => (order.includes(name) ? order.indexOf(name) : order.length);
+  const pis = [...config.pis].sort((one, other) => place(one.name) - place(other.name));
+  const kept = pis.map(({ name }) => all.find((address) => address === floating[name]));
+  const free = all.filter((address) => !kept.includes(address));
+  const floatingAddresses = all.length === 0 ? [] : kept.map((address) => address ?? free.shift() ?? "");
+  const floatingAddresses6 =
+    all6.length === 0 ? [] : floatingAddresses.map((one) => all6[all.indexOf(one)] ?? "");
+  return { ...config, pis, floatingAddresses, floatingAddresses6 };
+}
+
+/** What {@link inLastOrder} goes by at the next update. */
+export const orderOf = ({ pis, floatingAddresses }: Listed): LastOrder => ({
+  order: pis.map(({ name }) => name),
+  ...(floatingAddresses.length > 0 && {
+    floating: Object.fromEntries(pis.map(({ name }, i) => [name, floatingAddresses[i] ?? ""])),
+  }),
+});
