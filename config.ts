@@ -526,24 +526,34 @@ export function accessOf(
   texts: Readonly<Record<string, string>>,
   environment: Readonly<Record<string, string | undefined>>,
 ): CloudflareAccess {
-  const of = (key: string, variable: string): string | undefined =>
-    texts[`cloudflare:${key}`] ?? environment[variable];
-  const token = of("apiToken", "CLOUDFLARE_API_TOKEN");
-  const key = of("apiKey", "CLOUDFLARE_API_KEY");
-  const email = of("email", "CLOUDFLARE_EMAIL");
-  const serviceKey = of("apiUserServiceKey", "CLOUDFLARE_API_USER_SERVICE_KEY");
-  const stored = ["apiToken", "apiKey", "apiUserServiceKey"].some(
-    (one) => texts[`cloudflare:${one}`] !== undefined,
+  const of = (key: string): string | undefined => texts[`cloudflare:${key}`];
+  const email = of("email");
+  const own = headersOf(
+    of("apiToken"),
+    of("apiKey"),
+    email ?? environment.CLOUDFLARE_EMAIL,
+    of("apiUserServiceKey"),
   );
-  const headers: Record<string, string> = token
-    ? { Authorization: `Bearer ${token}` }
-    : key && email
-      ? { "X-Auth-Key": key, "X-Auth-Email": email }
-      : serviceKey
-        ? { "X-Auth-User-Service-Key": serviceKey }
-        : {};
-  const api = of("baseUrl", "CLOUDFLARE_BASE_URL") ?? "https://api.cloudflare.com/client/v4";
-  return { headers, stored, api: api.replace(/\/$/, "") };
+  const others = headersOf(
+    environment.CLOUDFLARE_API_TOKEN,
+    environment.CLOUDFLARE_API_KEY,
+    environment.CLOUDFLARE_EMAIL ?? email,
+    environment.CLOUDFLARE_API_USER_SERVICE_KEY,
+  );
+  const stored = Object.keys(own).length > 0;
+  const api = of("baseUrl") ?? environment.CLOUDFLARE_BASE_URL ?? "https://api.cloudflare.com/client/v4";
+  return { headers: stored ? own : others, stored, email, api: api.replace(/\/$/, "") };
+}
+
+function headersOf(
+  token?: string,
+  key?: string,
+  email?: string,
+  serviceKey?: string,
+): Record<string, string> {
+  if (token) return { Authorization: `Bearer ${token}` };
+  if (key && email) return { "X-Auth-Key": key, "X-Auth-Email": email };
+  return serviceKey ? { "X-Auth-User-Service-Key": serviceKey } : {};
 }
 
 /** The values by their keys without "twopir:". */

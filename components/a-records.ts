@@ -78,7 +78,10 @@ function recordStates(
     const comment = `twopir: ${pi.name}`;
     const keeper = { ...state, name: `${name}-keeper`, parameters: { ...state.parameters, comment } };
     const record = { zoneId, hostname, type, address, ttl, comment };
-    return [keeper, { name, cloudflare: record, after: [keeper.name] }];
+    return [
+      { name, cloudflare: record, after: state.after },
+      { ...keeper, after: [name] },
+    ];
   });
   const noOthers: State = {
     ...{ name: `${only.name}-${type.toLowerCase()}-records`, on: OPERATOR, script: only.script, secrets },
@@ -103,8 +106,8 @@ function kept(dns: Exclude<Dns, { provider: "none" }>, name: string, type: Recor
     const { zoneId, access } = dns;
     return {
       script: "cloudflare-record",
-      only: { name: "no-foreign", script: "cloudflare-records-only" },
-      parameters: { api: access.api, zone_id: zoneId, name, type },
+      only: { name: "all", script: "cloudflare-records" },
+      parameters: { api: access.api, zone_id: zoneId, name, type, email: access.email ?? "" },
       secrets: { headers: storedHeaders(access) },
       identity: [zoneId, name],
     };

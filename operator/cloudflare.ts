@@ -1,3 +1,4 @@
+import { domainToASCII } from "node:url";
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { refuse } from "./refuse";
@@ -11,6 +12,8 @@ export interface CloudflareAccess {
   readonly headers: Readonly<Record<string, string>>;
   /** True where these are of the stack's config, and so may be in its state. */
   readonly stored: boolean;
+  /** Of the config, beside a key that may be in the environment. */
+  readonly email?: string | undefined;
   /** URL of the API, without a slash at the end. */
   readonly api: string;
 }
@@ -21,6 +24,7 @@ export interface CloudflareFound {
   /** "A", "AAAA", "CNAME" and so on. */
   readonly type: string;
   readonly content: string;
+  readonly created_on?: string | undefined;
 }
 
 /** The headers that may be in the stack's state, a line each; "" where whoever runs it has them in the environment. */
@@ -39,7 +43,9 @@ const answer = z.object({
   errors: z.array(z.object({ code: z.number(), message: z.string() })).default([]),
   result: z.unknown(),
 });
-const records = z.array(z.object({ id: z.string(), type: z.string(), content: z.string() }));
+const records = z.array(
+  z.object({ id: z.string(), type: z.string(), content: z.string(), created_on: z.string().optional() }),
+);
 
 /**
  * All records of a name, of every type.
@@ -59,7 +65,8 @@ export async function cloudflareRecords(
 /** The zone's name; undefined where the token may not read it, as one for its records alone. */
 async function zoneName(zoneId: string, access: CloudflareAccess): Promise<string | undefined> {
   try {
-    return z.object({ name: z.string() }).parse(await ask(access, `/zones/${zoneId}`)).name;
+    // The API has an international name as its letters, the config as DNS has it.
+    return domainToASCII(z.object({ name: z.string() }).parse(await ask(access, `/zones/${zoneId}`)).name);
   } catch (error) {
     if (error instanceof CloudflareRefusal) return undefined;
     throw error;

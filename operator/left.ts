@@ -123,23 +123,32 @@ export async function tellOfMoved(
   }
 }
 
-/**
- * The addresses of Cloudflare's records by the names of their resources, as the engine has them in its state: also those
- * that an update made which did not end well.
- */
-export async function declaredRecords(): Promise<ReadonlyMap<string, string>> {
+/** A record of Cloudflare's as the engine has it in its state. */
+export interface DeclaredRecord {
+  readonly zoneId?: string;
+  readonly name?: string;
+  readonly content?: string;
+  /** When Cloudflare made it, as a text. */
+  readonly createdOn?: string;
+  /** True where the state that looks after it is there, too. */
+  readonly hasKeeper: boolean;
+}
+
+/** Cloudflare's records by the names of their resources: also those that an update made which did not end well. */
+export async function declaredRecords(): Promise<ReadonlyMap<string, DeclaredRecord>> {
   const { outputs } = (await pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {
     stackName: thisStack(),
   })) as { readonly outputs: Readonly<Record<string, Declared>> };
-  const records = Object.entries(outputs).filter(
-    ([, { type }]) => type === "cloudflare:index/dnsRecord:DnsRecord",
+  const all = new Map(Object.entries(outputs).map(([urn, one]) => [urn.split("::").at(-1) ?? "", one]));
+  const records = [...all].filter(([, { type }]) => type === "cloudflare:index/dnsRecord:DnsRecord");
+  return new Map(
+    records.map(([name, one]) => [name, { ...one.outputs, hasKeeper: all.has(`${name}-keeper`) }]),
   );
-  return new Map(records.map(([urn, { outputs }]) => [urn.split("::").at(-1) ?? "", outputs.content ?? ""]));
 }
 
 interface Declared {
   readonly type: string;
-  readonly outputs: { readonly content?: string };
+  readonly outputs: Omit<DeclaredRecord, "hasKeeper">;
 }
 
 const thisStack = (): string => `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;

@@ -9,7 +9,7 @@ import {
   type CloudflareAccess,
   type CloudflareFound,
 } from "./cloudflare";
-import { declaredRecords } from "./left";
+import { declaredRecords, type DeclaredRecord } from "./left";
 import { resolve } from "./names";
 import { refuse } from "./refuse";
 
@@ -219,8 +219,8 @@ export async function requireHalfOfRecords(name: string, zone: Zone, wanted: Add
 export interface RecordsNow {
   /** What its API has. */
   readonly there: readonly CloudflareFound[];
-  /** What the engine has in its state: addresses, by the names of their resources. */
-  readonly declared: ReadonlyMap<string, string>;
+  /** What the engine has in its state, by the names of their resources. */
+  readonly declared: ReadonlyMap<string, DeclaredRecord>;
 }
 
 /**

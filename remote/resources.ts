@@ -4,6 +4,8 @@ import * as remote from "@pulumi/command/remote";
 import * as pulumi from "@pulumi/pulumi";
 import type { Look, Reached } from "./look";
 import { RENEW } from "../operator/hosts";
+import type { CloudflareFound } from "../operator/cloudflare";
+import type { DeclaredRecord } from "../operator/left";
 import type { RecordsNow } from "../operator/records";
 import { refuse } from "../operator/refuse";
 import { DIAL_SECONDS, type Login } from "./ssh";
@@ -68,25 +70,29 @@ export class Resources {
 
   /**
    * One that is gone is made again: by another comment, which replaces it, since that is all that may differ from what the
-   * engine has. One that is there already, and not in the engine's state, is adopted; its keeper has put it right by then.
+   * engine has. One that is there already, and is not the one in the engine's state, is adopted. One of a version that had
+   * no keepers first gets one: until then the engine would have the provider delete what is gone.
    */
   #record({ name, cloudflare, after }: CloudflareRecord, parent: pulumi.Resource): pulumi.Resource {
     const { zoneId, hostname, type, address, ttl, comment } = cloudflare;
     const there = this.records?.there.find((one) => one.type === type && one.content === address);
-    const isDeclared = this.records?.declared.get(name) === address;
-    const gone = this.records !== undefined && there === undefined && isDeclared;
-    const adopted = there !== undefined && !isDeclared;
+    const known = this.records?.declared.get(name);
+    const isDeclared =
+      known !== undefined && isEqual([known.zoneId, known.name, known.content], [zoneId, hostname, address]);
+    const mayReplace = known === undefined || known.hasKeeper;
+    const gone = this.records !== undefined && there === undefined && isDeclared && mayReplace;
+    const adopted = there !== undefined && mayReplace && !(isDeclared && madeTogether(known, there));
     const inputs = {
       ...{ zoneId, ttl, type, name: hostname, content: address },
       proxied: false, // the browser must see every address to go on to the next one
-      comment: gone ? `${comment}, made again ${this.#seen}` : comment,
+      comment: gone ? `${comment}, again ${this.#seen}` : comment, // Cloudflare takes 100 characters
     };
     return new DnsRecord(name, inputs, {
       parent,
       dependsOn: after.map((one) => this.#resource(one)),
       retainOnDelete: true, // the provider fails for ever where it is gone: its keeper takes it away
       replaceOnChanges: ["zoneId", "name", "type", "content", "comment"],
-      ignoreChanges: gone ? [] : adopted ? ["comment", "ttl", "proxied"] : ["comment"],
+      ignoreChanges: gone || adopted ? [] : ["comment"],
       ...(adopted && { import: `${zoneId}/${there.id}` }),
     });
   }
@@ -158,6 +164,13 @@ export class Resources {
     if (finding?.details) void pulumi.log.info(finding.details, resource);
   }
 }
+
+const isEqual = (some: readonly unknown[], others: readonly unknown[]): boolean =>
+  some.every((one, i) => one === others[i]);
+
+/** Whether the engine's record is the one that is there, and not another one with the same content. */
+const madeTogether = ({ createdOn }: DeclaredRecord, there: CloudflareFound): boolean =>
+  !createdOn || !there.created_on || Math.abs(Date.parse(createdOn) - Date.parse(there.created_on)) < 1000;
 
 /** Where nobody answers, destroy, or taking the Pi out of the list, leaves its card as it is and goes on. */
 const mayBeDead = (reached: Reached | undefined): boolean =>

@@ -14,6 +14,7 @@ export interface Made {
   readonly ttl: number;
   readonly proxied: boolean;
   readonly comment: string | null;
+  readonly created_on: string;
 }
 
 type Answer = readonly [status: number, body: unknown];
@@ -79,19 +80,12 @@ export class CloudflareApi {
   }
 
   /** A record as somebody else made it. */
-  add(content: string, more: Partial<Made> = {}): Made {
+  add(content: string, more: Partial<Omit<Made, "created_on">> = {}): Made {
     const type = content.includes(":") ? "AAAA" : "A";
     const id = (this.#next++).toString(16).padStart(32, "0");
-    const made = {
-      id,
-      type,
-      name: "www.example.com",
-      content,
-      ttl: 1,
-      proxied: false,
-      comment: null,
-      ...more,
-    };
+    // Each a second later than the one before.
+    const created_on = new Date(Date.UTC(2026, 0, 1) + this.#next * 1000).toISOString();
+    const made = { id, type, name: "www.example.com", content, ...EMPTY, ...more, created_on };
     this.records.push(made);
     return made;
   }

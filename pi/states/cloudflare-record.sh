@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2154
 # One A record of the cluster's name at Cloudflare, or one AAAA record, is as it was made, and is taken away when its
 # time has come. It is made by a resource of Cloudflare's provider, which compares what is wanted with what it wrote
-# last, and fails for ever where somebody else deleted the record. Runs on the operator's machine.
+# last, and fails for ever where it is to delete what is gone. Runs on the operator's machine.
 
 use cloudflare
 takes address ttl comment # ttl: seconds; comment: how it begins
@@ -10,18 +10,18 @@ want() {
   local id ttl_now proxied comment_now found wrong=()
   need_client
   found=$(this_record)
-  if [ -z "$found" ]; then
-    change "$name has no $type record $address" : # its resource makes it, see #record in remote/resources.ts
-    return
-  fi
+  [ -n "$found" ] || return 0 # see cloudflare-records.sh
   IFS=$'\t' read -r id _ ttl_now proxied comment_now <<<"$found"
   [ "$ttl_now" = "$ttl" ] || wrong+=("has TTL $ttl_now instead of $ttl")
   [ "$proxied" = false ] || wrong+=("is proxied, so that browsers get no Pi's address")
-  [[ $comment_now == "$comment"* ]] || wrong+=("has the comment \"$comment_now\" instead of \"$comment\"")
+  is_ours || wrong+=("has the comment \"$comment_now\" instead of \"$comment\"")
   [ "${#wrong[@]}" = 0 ] ||
     change "the $type record $address of $name $(printf '%s\n' "${wrong[@]}" | paste -sd ';' | sed 's/;/ and /g')" \
       correct "$id"
 }
+
+# is_ours: of this Pi, by its comment, which its caller sets; a record that was made again says when.
+is_ours() { [[ $comment_now == "$comment" || $comment_now == "$comment, again "* ]]; }
 
 this_record() {
   local found
@@ -37,11 +37,13 @@ correct() { # ID
 # Whoever has the answer in a cache may use it until the TTL is over, so what serves there goes on until then; unless
 # that was the last record, and there is nowhere else to go.
 unwant() {
-  local found id
+  local found id comment_now
   has_client ||
     fail "cannot remove the $type record $address of $name: install curl and jq here, then run it again"
   found=$(this_record)
-  id=${found%%$'\t'*}
+  IFS=$'\t' read -r id _ _ _ comment_now <<<"$found"
+  # Another Pi may have this one's former address by now.
+  if [[ $comment_now == "twopir: "* ]] && ! is_ours; then return; fi
   [ -z "$id" ] || call DELETE "/$id" >/dev/null
   found=$(records)
   [ -n "$found" ] || return 0

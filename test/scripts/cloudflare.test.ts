@@ -41,7 +41,7 @@ describe("a record at Cloudflare", () => {
       if (one === undefined) throw new Error(`there is no ${name}`);
       return one;
     };
-    [keeper, only] = [named("pi1-a-record-keeper"), named("no-foreign-a-records")];
+    [keeper, only] = [named("pi1-a-record-keeper"), named("all-a-records")];
   }
 
   /** Runs a state as on the operator's machine, and sees that no word of the token is told. */
@@ -67,7 +67,7 @@ describe("a record at Cloudflare", () => {
 
   it("is as it was made, also where it was made again", async () => {
     expect(await run("check", keeper)).toEqual({ status: 0, changes: [], output: "" });
-    Object.assign(api.records[0] ?? {}, { comment: "twopir: pi1, made again 2026-01-01 00:00:00" });
+    Object.assign(api.records[0] ?? {}, { comment: "twopir: pi1, again 2026-01-01 00:00:00" });
     expect(await checked(keeper)).toEqual([]);
     expect(await checked(only)).toEqual([]);
     expect(api.told).toEqual([]);
@@ -92,11 +92,22 @@ describe("a record at Cloudflare", () => {
     expect(await checked(keeper)).toEqual([]);
   });
 
-  it("is missed where it is gone or leads elsewhere, and made by its resource alone", async () => {
+  it("is missed where it is gone or leads elsewhere, which fails where its resource has not made it again", async () => {
     Object.assign(api.records[0] ?? {}, { content: "192.0.2.1" });
-    expect(await checked(keeper)).toEqual([`${NAME} has no A record ${FIRST}`]);
-    expect((await run("apply", keeper)).status).toBe(0);
+    expect((await checked(only))[0]).toBe(`${NAME} has no A record ${FIRST}`);
+    expect(await run("apply", keeper)).toEqual({ status: 0, changes: [], output: "" });
+    const { status, output } = await run("apply", only);
+    expect(status).not.toBe(0);
+    expect(output).toContain(`${NAME} still has no A record ${FIRST}: run pulumi up again`);
     expect(api.told).toEqual([]);
+  });
+
+  it("stays where it is another Pi's by now", async () => {
+    for (const comment of ["twopir: pi2", "twopir: pi10", "twopir: pi2, again 2026-01-01 00:00:00"]) {
+      Object.assign(api.records[0] ?? {}, { comment });
+      expect((await run("remove", keeper)).status).toBe(0);
+      expect(api.told).toEqual([]);
+    }
   });
 
   it("is the only one beside those of the other Pis", async () => {
@@ -123,6 +134,16 @@ describe("a record at Cloudflare", () => {
     expect((await run("remove", keeper)).output).not.toContain("waiting");
   });
 
+  it("is taken away with the token of the environment where that of the last update was withdrawn", async () => {
+    states({ "cloudflare:apiToken": "withdrawn" });
+    const { status, output } = await run("remove", keeper);
+    expect(status).not.toBe(0);
+    expect(output).toContain("set CLOUDFLARE_API_TOKEN to one for that zone");
+    expect(output).toContain("pulumi state delete the URN of pi1-a-record-keeper");
+    expect((await run("remove", keeper, { CLOUDFLARE_API_TOKEN: TOKEN })).status).toBe(0);
+    expect(api.told).toEqual([`DELETE A ${FIRST}`]);
+  });
+
   it("is asked for with the token of the environment, which is in no state", async () => {
     states({});
     expect(stdin(keeper)).not.toContain(TOKEN);
@@ -131,6 +152,9 @@ describe("a record at Cloudflare", () => {
     const key = { CLOUDFLARE_API_KEY: TOKEN, CLOUDFLARE_EMAIL: "a@example.com" };
     expect((await run("check", keeper, key)).status).toBe(0);
     expect(api.headers.at(-1)).toMatchObject({ "x-auth-email": "a@example.com" });
+    states({ "cloudflare:email": "b@example.com" });
+    expect((await run("check", keeper, { CLOUDFLARE_API_KEY: TOKEN })).status).toBe(0);
+    expect(api.headers.at(-1)).toMatchObject({ "x-auth-email": "b@example.com" });
   });
 
   it.each<[string, () => void, RegExp]>([

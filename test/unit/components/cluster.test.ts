@@ -8,6 +8,7 @@ import { healthStates } from "../../../components/health";
 import { knowledgeStates } from "../../../components/knowledge";
 import { statusStates } from "../../../components/status";
 import { PI } from "../../../operator/program";
+import type { DeclaredRecord } from "../../../operator/left";
 import type { RecordsNow } from "../../../operator/records";
 import { HostProblem } from "../../../remote/ssh";
 import { OPERATOR, stdin, type State } from "../../../remote/state";
@@ -702,23 +703,35 @@ describe("the A records", () => {
     expect(only?.after).toEqual(["pi1-a-record", "pi2-a-record"]);
   });
 
-  const at = (n: number) => ({ id: n.toString(), type: "A", content: `192.168.0.${n}` });
-  const both = {
-    there: [at(121), at(122)],
-    declared: new Map([1, 2].map((n) => [`pi${n}-a-record`, `192.168.0.12${n}`])),
+  const at = (n: number) => ({
+    id: `${n}`,
+    type: "A",
+    content: `192.168.0.${n}`,
+    created_on: `2026-01-01T00:00:${n - 100}Z`,
+  });
+  const known = (n: number, more: Partial<DeclaredRecord> = {}): [string, DeclaredRecord] => {
+    const { content, created_on: createdOn } = at(n);
+    const { zoneId } = cloudflare;
+    return [
+      `pi${n - 120}-a-record`,
+      { zoneId, name: "twopir.example.com", content, createdOn, hasKeeper: true, ...more },
+    ];
   };
+  const there = [at(121), at(122)];
+  const gone = [at(121), { ...at(122), type: "AAAA" }];
+  const both = { there, declared: new Map([known(121), known(122)]) };
   const pi2s = async (now?: RecordsNow) =>
     (await declare(cluster(2, { dns: cloudflare }), now && { records: now })).resources.get("pi2-a-record");
 
-  it("are the provider's own resources for Cloudflare, each after its keeper, and that after its Pi serves", async () => {
+  it("are the provider's own resources for Cloudflare, each after its Pi serves, and its keeper after it", async () => {
     const { resources } = await declare(cluster(2, { dns: cloudflare }));
     expect(records(resources.values())).toEqual([
       "pi1-a-record cloudflare:index/dnsRecord:DnsRecord",
       "pi2-a-record cloudflare:index/dnsRecord:DnsRecord",
-      "no-foreign-a-records command:local:Command",
+      "all-a-records command:local:Command",
     ]);
     const keeper = resources.get("pi2-a-record-keeper");
-    expect(keeper?.after).toEqual(["pi2-nginx", "gv0-healed"]);
+    expect(keeper?.after).toEqual(["pi2-a-record"]);
     expect(keeper?.inputs.triggers).toEqual([cloudflare.zoneId, "twopir.example.com", "192.168.0.122"]);
     const record = resources.get("pi2-a-record");
     expect(record?.retainOnDelete).toBe(true);
@@ -731,7 +744,7 @@ describe("the A records", () => {
       proxied: false,
       comment: "twopir: pi2",
     });
-    expect(record?.after).toEqual(["pi2-a-record-keeper"]);
+    expect(record?.after).toEqual(["pi2-nginx", "gv0-healed"]);
     expect(record?.parent).toBe("a-records");
   });
 
@@ -745,20 +758,39 @@ describe("the A records", () => {
   });
 
   it("are made again at Cloudflare where they are gone, by another comment, which replaces them", async () => {
-    const record = await pi2s({ ...both, there: [at(121), { ...at(122), type: "AAAA" }] });
-    expect(record?.inputs.comment).toMatch(/^twopir: pi2, made again 20/);
+    const record = await pi2s({ ...both, there: gone });
+    expect(record?.inputs.comment).toMatch(/^twopir: pi2, again 20/);
     expect(record).toMatchObject({ ignoreChanges: [], importId: "" });
     expect(record?.replaceOnChanges).toContain("comment");
-    // What the engine has not made yet is made, and no more.
-    expect((await pi2s({ there: [], declared: new Map() }))?.inputs.comment).toBe("twopir: pi2");
   });
 
   it.each([
-    ["not in the engine's state", new Map()],
-    ["there with another address", new Map([["pi2-a-record", "192.168.0.200"]])],
+    ["has not made them yet", gone, []],
+    ["made others, of another name", gone, [known(122, { name: "x" })]],
+    [
+      "has no keeper of them, and would have the provider delete what is gone",
+      gone,
+      [known(122, { hasKeeper: false })],
+    ],
+    ["has no keeper of them, and another address", there, [known(122, { hasKeeper: false, content: "x" })]],
+  ])("are left to the engine where it %s", async (_, now, declared) => {
+    const record = await pi2s({ there: now, declared: new Map(declared) });
+    expect(record).toMatchObject({
+      ignoreChanges: ["comment"],
+      importId: "",
+      inputs: { comment: "twopir: pi2" },
+    });
+  });
+
+  it.each([
+    ["not in the engine's state", []],
+    ["there with another address", [known(122, { content: "192.168.0.200" })]],
+    ["there with another name", [known(122, { name: "former.example.com" })]],
+    ["there from another zone", [known(122, { zoneId: "0" })]],
+    ["made anew by somebody", [known(122, { createdOn: "2025-01-01T00:00:00Z" })]],
   ])("are adopted where they are at Cloudflare and %s", async (_, declared) => {
-    expect(await pi2s({ ...both, declared })).toMatchObject({
-      ignoreChanges: ["comment", "ttl", "proxied"],
+    expect(await pi2s({ there, declared: new Map(declared) })).toMatchObject({
+      ignoreChanges: [],
       importId: `${cloudflare.zoneId}/122`,
     });
   });

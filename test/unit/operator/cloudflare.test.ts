@@ -109,6 +109,12 @@ describe("the zone at Cloudflare", () => {
     expect(warnings.slice(1)).toEqual([expect.stringContaining("cannot find out which A records")]);
   });
 
+  it("may have an international name", async () => {
+    api.instead = (_, path) =>
+      path.endsWith(ZONE) ? [200, { success: true, result: { name: "m\u00fcller.example" } }] : undefined;
+    await check("www.xn--mller-kva.example");
+  });
+
   it("may be hidden from a token for its records alone", async () => {
     api.instead = (_, path) =>
       path.endsWith(ZONE) ? [403, no(9109, "Unauthorized to access requested resource")] : undefined;
@@ -142,6 +148,14 @@ it("takes the provider's own settings, those of the stack first, which alone may
   expect(accessOf({ "cloudflare:apiToken": "a" }, other)).toMatchObject({
     headers: bearer("a"),
     stored: true,
+  });
+  // A key of the config's, of whichever kind, comes before the environment's.
+  const key = { "cloudflare:apiKey": "k", "cloudflare:email": "e" };
+  expect(accessOf(key, other)).toMatchObject({ headers: { "X-Auth-Key": "k" }, stored: true });
+  expect(accessOf({ "cloudflare:email": "e" }, { CLOUDFLARE_API_KEY: "k" })).toMatchObject({
+    headers: { "X-Auth-Key": "k", "X-Auth-Email": "e" },
+    stored: false,
+    email: "e",
   });
   expect(accessOf({}, { CLOUDFLARE_API_USER_SERVICE_KEY: "k" }).headers).toEqual({
     "X-Auth-User-Service-Key": "k",
