@@ -92,7 +92,7 @@ export class Resources {
       dependsOn: after.map((one) => this.#resource(one)),
       retainOnDelete: true, // the provider fails for ever where it is gone: its keeper takes it away
       replaceOnChanges: ["zoneId", "name", "type", "content", "comment"],
-      ignoreChanges: gone || adopted ? [] : ["comment"],
+      ignoreChanges: gone ? [] : ["comment"],
       ...(adopted && { import: `${zoneId}/${there.id}` }),
     });
   }

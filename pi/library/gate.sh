@@ -73,11 +73,13 @@ drop_old_copy() {
   known=$(peers_in <<<"$answer" | peer_at "$address")
   ! bricks_at "$1" | grep -qE "^(${known:-none}|$(my_uuid | grep . || echo none)) " ||
     fail "the volume that $1 serves counts on $brick, so it stays where it is"
-  [ -n "$(gluster_xml --remote-host="$1" volume status "$volume" | serving_in)" ] ||
-    fail "no copy of volume $volume is served, so $brick stays where it is"
+  serves_copy "$1" || fail "no copy of volume $volume is served, so $brick stays where it is"
   end_old_processes
   move_aside
 }
+
+# serves_copy ADDRESS: glusterd there knows a copy of the volume that is served.
+serves_copy() { [ -n "$(gluster_xml --remote-host="$1" volume status "$volume" | serving_in)" ]; }
 
 # move_aside: this Pi's folder. Nothing is deleted.
 move_aside() {

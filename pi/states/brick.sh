@@ -233,7 +233,12 @@ counted_on() {
 }
 
 # The volume fills a new folder from the copies that are up to date.
-set_aside() { # ADDRESS
+# set_aside ADDRESS: of what is stopped nothing can be proven, and the volume's own state comes later.
+set_aside() {
+  if [ "$(volume_status)" = Stopped ]; then
+    start_volume
+    until_true "$start_wait" serves_copy "$1" || true
+  fi
   drop_old_copy "$1"
   mkdir -p "$brick"
 }

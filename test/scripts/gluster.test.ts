@@ -595,6 +595,20 @@ esac`,
       ]);
     });
 
+    it("is set aside where the volume is stopped, too, which is started before: nothing is proven of it else", async () => {
+      const stopped = volume({ status: "Stopped", bricks: [brick(2), brick(3)] });
+      glusterdKnows(host, { ...stopped, uuid: uuid(1), peers: [peer(2)] });
+      glusterdKnows(host, stopped, address(2));
+      marked(ID);
+      const status = `/run/pool/${address(2)}/status`;
+      renameSync(host.at(status), host.at("/run/served"));
+      host.write(status, "");
+      host.write("/run/then-told", `cp /run/served ${status}`);
+      const { output } = await host.run("apply", folder());
+      expect(told(host)[0]).toBe("volume start gv0");
+      expect(output).toMatch(/the old copy lies in/);
+    });
+
     it("is set aside where it has something, and the volume is filled from other Pis", async () => {
       glusterdKnows(host, { uuid: uuid(1), peers: [peer(2)] });
       host.write(`${BRICK}/mine`, "kept");

@@ -790,7 +790,7 @@ describe("the A records", () => {
     ["made anew by somebody", [known(122, { createdOn: "2025-01-01T00:00:00Z" })]],
   ])("are adopted where they are at Cloudflare and %s", async (_, declared) => {
     expect(await pi2s({ there, declared: new Map(declared) })).toMatchObject({
-      ignoreChanges: [],
+      ignoreChanges: ["comment"], // for another one it would be replaced, which the engine refuses; its keeper changes it
       importId: `${cloudflare.zoneId}/122`,
     });
   });
