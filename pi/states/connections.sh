@@ -65,14 +65,15 @@ is_shut() {
   [ -n "$port" ] && ! listens "$knock_wait" "${1%%:*}" "$port" && ! grep -qxF -- "$1" <<<"$(parted)"
 }
 
-# parted: names of the bricks that are served and that the mount is not connected to. Of those that are not, and of a
-# Pi that is off, other states tell.
+# parted: names of the bricks that are served and that the mount is not connected to, or does not know: one that has
+# lost its glusterd learns of no new brick, and what is written through it never reaches that, nor is it noted. Of those
+# that are not served, and of a Pi that is off, other states tell.
 parted() {
-  local name connected uuid
-  connections | while read -r name connected; do
-    [ "$connected" = 0 ] || continue
-    uuid=$(volume_bricks | awk -v name="$name" '$2 == name { print $1 }')
-    if [ -n "$uuid" ] && is_served "$uuid" "$name"; then echo "$name"; fi
+  local uuid name known
+  known=$(connections)
+  [ -n "$known" ] || return 0
+  volume_bricks | while read -r uuid name _; do
+    if ! grep -qxF -- "$name 1" <<<"$known" && is_served "$uuid" "$name"; then echo "$name"; fi
   done
 }
 together() { [ -z "$(parted)" ]; }

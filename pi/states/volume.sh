@@ -136,9 +136,24 @@ need_peers() {
 # The new ones are filled from the others; the heal goes on by itself, also after this script.
 add_bricks() { # BRICKS-THEN [arbiter 1] BRICK...
   local answer
+  until_true "$follow_wait" mounts_follow ||
+    fail "the mount at $(lost_mounts | xargs) on $pi has lost its glusterd, so it would learn of no new brick, and" \
+      "what is written there would not reach that: on $pi, sudo umount -l it, sudo mount it, and run pulumi up again"
   answer=$(gluster_tell volume add-brick "$volume" replica "$@" force) ||
     fail "cannot add ${*:2} to volume $volume: $answer"
   heal_begins
+}
+
+follow_wait=10 # seconds; a client asks for a glusterd that was restarted every 3 s
+
+# mounts_follow: what mounts the volume here has a connection to a glusterd. The site's config is written through it.
+mounts_follow() { [ -z "$(lost_mounts)" ]; }
+lost_mounts() {
+  local pid
+  for pid in $(pgrep -f "^/usr/sbin/glusterfs .*--process-name fuse .*--volfile-id=/?$volume( |\$)" || true); do
+    ss -Htnp state established | awk -v pid="pid=$pid," 'index($0, pid) && $4 ~ /:24007$/ { n++ } END { exit !n }' ||
+      tr '\0' '\n' <"/proc/$pid/cmdline" | tail -n 1
+  done
 }
 
 # What was there before us is left as it was.

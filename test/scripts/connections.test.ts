@@ -1,4 +1,4 @@
-import { mkdirSync, symlinkSync } from "node:fs";
+import { mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { canIsolate, Host, state } from "./host";
 import { address, brick, BRICK, glusterdKnows, glusterStandIn, healInfo, name, told, uuid } from "./pool";
@@ -79,6 +79,18 @@ describe.skipIf(!canIsolate)("connections.sh", () => {
     host.write("/run/then", `sed -i s/connected.*/connected\\ =\\ 1/ ${client(2, "private")}`);
     expect(await host.run("apply", connections())).toMatchObject({ status: 0, changes: [STUCK] });
     expect(host.list("run")).toContain("unmounted");
+    expect(await check()).toEqual([]);
+  });
+
+  it("names a brick that answers and that the mount has never heard of, and mounts again", async () => {
+    rmSync(host.at(`${MOUNT}/.meta/graphs/gv0-1/gv0-client-1`), { recursive: true });
+    expect(await check()).toEqual([STUCK]);
+    const dir = client(2, "options");
+    host.write(
+      "/run/then",
+      `mkdir -p ${dir}; echo ${address(2)} >${dir}/remote-host; echo ${BRICK} >${dir}/remote-subvolume; echo connected = 1 >${client(2, "private")}`,
+    );
+    expect(await host.run("apply", connections())).toMatchObject({ status: 0, changes: [STUCK] });
     expect(await check()).toEqual([]);
   });
 

@@ -426,6 +426,15 @@ exec /bin/stat "$@"`,
       heals({ 2: ["/www/a"] }, 2);
       expect((await host.run("apply", one)).output).toContain("volume gv0 gets no arbiter, since one");
       expect(told(host)).toEqual([]);
+      // Nor while the mount here would not learn of it: what is written there would reach the others only.
+      host.delete(`/mnt/bricks/2/www/a`);
+      heals({}, 2);
+      host.hurry(/follow_wait/, 1);
+      host.command("pgrep", "[[ $* != *volfile-id* ]] || echo 1");
+      expect((await host.run("apply", one)).output).toMatch(
+        /the mount at \S+ on pi1 has lost its glusterd, so it/,
+      );
+      expect(told(host)).toEqual([]);
     });
     it("does not where no brick answers", async () => {
       glusterdKnows(host, pool(TWO));
