@@ -138,7 +138,8 @@ add_bricks() { # BRICKS-THEN [arbiter 1] BRICK...
   local answer
   until_true "$follow_wait" mounts_follow ||
     fail "the mount at $(lost_mounts | xargs) on $pi has lost its glusterd, so it would learn of no new brick, and" \
-      "what is written there would not reach that: on $pi, sudo umount -l it, sudo mount it, and run pulumi up again"
+      "what is written there would not reach that: unmount it (sudo umount -l), mount it again (sudo mount), and run" \
+      "pulumi up again"
   answer=$(gluster_tell volume add-brick "$volume" replica "$@" force) ||
     fail "cannot add ${*:2} to volume $volume: $answer"
   heal_begins
