@@ -19,10 +19,11 @@ import { Resources } from "./remote/resources";
 
 /** Look first, then declare: what the hosts are like now decides what the engine sees as a change. */
 export = async () => {
-  const config = inLastOrder(await readConfig((open) => findHosts(open, lastHosts)), await lastHosts());
+  const last = await lastHosts();
+  const config = inLastOrder(await readConfig((open) => findHosts(open, lastHosts)), last);
   const names = namesOf(config.pis);
   const { users } = config;
-  const ownWay = config.ownWay || (!RENEW && (await lastHosts()).ownWay === true);
+  const ownWay = config.ownWay || (!RENEW && last.ownWay === true);
   const addresses = recordAddresses(config);
   const [{ parts, reached, seen, unreached }, records] = await Promise.all([
     lookNow(config),

@@ -77,8 +77,7 @@ export class Resources {
     const { zoneId, hostname, type, address, ttl, comment } = cloudflare;
     const there = this.records?.there.find((one) => one.type === type && one.content === address);
     const known = this.records?.declared.get(name);
-    const isDeclared =
-      known !== undefined && isEqual([known.zoneId, known.name, known.content], [zoneId, hostname, address]);
+    const isDeclared = known?.zoneId === zoneId && known.name === hostname && known.content === address;
     const mayReplace = known === undefined || known.hasKeeper;
     const gone = this.records !== undefined && there === undefined && isDeclared && mayReplace;
     const adopted = there !== undefined && mayReplace && !(isDeclared && madeTogether(known, there));
@@ -164,9 +163,6 @@ export class Resources {
     if (finding?.details) void pulumi.log.info(finding.details, resource);
   }
 }
-
-const isEqual = (some: readonly unknown[], others: readonly unknown[]): boolean =>
-  some.every((one, i) => one === others[i]);
 
 /** Whether the engine's record is the one that is there, and not another one with the same content. */
 const madeTogether = ({ createdOn }: DeclaredRecord, there: CloudflareFound): boolean =>

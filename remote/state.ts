@@ -54,7 +54,7 @@ export interface State {
 
 /**
  * An A or AAAA record of Cloudflare's, which has resources of its own. These know what they wrote last, and not what
- * became of it: a state that comes before each looks after it, and takes it away.
+ * became of it: a state that comes after each, its keeper, looks after it, and takes it away.
  */
 export interface CloudflareRecord {
   /** The name of its resource; unique in the stack. */

@@ -3,7 +3,7 @@ import { address, inside, NAME } from "../../lab/drive/lab";
 import { NGINX_LINK } from "../../lab/drive/drifts";
 import { pi, type Cluster, type Outcome } from "../../lab/drive/stack";
 import { CloudflareApi, TOKEN, ZONE } from "../cloudflare-api";
-import { begin, succeeded } from "./states";
+import { begin, reasonsIn, succeeded } from "./states";
 import { cell, writeTable } from "./table";
 
 const TTL = 60; // Cloudflare's shortest
@@ -47,9 +47,10 @@ async function nothingToDo(): Promise<void> {
 
 const rows: string[][] = [];
 /** A row of the table: what happened, what preview says, and what up tells Cloudflare. */
-const row = (what: string, { said, changed }: Outcome): void => {
-  const reasons = said.split("\n").filter((line) => /^[a-z0-9-]+: /.test(line));
-  if (reasons.length === 0) reasons.push(...Object.entries(changed).map(([name, op]) => `${name}: ${op}`));
+const row = (what: string, preview: Outcome): void => {
+  const reasons = reasonsIn(preview);
+  if (reasons.length === 0)
+    reasons.push(...Object.entries(preview.changed).map(([name, op]) => `${name}: ${op}`));
   rows.push([what, cell(reasons), cell(api.told)]);
 };
 afterAll(() => {

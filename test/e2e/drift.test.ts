@@ -1,25 +1,16 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { address, addresses, get } from "../../lab/drive/lab";
 import { breakByHand, DRIFTS } from "../../lab/drive/drifts";
 import { differences, snapshot } from "./snapshot";
 import { type Cluster } from "../../lab/drive/stack";
-import { begin } from "./states";
+import { anewAfterFailure, begin, reasonsIn } from "./states";
 import { cell, writeTable } from "./table";
 
 const PIS = ["pi1", "pi2"];
 let cluster: Cluster;
 
-beforeAll(async () => {
+anewAfterFailure(async () => {
   cluster = await begin("converged");
-});
-
-// What a failure leaves broken would fail each case after it. Not before the Pis' journals of the failed one are kept.
-let failed = false;
-afterEach(({ task }) => {
-  failed = task.result?.state === "fail";
-});
-beforeEach(async () => {
-  if (failed) cluster = await begin("converged");
 });
 
 const rows: string[][] = [];
@@ -50,7 +41,7 @@ describe("pulumi preview", () => {
       const before = await Promise.all(PIS.map(snapshot));
       await breakByHand({ on, broken });
       const preview = await cluster.preview();
-      const reasons = preview.said.split("\n").filter((line) => /^[a-z0-9-]+: /.test(line));
+      const reasons = reasonsIn(preview);
       rows.push([what, cell(reasons)]);
       expect(preview.failed).toBe(false);
       expect(reasons.join("\n")).toContain(reason);

@@ -13,9 +13,9 @@ import {
   until,
   whileFetching,
 } from "../../lab/drive/lab";
-import { begin, succeeded } from "./states";
+import { begin, reasonsIn, succeeded } from "./states";
 import { cell, writeTable } from "./table";
-import { type Cluster, type Outcome } from "../../lab/drive/stack";
+import type { Cluster } from "../../lab/drive/stack";
 
 export const BRICK = "/data/brick1/gv0";
 const FILES = "/var/lib/glusterd";
@@ -197,9 +197,6 @@ export async function unnoticed(cluster: Cluster): Promise<string> {
   expect(seen.why).toEqual([]);
   return said;
 }
-
-const reasonsIn = (preview: Outcome): string[] =>
-  preview.said.split("\n").filter((line) => /^[a-z0-9-]+: /.test(line));
 
 /**
  * A case for each of these clusters, for each Pi that loses something, and for each thing that it loses.

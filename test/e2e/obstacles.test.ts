@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import {
   address,
   connected,
@@ -13,23 +13,14 @@ import {
 } from "../../lab/drive/lab";
 import { breakByHand, NGINX_LINK, OBSTACLES } from "../../lab/drive/drifts";
 import { pi, type Cluster } from "../../lab/drive/stack";
-import { begin } from "./states";
+import { anewAfterFailure, begin } from "./states";
 import { cell, writeTable } from "./table";
 
 const PIS = ["pi1", "pi2"];
 let cluster: Cluster;
 
-beforeAll(async () => {
+anewAfterFailure(async () => {
   cluster = await begin("converged");
-});
-
-// What a failure leaves broken would fail each case after it. Not before the Pis' journals of the failed one are kept.
-let failed = false;
-afterEach(({ task }) => {
-  failed = task.result?.state === "fail";
-});
-beforeEach(async () => {
-  if (failed) cluster = await begin("converged");
 });
 
 const rows: string[][] = [];

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { expect } from "vitest";
+import { afterEach, beforeAll, beforeEach, expect } from "vitest";
 import {
   connected,
   floatingAddress,
@@ -188,6 +188,25 @@ export async function begin(
   if (name === "floating") await eachHoldsItsOwn();
   return cluster;
 }
+
+/**
+ * What every case of a file begins with. What a failed one leaves broken would fail each case after it, so that begins
+ * anew then; not before the Pis' journals of the failed one are kept.
+ */
+export function anewAfterFailure(begins: () => Promise<void>): void {
+  let failed = false;
+  beforeAll(begins);
+  afterEach(({ task }) => {
+    failed = task.result?.state === "fail";
+  });
+  beforeEach(async () => {
+    if (failed) await begins();
+  });
+}
+
+/** What preview says is not as it should be: lines that begin with a state's name. */
+export const reasonsIn = ({ said }: Pick<Outcome, "said">): string[] =>
+  said.split("\n").filter((line) => /^[a-z0-9-]+: /.test(line));
 
 /** A command of Pulumi's that did what it was to do. */
 export function succeeded(outcome: Outcome): Outcome {
