@@ -4,9 +4,10 @@ type MountArgs = OnPi<"pis" | "volume" | "failover"> & InTurn;
 
 /**
  * The line of /etc/fstab. It names the Pi's own glusterd first, so that a Pi which boots alone mounts without
- * waiting for another, and the others as a fall-back.
+ * waiting for another, and the others as a fall-back. By its number: gluster's client, once it has not found the name
+ * localhost, never connects again ("connect: Invalid argument"), and a mount without its glusterd learns of no new brick.
  *
- * @example fstabLine({ ... }) // "localhost:/gv0 /mnt/gluster1 glusterfs defaults,_netdev,nofail,... 0 0"
+ * @example fstabLine({ ... }) // "127.0.0.1:/gv0 /mnt/gluster1 glusterfs defaults,_netdev,nofail,... 0 0"
  */
 function fstabLine({ pi, pis, volume }: MountArgs): string {
   const others = pis.filter((other) => other.name !== pi.name).map((other) => other.address);
@@ -21,7 +22,7 @@ function fstabLine({ pi, pis, volume }: MountArgs): string {
     "x-systemd.wanted-by=nginx.service",
     "x-systemd.before=nginx.service",
   ];
-  return `localhost:/${volume.name} ${volume.mount} glusterfs ${options.join(",")} 0 0`;
+  return `127.0.0.1:/${volume.name} ${volume.mount} glusterfs ${options.join(",")} 0 0`;
 }
 
 /** The volume mounted on one Pi, now and after each boot, and connected to every brick; mounts go Pi by Pi. */

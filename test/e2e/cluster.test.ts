@@ -70,7 +70,7 @@ describe("every end state of the article, seen from outside", () => {
     [
       "the volume is mounted",
       "findmnt -n -o FSTYPE,SOURCE /mnt/gluster1 | tr -s ' '",
-      "fuse.glusterfs localhost:/gv0",
+      "fuse.glusterfs 127.0.0.1:/gv0",
     ],
     [
       "sites-available links to the volume",

@@ -2,7 +2,7 @@ import { existsSync, realpathSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { canIsolate, Host, state } from "./host";
 
-const LINE = "localhost:/gv0 /mnt/gluster1 glusterfs defaults,_netdev,nofail 0 0";
+const LINE = "127.0.0.1:/gv0 /mnt/gluster1 glusterfs defaults,_netdev,nofail 0 0";
 const NEW_LINE = `${LINE.slice(0, -4)},backup-volfile-servers=192.168.0.123 0 0`;
 const BENEATH = "what is written to /mnt/gluster1 while the volume is away would land on the card";
 const OTHERS =
