@@ -127,8 +127,10 @@ export class Cluster {
   async #outcome(command: (onEvent: (event: EngineEvent) => void) => Promise<unknown>): Promise<Outcome> {
     const changed: Record<string, string> = {};
     const said: string[] = [];
+    let whole = false;
     const begin = Date.now();
     const onEvent = (event: EngineEvent): void => {
+      whole ||= event.summaryEvent !== undefined;
       const step = event.resourcePreEvent?.metadata;
       if (step && step.op !== "same" && /^(command|cloudflare):/.test(step.type))
         changed[step.urn.split("::").at(-1) ?? ""] = step.op;
@@ -142,6 +144,8 @@ export class Cluster {
       failed = true;
       said.push(String(error));
     }
+    // An engine that cannot send them ends as well as one that can, and would seem to have nothing to do or to say.
+    if (!failed && !whole) throw new Error("the engine's events have not all arrived");
     return { failed, changed, said: said.join("\n"), seconds: (Date.now() - begin) / 1000 };
   }
 }

@@ -9,12 +9,14 @@ use turn mounting connections
 patience=10      # seconds; a client tries every 3 s
 heal_patience=30 # seconds; 1 s in the lab
 knock_wait=2     # seconds; a Pi in the same network answers in some milliseconds
+settle=5         # seconds that one that was lost for a moment is waited for; glusterd asks again every 3 s
 # shellcheck disable=SC2034 # turn.sh reads it
 all_full=no
 
 want() {
   local name apart closed=() lost=()
   need gluster glusterfs-server
+  all_told || ask_anew
   tell_shut_out
   mounted && mount_answers || return 0 # its own state says so
   apart=$(parted)
@@ -31,6 +33,23 @@ want() {
     mend "$mount_point is not connected to the brick ${closed[*]}, whose port cannot be reached from $pi" tell_why
   # What a mount that was not connected wrote, the turn's file too.
   [ "$mode" != apply ] || heal_soon "$heal_patience"
+}
+
+# all_told: glusterd has told, of each brick whose Pi answers, where clients reach it.
+all_told() {
+  local uuid name
+  [ "$(volume_status)" = Started ] || return 0
+  while read -r uuid name _; do
+    is_served "$uuid" "$name" || ! listens 1 "${name%%:*}" 24007 || return 1
+  done < <(volume_bricks)
+}
+
+# ask_anew: what the checks of a look have asked in common is as old as the first of them, and a peer may have been lost
+# for just that moment. With its brick all that is asked here would be left out, and the look would say that all is well.
+ask_anew() {
+  # shellcheck disable=SC2034 # see once
+  answers=''
+  until_true "$settle" all_told || true
 }
 
 # tell_shut_out: by which of the others no new connection is taken, while they are there. What an nginx that does not

@@ -1,5 +1,6 @@
-import { mkdirSync, rmSync, symlinkSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { given } from "../../remote/state";
 import { canIsolate, Host, state } from "./host";
 import { address, brick, BRICK, glusterdKnows, glusterStandIn, healInfo, name, told, uuid } from "./pool";
 
@@ -33,7 +34,7 @@ describe.skipIf(!canIsolate)("connections.sh", () => {
     port(2, 49152);
     for (const open of [49152, 24007, 80]) host.write(`/run/open/${address(2)}:${open}`, "");
     host.command("ping", "! [ -e /run/cut ]");
-    host.hurry(/(heal_)?patience/, 1);
+    host.hurry(/(heal_)?patience|settle/, 1);
   });
   afterEach(() => host.remove());
 
@@ -130,6 +131,21 @@ describe.skipIf(!canIsolate)("connections.sh", () => {
     expect(status).toBe(65);
     expect(output).toContain("something closes the port of a brick");
     expect(host.list("run")).not.toContain("unmounted");
+  });
+
+  it("asks anew where what a look had asked before was of the moment in which the peer was lost", async () => {
+    connected(2, 0);
+    host.delete(`/run/open/${address(2)}:49152`);
+    const closed = await check();
+    host.command(
+      "timeout",
+      `[ "$2" != bash ] || { [ ! -e /run/peers ] || mv /run/peers /run/pool/here/peers; exec test -e "/run/open/$5:$6"; }
+exec /usr/bin/timeout "$@"`,
+    );
+    host.write("/run/peers", readFileSync(host.at("/run/pool/here/peers"), "utf8"));
+    peer(false);
+    const look = `exec /usr/local/sbin/twopir look nonce pi1\n${given(connections())}`;
+    expect((await host.run("check", look)).output).toContain(closed[0]);
   });
 
   const SHUT = `glusterd at ${address(2)} takes no new connection of this Pi, so a boot of either leaves them apart`;
