@@ -125,28 +125,29 @@ export class Cluster {
   }
 
   async #outcome(command: (onEvent: (event: EngineEvent) => void) => Promise<unknown>): Promise<Outcome> {
+    const events: EngineEvent[] = [];
+    const begin = Date.now();
+    let failure: string[] = [];
+    try {
+      await command((event) => events.push(event));
+    } catch (error) {
+      failure = [String(error)];
+    }
+    const failed = failure.length > 0;
+    // An engine that cannot send them ends as well as one that can, and would seem to have nothing to do or to say.
+    if (!failed && !events.some(({ summaryEvent }) => summaryEvent))
+      throw new Error("the engine's events have not all arrived");
     const changed: Record<string, string> = {};
     const said: string[] = [];
-    let whole = false;
-    const begin = Date.now();
-    const onEvent = (event: EngineEvent): void => {
-      whole ||= event.summaryEvent !== undefined;
-      const step = event.resourcePreEvent?.metadata;
+    for (const { resourcePreEvent, diagnosticEvent } of events) {
+      const step = resourcePreEvent?.metadata;
       if (step && step.op !== "same" && /^(command|cloudflare):/.test(step.type))
         changed[step.urn.split("::").at(-1) ?? ""] = step.op;
-      if (event.diagnosticEvent && (event.diagnosticEvent.severity as string) !== "debug")
-        said.push(event.diagnosticEvent.message);
-    };
-    let failed = false;
-    try {
-      await command(onEvent);
-    } catch (error) {
-      failed = true;
-      said.push(String(error));
+      if (diagnosticEvent && (diagnosticEvent.severity as string) !== "debug")
+        said.push(diagnosticEvent.message);
     }
-    // An engine that cannot send them ends as well as one that can, and would seem to have nothing to do or to say.
-    if (!failed && !whole) throw new Error("the engine's events have not all arrived");
-    return { failed, changed, said: said.join("\n"), seconds: (Date.now() - begin) / 1000 };
+    const seconds = (Date.now() - begin) / 1000;
+    return { failed, changed, said: [...said, ...failure].join("\n"), seconds };
   }
 }
 

@@ -44,8 +44,8 @@ all_told() {
   done < <(volume_bricks)
 }
 
-# ask_anew: what the checks of a look have asked in common is as old as the first of them, and a peer may have been lost
-# for just that moment. With its brick all that is asked here would be left out, and the look would say that all is well.
+# ask_anew: what the checks of a look ask in common is as old as the first of them, and a peer may have been lost for
+# just that moment. Then all that is asked here of its brick would be left out, and "all is well" be said.
 ask_anew() {
   # shellcheck disable=SC2034 # see once
   answers=''
