@@ -21,12 +21,17 @@ want() {
   nothing_lands_beneath
   if ! mounted; then
     change "$mount_point is not mounted" and_note mount_volume
+  elif [ "$(source_of)" != "${fstab_line%% *}" ]; then
+    change "$mount_point is mounted from $(source_of), and loses its glusterd when that starts again" \
+      in_turn and_note remount_volume
   elif [ "$(cat "$time_out" 2>/dev/null)" != "$failover" ]; then
     change "$mount_point was mounted with another failover time" in_turn and_note remount_volume
   elif ! has_options; then
     change "$mount_point is mounted without rw, nodev, nosuid and noexec" set_options
   fi
 }
+
+source_of() { findmnt -n -o SOURCE --mountpoint "$mount_point" | tail -n 1; }
 
 # In the kernel's order.
 has_options() { [[ ,$(findmnt -n -o OPTIONS --mountpoint "$mount_point"), == ,rw,*nosuid,nodev,noexec,* ]]; }

@@ -69,8 +69,8 @@ describe("every end state of the article, seen from outside", () => {
     ],
     [
       "the volume is mounted",
-      "findmnt -n -o FSTYPE,SOURCE /mnt/gluster1 | tr -s ' '",
-      "fuse.glusterfs 127.0.0.1:/gv0",
+      "findmnt -n -o SOURCE,FSTYPE /mnt/gluster1 | tr -s ' ' | cut -d : -f 2",
+      "/gv0 fuse.glusterfs",
     ],
     [
       "sites-available links to the volume",
@@ -216,6 +216,24 @@ describe("a reboot of one Pi", () => {
     const outcome = await cluster.preview();
     expect(outcome.said).toBe("");
     expect(outcome.changed).toEqual({});
+  });
+});
+
+describe("a restart of each glusterd", () => {
+  it("leaves each mount with one, of which it hears what changes", async () => {
+    for (const pi of PIS) {
+      await inside(pi, "systemctl restart glusterd");
+      await until(`glusterd of ${pi} is a connected peer`, 30, async () => {
+        const peers = await inside(OTHER[pi as "pi1" | "pi2"], "gluster peer status");
+        return peers.includes("(Connected)");
+      });
+    }
+    const mount = "pid=$(pgrep -f '^/usr/sbin/glusterfs .*--process-name fuse'),";
+    for (const pi of PIS)
+      await until(`the mount of ${pi} has a glusterd`, 30, async () => {
+        const connections = await inside(pi, `ss -Htnp state established dport = :24007 | grep -F "${mount}"`);
+        return connections.includes("glusterfs");
+      });
   });
 });
 

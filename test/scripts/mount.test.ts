@@ -2,7 +2,7 @@ import { existsSync, realpathSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { canIsolate, Host, state } from "./host";
 
-const LINE = "127.0.0.1:/gv0 /mnt/gluster1 glusterfs defaults,_netdev,nofail 0 0";
+const LINE = "192.168.0.121:/gv0 /mnt/gluster1 glusterfs defaults,_netdev,nofail 0 0";
 const NEW_LINE = `${LINE.slice(0, -4)},backup-volfile-servers=192.168.0.123 0 0`;
 const BENEATH = "what is written to /mnt/gluster1 while the volume is away would land on the card";
 const OTHERS =
@@ -33,7 +33,12 @@ describe.skipIf(!canIsolate)("mount.sh", () => {
     host.command("mount.glusterfs", "");
     host.command(
       "findmnt",
-      "[ ! -e /run/mounted ] || if [ ${*: -1} = TARGET ]; then echo /mnt/gluster1; else echo rw,nosuid,nodev,noexec,relatime; fi",
+      `[ -e /run/mounted ] || exit 0
+case $* in
+  *TARGET) echo /mnt/gluster1 ;;
+  *SOURCE*) cat /run/source ;;
+  *) echo rw,nosuid,nodev,noexec,relatime ;;
+esac`,
     );
     host.command("systemd-escape", "echo mnt-gluster1.mount");
     host.command("lsattr", 'echo "--$([ ! -e /run/immutable ] || echo i)-- $2"');
@@ -44,7 +49,7 @@ describe.skipIf(!canIsolate)("mount.sh", () => {
       "systemctl",
       `[ "$1" = show ] || echo "$*" >>/run/systemctl
 case $1 in
-  start) [ ! -e /run/broken ] && touch /run/mounted ;;
+  start) [ ! -e /run/broken ] && touch /run/mounted && awk '/glusterfs/ { print $1 }' /etc/fstab >/run/source ;;
   stop) rm /run/mounted ;;
   is-active) [ -e /run/mounted ] ;;
 esac`,
@@ -65,6 +70,15 @@ esac`,
     expect(host.read("/run/systemctl")).toMatch(/daemon-reload\n(.*\n)*start mnt-gluster1\.mount\n/);
     expect(await host.check(mount())).toEqual({ status: 0, changes: [], output: "" });
     expect(host.list("etc")).toEqual(["fstab"]);
+  });
+
+  it("mounts again where it was mounted from another address", async () => {
+    await host.run("apply", mount());
+    host.write("/run/source", "localhost:/gv0\n");
+    const why = ["/mnt/gluster1 is mounted from localhost:/gv0, and loses its glusterd when that starts again"];
+    expect((await host.check(mount())).changes).toEqual(why);
+    expect(await host.run("apply", mount())).toMatchObject({ status: 0, changes: why });
+    expect(await host.check(mount())).toEqual({ status: 0, changes: [], output: "" });
   });
 
   it("mounts again where the time-out of its connections is another one, which a Pi that does not serve may do at once", async () => {

@@ -94,7 +94,7 @@ describe.each([2, 3, 5])("the plain states of %i Pis", (count) => {
       const others = args.pis.filter((other) => other !== pi).map((other) => other.address);
       expect(named.get(`${pi.name}-gluster-mount`)?.parameters.fstab_line).toMatch(
         new RegExp(
-          `^127.0.0.1:/gv0 /mnt/gluster1 glusterfs .*,nofail,backup-volfile-servers=${others.join(":")},`,
+          `^${pi.address}:/gv0 /mnt/gluster1 glusterfs .*,nofail,backup-volfile-servers=${others.join(":")}:127.0.0.1,`,
         ),
       );
     }
