@@ -231,7 +231,10 @@ describe("a restart of each glusterd", () => {
     const mount = "pid=$(pgrep -f '^/usr/sbin/glusterfs .*--process-name fuse'),";
     for (const pi of PIS)
       await until(`the mount of ${pi} has a glusterd`, 30, async () => {
-        const connections = await inside(pi, `ss -Htnp state established dport = :24007 | grep -F "${mount}"`);
+        const connections = await inside(
+          pi,
+          `ss -Htnp state established dport = :24007 | grep -F "${mount}"`,
+        );
         return connections.includes("glusterfs");
       });
   });
