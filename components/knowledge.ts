@@ -12,6 +12,8 @@ export interface Knowledge {
   readonly peers: ReadonlySet<string>;
   /** Its id, by the word of those that have it; more than one where they do not agree. */
   readonly volumes: ReadonlySet<string>;
+  /** What the glusterd of each Pi that has one calls itself, by the Pi's name. */
+  readonly uuids: ReadonlyMap<string, string>;
 }
 
 /** States that want nothing: their checks print facts. */
@@ -46,5 +48,6 @@ export async function knowledge(
     ),
     peers: named("peers"),
     volumes: named("volume"),
+    uuids: new Map(facts.flatMap(({ pi, name, value }) => (name === "uuid" ? [[pi.name, value]] : []))),
   };
 }

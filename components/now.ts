@@ -10,6 +10,7 @@ import type { ClusterArgs, Pi } from "./args";
 import { clusterParts, statesOf } from "./cluster";
 import { exceptionsSet } from "./exceptions";
 import { bothHold, healthProblems, healthStates, heldTwice } from "./health";
+import { oneMachine } from "./identity";
 import { knowledge } from "./knowledge";
 import type { Part } from "./part";
 import { foundElsewhere, ledAway, missedByVisitors, noIpv6Here } from "./visits";
@@ -91,6 +92,7 @@ export async function lookNow(config: ReachableCluster, besides: readonly State[
       ...seen,
       problems: [
         ...seen.problems,
+        ...oneMachine(reached, known.uuids),
         ...health,
         ...doubled,
         ...missedByVisitors(config.hostname, visits),

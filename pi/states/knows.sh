@@ -1,8 +1,8 @@
 # shellcheck shell=bash disable=SC2154
-# Whether this Pi can give the commands to gluster, which peers it has, and the volume's id, as lines of NAME=VALUE;
-# nothing is wanted and nothing is changed. A new card cannot, nor can a Pi whose glusterd does not know whose a brick
-# is, and is or meets somebody else, nor one that has another address than its brick: it cannot part itself. Asked
-# before all else, so of files, in 0.02 s.
+# Whether this Pi can give the commands to gluster, which peers it has, the volume's id and glusterd's own, as lines of
+# NAME=VALUE; nothing is wanted and nothing is changed. A new card cannot, nor can a Pi whose glusterd does not know
+# whose a brick is, and is or meets somebody else, nor one that has another address than its brick: it cannot part
+# itself. Asked before all else, so of files, in 0.02 s.
 
 takes volume address # address: of this Pi
 
@@ -16,6 +16,7 @@ want() {
   else
     fact knows no
   fi
+  fact uuid "$(my_uuid)"
 }
 
 my_uuid() { values UUID "$files/glusterd.info"; }

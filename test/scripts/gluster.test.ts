@@ -1089,7 +1089,7 @@ esac`,
     });
 
     it("it can, and names its peers", async () => {
-      expect(await knows()).toBe(`knows=yes\npeers=${address(2)} pi2\nvolume=${ID}\n`);
+      expect(await knows()).toBe(`knows=yes\npeers=${address(2)} pi2\nvolume=${ID}\nuuid=${uuid(1)}\n`);
     });
     it("it can where its brick has a name", async () => {
       host.write(`${FILES}/vols/gv0/bricks/${address(1)}`, `uuid=${uuid(1)}\nhostname=pi1\n`);
@@ -1118,7 +1118,7 @@ esac`,
       ],
     ])("it cannot when %s", async (_, happen) => {
       happen();
-      expect(await knows()).toBe("knows=no\n");
+      expect(await knows()).toMatch(/^knows=no\nuuid=.*\n$/);
     });
   });
 

@@ -75,7 +75,9 @@ esac`,
   it("mounts again where it was mounted from another address", async () => {
     await host.run("apply", mount());
     host.write("/run/source", "localhost:/gv0\n");
-    const why = ["/mnt/gluster1 is mounted from localhost:/gv0, and loses its glusterd when that starts again"];
+    const why = [
+      "/mnt/gluster1 is mounted from localhost:/gv0, and loses its glusterd when that starts again",
+    ];
     expect((await host.check(mount())).changes).toEqual(why);
     expect(await host.run("apply", mount())).toMatchObject({ status: 0, changes: why });
     expect(await host.check(mount())).toEqual({ status: 0, changes: [], output: "" });

@@ -42,6 +42,12 @@ describe("knowing", () => {
     expect([...(await knowledge(cluster(3), new Map())).volumes]).toEqual(["a", "b"]);
   });
 
+  it("says what the glusterd of each calls itself", async () => {
+    asked.answers = { pi1: "knows=no\nuuid=", pi2: "knows=no\nuuid=1", pi3: "knows=yes\nuuid=2" };
+    const { uuids } = await knowledge(cluster(3), new Map());
+    expect(Object.fromEntries(uuids)).toEqual({ pi1: "", pi2: "1", pi3: "2" });
+  });
+
   it("asks each Pi about this volume, by names that are nobody else's", async () => {
     await who({});
     expect(asked.of.map(({ on }) => on)).toEqual(["pi1", "pi2", "pi3"]);
