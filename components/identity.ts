@@ -13,8 +13,9 @@ export function oneMachine(
   reached: ReadonlyMap<string, Reached>,
   uuids: ReadonlyMap<string, string>,
 ): HostProblem[] {
-  const keys = [...reached].map(([name, { login }]) => [name, login.hostKey] as const);
-  const byKey = alike(keys.filter(([, key]) => key.includes(" "))).map((names) => say(names, ...KEY));
+  // The key that a Pi should show proves nothing before it did.
+  const shown = [...reached].map(([name, { login, client }]) => [name, client ? login.hostKey : ""] as const);
+  const byKey = alike(shown).map((names) => say(names, ...KEY));
   return byKey.length > 0 ? byKey : alike([...uuids]).map((names) => say(names, ...UUID));
 }
 

@@ -57,6 +57,20 @@ describe("a host key", () => {
     expect(preview.said).toContain("its host key is not in");
   });
 
+  it("that two Pis show, one machine by two addresses: nothing is changed", async () => {
+    const second = `${SUBNET}.199`;
+    const hostKey = (await inside("pi1", "cat /etc/ssh/ssh_host_ed25519_key.pub")).split(" ").slice(0, 2);
+    await inside("pi1", `ip address add ${second}/24 dev eth0`);
+    await cluster.configure({
+      "twopir:pis": [pi("pi1"), pi("pi2", { address: second, hostKey: hostKey.join(" ") })],
+    });
+    const outcome = await cluster.up();
+    await inside("pi1", `ip address del ${second}/24 dev eth0`);
+    expect(outcome.failed).toBe(true);
+    expect(outcome.said).toContain("pi1 and pi2 have the same host key");
+    expect(outcome.changed).toEqual({});
+  });
+
   it("that changed: nothing is changed, and both explanations are given", async () => {
     const knownHosts = join(folder, "changed");
     const lines = readFileSync(labFile("known_hosts"), "utf8").split("\n");

@@ -1,13 +1,14 @@
+import { Client } from "ssh2";
 import { describe, expect, it } from "vitest";
 import { oneMachine } from "../../../components/identity";
 import type { Reached } from "../../../remote/look";
 
-const reached = (keys: Record<string, string>): Map<string, Reached> =>
+const reached = (keys: Record<string, string>, ...away: readonly string[]): Map<string, Reached> =>
   new Map(
-    Object.entries(keys).map(([name, hostKey]) => [
-      name,
-      { login: { name, address: "192.168.0.121", user: "pi", hostKey } },
-    ]),
+    Object.entries(keys).map(([name, hostKey]) => {
+      const login = { name, address: "192.168.0.121", user: "pi", hostKey };
+      return [name, { login, ...(!away.includes(name) && { client: new Client() }) }];
+    }),
   );
 const OWN = reached({ pi1: "ssh-ed25519 A", pi2: "ssh-ed25519 B", pi3: "ssh-ed25519 C" });
 
@@ -19,7 +20,8 @@ describe("oneMachine", () => {
       ["pi3", ""],
     ]);
     expect(oneMachine(OWN, uuids)).toEqual([]);
-    expect(oneMachine(reached({ pi1: "unknown", pi2: "unknown" }), new Map())).toEqual([]);
+    const away = reached({ pi1: "ssh-ed25519 A", pi2: "ssh-ed25519 A" }, "pi2");
+    expect(oneMachine(away, new Map())).toEqual([]);
   });
 
   it("refuses two of one host key, and says so once", () => {
