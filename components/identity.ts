@@ -14,7 +14,9 @@ export function oneMachine(
   uuids: ReadonlyMap<string, string>,
 ): HostProblem[] {
   // The key that a Pi should show proves nothing before it did.
-  const shown = [...reached].map(([name, { login, client }]) => [name, client ? login.hostKey : ""] as const);
+  const shown = [...reached].map(
+    ([name, { login, drained, problem }]) => [name, drained || problem ? "" : login.hostKey] as const,
+  );
   const byKey = alike(shown).map((names) => say(names, ...KEY));
   return byKey.length > 0 ? byKey : alike([...uuids]).map((names) => say(names, ...UUID));
 }

@@ -1,13 +1,13 @@
-import { Client } from "ssh2";
 import { describe, expect, it } from "vitest";
 import { oneMachine } from "../../../components/identity";
 import type { Reached } from "../../../remote/look";
+import { HostProblem } from "../../../remote/ssh";
 
 const reached = (keys: Record<string, string>, ...away: readonly string[]): Map<string, Reached> =>
   new Map(
     Object.entries(keys).map(([name, hostKey]) => {
       const login = { name, address: "192.168.0.121", user: "pi", hostKey };
-      return [name, { login, ...(!away.includes(name) && { client: new Client() }) }];
+      return [name, { login, ...(away.includes(name) && { problem: new HostProblem("no answer") }) }];
     }),
   );
 const OWN = reached({ pi1: "ssh-ed25519 A", pi2: "ssh-ed25519 B", pi3: "ssh-ed25519 C" });
