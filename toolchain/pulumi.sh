@@ -10,7 +10,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/shell.sh"
 cd "$root"
 
-# stack_of ARGS...: the stack that the command is about.
+# stack_of ARGS...: the stack that the command is about, as it was given: perhaps with its organization.
 stack_of() {
   local stack=${PULUMI_STACK:-dev}
   case "${1:-} ${2:-} ${3:--}" in
@@ -26,7 +26,7 @@ stack_of() {
     esac
     shift
   done
-  printf '%s\n' "${stack##*/}"
+  printf '%s\n' "$stack"
 }
 
 default() { # default NAME VALUE
@@ -60,6 +60,19 @@ holds() {
   [ "$name" = pulumi ] && [ "$age" -ge $(($(date +%s) - $2 - 5)) ]
 }
 
+# clear_pending STACK: of what an interrupted up was making Pulumi keeps a note, warns of it in each later up, and does
+# nothing else about it. All that twopir makes can be made again: a Pi is looked at first, and a record that is there is
+# taken over. Only the stack's own resource is refreshed meanwhile, which asks nobody.
+clear_pending() {
+  local state
+  state=$(pulumi stack export --stack "$1" --non-interactive 2>/dev/null) || return 0
+  [[ $state == *'"type": "creating"'* ]] || return 0
+  say "clearing what Pulumi has noted of an up that was interrupted; this one does it again"
+  PULUMI_RUN_PROGRAM=false pulumi refresh --clear-pending-creates --yes --skip-preview --non-interactive \
+    --stack "$1" --target "urn:pulumi:${1##*/}::twopir::pulumi:pulumi:Stack::twopir-${1##*/}" >/dev/null 2>&1 ||
+    say "it cannot be cleared now, so Pulumi warns of it again"
+}
+
 bash toolchain/install.sh
 [ -d node_modules ] || {
   say "installing the npm packages"
@@ -90,7 +103,8 @@ default PULUMI_CONTINUE_ON_ERROR true
 default PULUMI_RUN_PROGRAM true
 
 case ${1:-} in login | logout) exec pulumi "$@" ;; esac
-if [ "$(stack_of "$@")" = dev ]; then
+stack=$(stack_of "$@")
+if [ "${stack##*/}" = dev ]; then
   default PULUMI_STACK dev
   default PULUMI_BACKEND_URL "file://$root/.twopir/state"
   default PULUMI_CONFIG_PASSPHRASE twopir-lab
@@ -109,4 +123,5 @@ if [ "${1:-}" = --env ]; then
   for name in "${names[@]}"; do printf '%s=%s\n' "$name" "${!name}"; done
   exit
 fi
+case ${1:-} in up | update) clear_pending "$stack" ;; esac
 exec pulumi "$@"
