@@ -7,8 +7,10 @@ import {
   addressesByName,
   LAYOUT,
   lastHosts,
+  pathsOf,
   refuseDrainedBefore,
   refuseMoves,
+  refuseOtherVolume,
   tellOfLeft,
   tellOfMoved,
 } from "./operator/left";
@@ -34,6 +36,7 @@ export = async () => {
     tellOfMoved(names, config.floatingAddresses),
     refuseDrainedBefore(config.pis),
     refuseMoves(config.pis),
+    refuseOtherVolume(config.volume),
   ]);
   new Cluster("twopir", { parts, resources: new Resources(reached, seen, ownWay, records) });
   return {
@@ -42,6 +45,7 @@ export = async () => {
     ...(addresses.AAAA.length > 0 && { addresses6: addresses.AAAA }),
     pis: addressesByName(config.pis),
     ...orderOf(config),
+    volume: pathsOf(config.volume),
     layout: LAYOUT,
     ...(names && { names }),
     ...(users && { users }),

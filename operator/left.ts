@@ -84,6 +84,39 @@ export async function refuseMoves(
     );
 }
 
+/**
+ * Refuses another name, brick or mount point for the volume. gluster renames no volume and moves no brick, so `up` would
+ * make an empty one and withdraw what visitors see; and a mount point is in each Pi's links and config, while what serves
+ * now is under the former one.
+ *
+ * @param volume That of the config.
+ * @param outputs Of the last update, in which `volume` has the former ones. Default: asked of the engine.
+ * @example await refuseOtherVolume({ name: "gv0", brick: "/data/brick1/gv0", mount: "/mnt/gluster1" })
+ * @throws pulumi.RunError that names the key.
+ */
+export async function refuseOtherVolume(
+  volume: VolumePaths,
+  outputs: () => Promise<unknown> = lastOutputs,
+): Promise<void> {
+  const last = ((await outputs()) as { readonly volume?: VolumePaths } | undefined)?.volume ?? volume;
+  const changed = VOLUME_KEYS.filter((key) => last[key] !== volume[key]);
+  if (changed.length === 0) return;
+  const was = changed.map((key) => `twopir:volume.${key} is ${volume[key]}, and was ${last[key]}`);
+  refuse(
+    `${was.join("; ")}. Nothing was changed: on a cluster that serves, that cannot be done without an interruption. For another mount ` +
+      `point, set the former one again and run pulumi destroy, which keeps the content, then set the new one and run pulumi up. ` +
+      `Another name or brick is another volume, an empty one: do the same, and copy the content into it from the former bricks.`,
+  );
+}
+
+const VOLUME_KEYS = ["name", "brick", "mount"] as const;
+
+/** What cannot be changed of a volume that is in use. */
+type VolumePaths = Readonly<Record<(typeof VOLUME_KEYS)[number], string>>;
+
+/** What {@link refuseOtherVolume} goes by at the next update, as the output `volume`. */
+export const pathsOf = ({ name, brick, mount }: VolumePaths): VolumePaths => ({ name, brick, mount });
+
 interface Placed {
   readonly name: string;
   readonly address: string;

@@ -5,6 +5,7 @@ import {
   LAYOUT,
   refuseDrainedBefore,
   refuseMoves,
+  refuseOtherVolume,
   tellOfLeft,
 } from "../../../operator/left";
 
@@ -46,6 +47,20 @@ it("a drained Pi gets no program, so a stack of before the program has none", as
   await refusing({ url, layout: LAYOUT });
   await refusing({});
   await refusing(undefined);
+});
+
+it("another name, brick or mount point is refused for a volume that is in use, and not for the first", async () => {
+  const volume = { name: "gv0", brick: "/data/brick1/gv0", mount: "/mnt/gluster1" };
+  const refusing = (changed: Partial<typeof volume>, outputs: unknown = { volume }): Promise<void> =>
+    refuseOtherVolume({ ...volume, ...changed }, () => Promise.resolve(outputs));
+  await expect(refusing({ mount: "/srv/www" })).rejects.toThrow(
+    /^twopir:volume\.mount is \/srv\/www, and was \/mnt\/gluster1\. Nothing was changed/,
+  );
+  await expect(refusing({ name: "gv1", brick: "/data/brick1/gv1" })).rejects.toThrow(
+    /^twopir:volume\.name is gv1, and was gv0; twopir:volume\.brick is /,
+  );
+  await refusing({});
+  await refusing({ mount: "/srv/www" }, { url: "http://x/" });
 });
 
 it("a Pi that gets another name at the same address is refused, since what the old name had is removed from it", async () => {
