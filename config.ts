@@ -112,7 +112,7 @@ const pi = only(
 const dns = z.discriminatedUnion(
   "provider",
   [
-    only({ provider: z.literal("none") }, ""),
+    only({ provider: z.literal("none"), fewRecords }, ""),
     only(
       {
         provider: z.literal("cloudflare"),

@@ -11,8 +11,11 @@ import {
   refuseDrainedBefore,
   refuseMoves,
   refuseOtherVolume,
+  refuseToWithdraw,
+  tellOfFormerName,
   tellOfLeft,
   tellOfMoved,
+  urlOf,
 } from "./operator/left";
 import { namesOf } from "./operator/names";
 import { inLastOrder, orderOf } from "./operator/order";
@@ -37,10 +40,12 @@ export = async () => {
     refuseDrainedBefore(config.pis),
     refuseMoves(config.pis),
     refuseOtherVolume(config.volume),
+    refuseToWithdraw(config.hostname, config.dns),
+    tellOfFormerName(config.hostname),
   ]);
   new Cluster("twopir", { parts, resources: new Resources(reached, seen, ownWay, records) });
   return {
-    url: `http://${config.hostname}/`,
+    url: urlOf(config.hostname),
     addresses: addresses.A,
     ...(addresses.AAAA.length > 0 && { addresses6: addresses.AAAA }),
     pis: addressesByName(config.pis),

@@ -48,7 +48,11 @@ export type Updates = "security" | "all" | "off";
 
 /** Who keeps the zone. */
 export type Dns =
-  | { readonly provider: "none" }
+  | {
+      readonly provider: "none";
+      /** True: an update may withdraw the records that an earlier one made. Default: false. */
+      readonly fewRecords?: boolean;
+    }
   /** The token is the provider's own setting, cloudflare:apiToken. TTL in seconds: 60 to 86400. */
   | {
       readonly provider: "cloudflare";

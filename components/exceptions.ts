@@ -11,7 +11,7 @@ export function exceptionsSet({ volume, dns }: Pick<ClusterArgs, "volume" | "dns
   const set = [
     acceptCopy !== undefined && ["volume.acceptCopy", `counts the copy of ${acceptCopy} as full again`],
     disconnect && ["volume.disconnect", "cuts off whoever else has mounted the volume"],
-    dns.provider !== "none" && dns.fewRecords && ["dns.fewRecords", "withdraws most of the A records"],
+    dns.fewRecords === true && ["dns.fewRecords", "withdraws most of the A records"],
   ].filter((one) => one !== false);
   return set.map(
     ([key, does]) =>

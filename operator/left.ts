@@ -156,6 +156,49 @@ export async function tellOfMoved(
   }
 }
 
+/**
+ * Refuses to withdraw all of a name's records, with which the site would be gone, where the config says no more who keeps
+ * them.
+ *
+ * @param dns What of the config is about records.
+ * @param names Of the stack's resources. Default: asked of the engine.
+ * @example await refuseToWithdraw("www.example.com", { provider: "none" })
+ * @throws pulumi.RunError where there are some, unless `fewRecords` is set.
+ */
+export async function refuseToWithdraw(
+  hostname: string,
+  { provider, fewRecords }: { readonly provider: string; readonly fewRecords?: boolean },
+  names: () => Promise<Iterable<string>> = async () => (await declaredResources()).keys(),
+): Promise<void> {
+  if (provider !== "none" || fewRecords) return;
+  if (![...(await names())].some((name) => /-(a|aaaa)-record$/.test(name))) return;
+  refuse(
+    `twopir:dns.provider is none now, and the last pulumi up made records for ${hostname}, which would be withdrawn: its ` +
+      `name would lead nowhere, so nothing was changed. Where somebody else keeps them by now, elsewhere, say that this is ` +
+      `right, with twopir:dns: { provider: none, fewRecords: true }.`,
+  );
+}
+
+/**
+ * Warns where the site gets another name: the records of the former one go.
+ *
+ * @param hostname That of the config.
+ * @param outputs Of the last update, in which `url` has the former one. Default: asked of the engine.
+ */
+export async function tellOfFormerName(
+  hostname: string,
+  outputs: () => Promise<unknown> = lastOutputs,
+): Promise<void> {
+  const { url } = ((await outputs()) as { readonly url?: string } | undefined) ?? {};
+  if (url === undefined || url === urlOf(hostname)) return;
+  void pulumi.log.warn(
+    `the site is ${urlOf(hostname)} from this pulumi up on: who asks for ${url} finds nothing there any more.`,
+  );
+}
+
+/** Where visitors find the site, as the output `url`. */
+export const urlOf = (hostname: string): string => `http://${hostname}/`;
+
 /** A record of Cloudflare's as the engine has it in its state. */
 export interface DeclaredRecord {
   readonly zoneId?: string;
@@ -169,14 +212,19 @@ export interface DeclaredRecord {
 
 /** Cloudflare's records by the names of their resources: also those that an update made which did not end well. */
 export async function declaredRecords(): Promise<ReadonlyMap<string, DeclaredRecord>> {
-  const { outputs } = (await pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {
-    stackName: thisStack(),
-  })) as { readonly outputs: Readonly<Record<string, Declared>> };
-  const all = new Map(Object.entries(outputs).map(([urn, one]) => [urn.split("::").at(-1) ?? "", one]));
+  const all = await declaredResources();
   const records = [...all].filter(([, { type }]) => type === "cloudflare:index/dnsRecord:DnsRecord");
   return new Map(
     records.map(([name, one]) => [name, { ...one.outputs, hasKeeper: all.has(`${name}-keeper`) }]),
   );
+}
+
+/** What the engine has in its state, by the names of the resources. */
+async function declaredResources(): Promise<ReadonlyMap<string, Declared>> {
+  const { outputs } = (await pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {
+    stackName: thisStack(),
+  })) as { readonly outputs: Readonly<Record<string, Declared>> };
+  return new Map(Object.entries(outputs).map(([urn, one]) => [urn.split("::").at(-1) ?? "", one]));
 }
 
 interface Declared {

@@ -471,7 +471,7 @@ describe("a right config", () => {
       floatingAddresses6: [],
       splitBrain: "report",
       updates: "security",
-      dns: { provider: "none" },
+      dns: { provider: "none", fewRecords: false },
       ssh: { keyFile: join(homedir(), ".ssh/id_ed25519"), knownHosts: join(homedir(), ".ssh/known_hosts") },
       users: { [pi1.address]: "pi", [pi2.address]: "pi" },
       ownWay: false,

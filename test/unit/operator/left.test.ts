@@ -6,6 +6,8 @@ import {
   refuseDrainedBefore,
   refuseMoves,
   refuseOtherVolume,
+  refuseToWithdraw,
+  tellOfFormerName,
   tellOfLeft,
 } from "../../../operator/left";
 
@@ -61,6 +63,29 @@ it("another name, brick or mount point is refused for a volume that is in use, a
   );
   await refusing({});
   await refusing({ mount: "/srv/www" }, { url: "http://x/" });
+});
+
+it("records that an update made are not withdrawn for want of a provider, unless the config says so", async () => {
+  const refusing = (dns: Parameters<typeof refuseToWithdraw>[1], ...names: string[]): Promise<void> =>
+    refuseToWithdraw("www.example.com", dns, () => Promise.resolve(names));
+  for (const name of ["pi1-a-record", "pi2-aaaa-record"])
+    await expect(refusing({ provider: "none" }, "pi1-nginx", name)).rejects.toThrow(
+      /provider is none now, .* records for www\.example\.com, which would be withdrawn/,
+    );
+  await refusing({ provider: "none" }, "pi1-nginx", "gv0-healed");
+  await refusing({ provider: "none", fewRecords: true }, "pi1-a-record");
+  await refusing({ provider: "rfc2136" }, "pi1-a-record");
+});
+
+it("the name that the site had before is named once", async () => {
+  const warn = vi.spyOn(pulumi.log, "warn").mockResolvedValue();
+  const tell = (outputs: unknown): Promise<void> =>
+    tellOfFormerName("www.example.com", () => Promise.resolve(outputs));
+  await tell({ url: "http://www.example.com/" });
+  await tell({});
+  expect(warn).not.toHaveBeenCalled();
+  await tell({ url: "http://old.example.com/" });
+  expect(warn.mock.calls[0]?.[0]).toContain("who asks for http://old.example.com/ finds nothing there");
 });
 
 it("a Pi that gets another name at the same address is refused, since what the old name had is removed from it", async () => {

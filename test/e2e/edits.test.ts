@@ -1,0 +1,193 @@
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { afterAll, describe, expect, it } from "vitest";
+import { address, inside, labFile, SUBNET } from "../../lab/drive/lab";
+import { DNS, pi, type Cluster, type Outcome } from "../../lab/drive/stack";
+import { snapshot } from "./snapshot";
+import {
+  anewAfterFailure,
+  begin,
+  eachHoldsItsOwn,
+  FLOATING,
+  settingsOf,
+  succeeded,
+  unnoticed,
+} from "./states";
+import { cell, writeTable } from "./table";
+
+const PIS = ["pi1", "pi2"];
+const BASE = settingsOf("floating");
+const OTHER_KEY = labFile("other_key");
+
+let cluster: Cluster;
+anewAfterFailure(async () => {
+  cluster = await begin("floating");
+});
+
+/** What a user may write into the config of a cluster that serves. */
+interface Edit {
+  readonly what: string;
+  /** Keys that the config has instead of, or besides, those of before. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Shell that each Pi needs for it, and how that is taken back. */
+  readonly prepared?: readonly [before: string, after: string];
+  /** The floating addresses that are asked meanwhile, besides the name. Default: all. */
+  readonly asked?: readonly string[];
+}
+
+const EDITS: readonly Edit[] = [
+  { what: "`serverNames`: one more", settings: { "twopir:serverNames": ["twopir", "www.example.com"] } },
+  { what: "`dns.ttl`", settings: { "twopir:dns": { ...DNS, ttl: 10 } } },
+  { what: "`failover`", settings: { "twopir:failover": 3 } },
+  { what: "`updates: off`", settings: { "twopir:updates": "off" } },
+  { what: "`updates: all`", settings: { "twopir:updates": "all" } },
+  { what: "`splitBrain: newest`", settings: { "twopir:splitBrain": "newest" } },
+  { what: "`splitBrain: pi2`", settings: { "twopir:splitBrain": "pi2" } },
+  { what: "`volume.clients`: one more", settings: { "twopir:volume": { clients: [`${SUBNET}.200`] } } },
+  { what: "`volume.disconnect`", settings: { "twopir:volume": { disconnect: true } } },
+  { what: "`site`: published from now on", settings: { "twopir:site": "./site" } },
+  { what: "`floatingAddresses`: none", settings: { "twopir:floatingAddresses": [] }, asked: [] },
+  {
+    what: "`pis` and `floatingAddresses` in another order",
+    settings: {
+      "twopir:pis": [pi("pi2"), pi("pi1")],
+      "twopir:floatingAddresses": Object.values(FLOATING).reverse(),
+    },
+  },
+  { what: "`drained: true`", settings: { "twopir:pis": [pi("pi1"), pi("pi2", { drained: true })] } },
+  {
+    what: "`user`",
+    settings: { "twopir:pis": PIS.map((name) => pi(name, { user: "ops" })) },
+    prepared: [
+      "useradd -m -s /bin/bash ops && cp -a /home/pi/.ssh /home/ops/ && chown -R ops: /home/ops/.ssh && echo 'ops ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/ops",
+      "userdel -r ops 2>/dev/null; rm /etc/sudoers.d/ops",
+    ],
+  },
+  {
+    what: "`ssh.keyFile`",
+    settings: { "twopir:ssh": { keyFile: OTHER_KEY, knownHosts: labFile("known_hosts") } },
+  },
+];
+
+/** What cannot be done while the cluster serves, or not at all: refused before anything is changed. */
+const REFUSED: readonly (Edit & { readonly said: string })[] = [
+  {
+    what: "`volume.mount`",
+    settings: { "twopir:volume": { mount: "/srv/gluster" } },
+    said: "twopir:volume.mount is /srv/gluster, and was /mnt/gluster1",
+  },
+  {
+    what: "`volume.name`",
+    settings: { "twopir:volume": { name: "gv1" } },
+    said: "twopir:volume.name is gv1, and was gv0",
+  },
+  {
+    what: "`volume.brick`",
+    settings: { "twopir:volume": { brick: "/data/brick2/gv0" } },
+    said: "twopir:volume.brick is /data/brick2/gv0, and was /data/brick1/gv0",
+  },
+  {
+    what: "another `name` for a Pi",
+    settings: { "twopir:pis": [pi("pi1"), { ...pi("pi2"), name: "pib" }] },
+    said: `pib has the address ${address("pi2")}, which was that of pi2`,
+  },
+  {
+    what: "two Pis that change addresses",
+    settings: {
+      "twopir:pis": [pi("pi1", { address: address("pi2") }), pi("pi2", { address: address("pi1") })],
+    },
+    said: "pi1 and pi2 have other addresses than in the last pulumi up",
+  },
+  {
+    what: "`storage: false` for one of two Pis",
+    settings: { "twopir:pis": [pi("pi1"), pi("pi2", { storage: false })] },
+    said: "two or three Pis that store",
+  },
+  {
+    what: "`dns.provider: none`",
+    settings: { "twopir:dns": { provider: "none" } },
+    said: "its name would lead nowhere",
+  },
+  {
+    what: "`hostname` outside the zone",
+    settings: { "twopir:hostname": "www.example.org" },
+    said: "the zone that www.example.org lies in",
+  },
+];
+
+const rows: string[][] = [];
+afterAll(() => {
+  if (rows.length < EDITS.length + REFUSED.length) return;
+  const intro = [
+    "Written by `test/e2e/edits.test.ts`: on a cluster with floating addresses, each key is edited and then set back, by a",
+    "`pulumi up` each, while the page is asked for by name and at each floating address. No request failed, the next preview",
+    "had nothing to do, and each Pi had the files that it had before.",
+  ];
+  writeTable(
+    "edits",
+    "What becomes of an edit of the config",
+    intro,
+    ["edited", "what `pulumi preview` says"],
+    rows,
+  );
+});
+
+const LISTED = 12;
+/** What is planned: reasons, and which resources. */
+function planned({ said, changed }: Outcome): string {
+  const names = Object.keys(changed);
+  if (names.length === 0) return "nothing to do";
+  const listed = names.length > LISTED ? `${names.length} resources` : names.join(", ");
+  return cell([listed, ...new Set(said.split("\n").filter((line) => line !== ""))]);
+}
+
+const isWell = async (): Promise<void> => {
+  const preview = await cluster.preview();
+  expect(preview.said).toBe("");
+  expect(preview.changed).toEqual({});
+};
+
+const upUnnoticed = (asked: readonly string[] = Object.values(FLOATING)): Promise<void> =>
+  unnoticed(asked, async () => {
+    succeeded(await cluster.up());
+  });
+
+const filesOf = async (name: string): Promise<string[]> => [...(await snapshot(name)).keys()].sort();
+
+describe("an edit of the config of a cluster that serves", () => {
+  it.each(EDITS)("is made and taken back unnoticed: $what", async ({ what, settings, prepared, asked }) => {
+    if (what.includes("keyFile")) await letIn();
+    for (const name of PIS) if (prepared) await inside(name, prepared[0]);
+    const before = await Promise.all(PIS.map(filesOf));
+    await cluster.configure({ ...BASE, ...settings });
+    const preview = await cluster.preview();
+    rows.push([what, planned(preview)]);
+    await upUnnoticed(asked);
+    await isWell();
+    await cluster.configure(BASE);
+    await upUnnoticed(asked);
+    await isWell();
+    await eachHoldsItsOwn();
+    expect(await Promise.all(PIS.map(filesOf))).toEqual(before);
+    for (const name of PIS) if (prepared) await inside(name, prepared[1]);
+  });
+
+  it.each(REFUSED)("is refused before anything is changed: $what", async ({ what, settings, said }) => {
+    await cluster.configure({ ...BASE, ...settings });
+    const preview = await cluster.preview();
+    expect(preview.said).toContain(said);
+    rows.push([what, cell(["refused", said])]);
+    const up = await cluster.up();
+    expect(up.failed).toBe(true);
+    expect(up.changed).toEqual({});
+    await cluster.configure(BASE);
+    await isWell();
+  });
+});
+
+/** One more key that logs in. */
+async function letIn(): Promise<void> {
+  spawnSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", OTHER_KEY]);
+  const key = readFileSync(`${OTHER_KEY}.pub`, "utf8").trim();
+  for (const name of PIS) await inside(name, `echo '${key}' >>/home/pi/.ssh/authorized_keys`);
+}
