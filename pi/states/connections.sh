@@ -1,8 +1,9 @@
 # shellcheck shell=bash disable=SC2154
 # This Pi's mount is connected to every brick that answers. After a brick's process was replaced a client may wait for
 # ever for a connection that is none, and says nothing (gluster's issue 3614): what is written through it then reaches
-# the other copies only. And the other Pis let this one in: what is connected already stays so behind a firewall that
-# was closed since, until one of the two starts again.
+# the other copies only; and one that has lost its glusterd hears of no new brick (why: fstabLine in
+# components/mount.ts). And the other Pis let this one in: what is connected already stays so behind a firewall that was
+# closed since, until one of the two starts again.
 
 use turn mounting connections
 
@@ -19,6 +20,9 @@ want() {
   all_told || ask_anew
   tell_shut_out
   mounted && mount_answers || return 0 # its own state says so
+  if has_lost_glusterd && once systemctl is-active -q glusterd.service && ! until_true "$patience" has_glusterd; then
+    change "$mount_point has lost its glusterd, so it hears of no new brick" in_turn remount_volume
+  fi
   apart=$(parted)
   if [ -n "$apart" ]; then
     until_true "$patience" together || true
@@ -96,6 +100,9 @@ parted() {
   done
 }
 together() { [ -z "$(parted)" ]; }
+
+has_lost_glusterd() { grep -qxF -- "$mount_point" <<<"$(lost_mounts)"; }
+has_glusterd() { ! has_lost_glusterd; }
 
 tell_why() {
   fail "something closes the port of a brick, here or there, perhaps a firewall that is not twopir's: open it" \

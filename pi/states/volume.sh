@@ -2,7 +2,7 @@
 # The replicated volume exists, with a full copy on each Pi that stores, or with an arbiter, which keeps the names and
 # times of all files and none of their content.
 
-use gate heals
+use gate heals connections
 takes 'copies[]' # addresses of the Pis that have one
 takes arbiter    # address; empty: none
 
@@ -145,17 +145,10 @@ add_bricks() { # BRICKS-THEN [arbiter 1] BRICK...
   heal_begins
 }
 
-follow_wait=10 # seconds; a client asks for a glusterd that was restarted every 3 s
+follow_wait=10 # seconds; a client asks for its glusterd every 3 s
 
-# mounts_follow: what mounts the volume here has a connection to a glusterd. The site's config is written through it.
+# mounts_follow: the site's config is written through a mount here.
 mounts_follow() { [ -z "$(lost_mounts)" ]; }
-lost_mounts() {
-  local pid
-  for pid in $(pgrep -f "^/usr/sbin/glusterfs .*--process-name fuse .*--volfile-id=/?$volume( |\$)" || true); do
-    ss -Htnp state established | awk -v pid="pid=$pid," 'index($0, pid) && $4 ~ /:24007$/ { n++ } END { exit !n }' ||
-      tr '\0' '\n' <"/proc/$pid/cmdline" | tail -n 1
-  done
-}
 
 # What was there before us is left as it was.
 unwant() {

@@ -34,6 +34,12 @@ describe.skipIf(!canIsolate)("connections.sh", () => {
     port(2, 49152);
     for (const open of [49152, 24007, 80]) host.write(`/run/open/${address(2)}:${open}`, "");
     host.command("ping", "! [ -e /run/cut ]");
+    host.command(
+      "pgrep",
+      `[[ $* == *fuse* ]] && echo 42 /usr/sbin/glusterfs --process-name fuse --volfile-id=/gv0 ${MOUNT}`,
+    );
+    host.command("ss", "cat /run/ss");
+    hasGlusterd(true);
     host.hurry(/(heal_)?patience|settle/, 1);
   });
   afterEach(() => host.remove());
@@ -42,6 +48,15 @@ describe.skipIf(!canIsolate)("connections.sh", () => {
     `${MOUNT}/.meta/graphs/gv0-1/gv0-client-${(n - 1).toString()}/${file}`;
   const connected = (n: number, is: 0 | 1): void =>
     host.write(client(n, "private"), `fd.0.remote_fd = 3\nconnected = ${is}\nping_timeout = 10\n`);
+  const hasGlusterd = (is: boolean): void =>
+    host.write(
+      "/run/ss",
+      [
+        `0 0 ${address(1)}:24007 ${address(2)}:49151 users:(("glusterd",pid=7,fd=1))`,
+        `0 0 ${address(1)}:49150 ${address(2)}:49152 users:(("glusterfs",pid=42,fd=10))`,
+        ...(is ? [`0 0 ${address(1)}:49151 ${address(1)}:24007 users:(("glusterfs",pid=42,fd=9))`] : []),
+      ].join("\n"),
+    );
   const peer = (there: boolean): void =>
     glusterdKnows(host, {
       uuid: uuid(1),
@@ -92,6 +107,21 @@ describe.skipIf(!canIsolate)("connections.sh", () => {
       `mkdir -p ${dir}; echo ${address(2)} >${dir}/remote-host; echo ${BRICK} >${dir}/remote-subvolume; echo connected = 1 >${client(2, "private")}`,
     );
     expect(await host.run("apply", connections())).toMatchObject({ status: 0, changes: [STUCK] });
+    expect(await check()).toEqual([]);
+  });
+
+  it("mounts again where the mount has lost its glusterd, while there is one", async () => {
+    const lost = [`${MOUNT} has lost its glusterd, so it hears of no new brick`];
+    hasGlusterd(false);
+    expect(await check()).toEqual([]); // glusterd's own state says that it does not run
+    host.command(
+      "systemctl",
+      `[[ "$*" != is-active*mount ]] || exit 3
+[ "$1" != start ] || sed -i '$a 0 0 ${address(1)}:49151 ${address(1)}:24007 users:(("glusterfs",pid=42,fd=9))' /run/ss`,
+    );
+    expect(await check()).toEqual(lost);
+    expect(await host.run("apply", connections())).toMatchObject({ status: 0, changes: lost });
+    expect(host.list("run")).toContain("unmounted");
     expect(await check()).toEqual([]);
   });
 
