@@ -5,13 +5,11 @@ import { readConfig } from "./config";
 import { findHosts, RENEW } from "./operator/hosts";
 import {
   addressesByName,
+  declaredTriggers,
   LAYOUT,
   lastHosts,
   pathsOf,
-  refuseDrainedBefore,
-  refuseMoves,
-  refuseOtherVolume,
-  refuseToWithdraw,
+  refuseEdits,
   tellOfFormerName,
   tellOfLeft,
   tellOfMoved,
@@ -30,20 +28,18 @@ export = async () => {
   const { users } = config;
   const ownWay = config.ownWay || (!RENEW && last.ownWay === true);
   const addresses = recordAddresses(config);
-  const [{ parts, reached, seen, unreached }, records] = await Promise.all([
+  const [{ parts, reached, seen, unreached }, records, triggers] = await Promise.all([
     lookNow(config),
     recordsNow(config.hostname, config.dns),
+    declaredTriggers(),
     checkZone(config.hostname, config.dns),
     requireHalfOfRecords(config.hostname, config.dns, addresses),
     tellOfLeft(config.pis),
     tellOfMoved(names, config.floatingAddresses),
-    refuseDrainedBefore(config.pis),
-    refuseMoves(config.pis),
-    refuseOtherVolume(config.volume),
-    refuseToWithdraw(config.hostname, config.dns),
+    refuseEdits(config),
     tellOfFormerName(config.hostname),
   ]);
-  new Cluster("twopir", { parts, resources: new Resources(reached, seen, ownWay, records) });
+  new Cluster("twopir", { parts, resources: new Resources(reached, seen, ownWay, records, triggers) });
   return {
     url: urlOf(config.hostname),
     addresses: addresses.A,

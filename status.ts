@@ -50,7 +50,7 @@ async function configOf(stack: string | undefined): Promise<Config> {
     return JSON.parse((await promisify(execFile)("bash", words)).stdout) as Last;
   };
   const config = stackConfig(texts, process.cwd(), await findHosts(openOf(texts), last));
-  return config.floatingAddresses.length === 0 ? config : inLastOrder(config, await last());
+  return inLastOrder(config, await last());
 }
 
 const COLUMNS: readonly [string, (pi: PiStatus) => string | number | boolean | undefined][] = [

@@ -118,7 +118,7 @@ function kept(dns: Exclude<Dns, { provider: "none" }>, name: string, type: Recor
     only: { name: "no-other", script: "a-records-only" },
     parameters: { server, zone, name, key_name: keyName },
     secrets: { key_secret: keySecret },
-    identity: [server, zone, name],
+    identity: [zone, name], // a server by another name, or another one of the zone's, has the same record
   };
 }
 

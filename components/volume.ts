@@ -99,6 +99,7 @@ export function volumePart(
           ...gated,
           copies: stores.filter(hasFullCopy).map((pi) => pi.address),
           arbiter: stores.find((pi) => pi.arbiter)?.address ?? "",
+          idle: pis.filter((pi) => !pi.storage).map((pi) => pi.address),
         },
         after: [...pis.map(peer), ...stores.map(names.brick)],
         disturbedBy: pis.map(peer),

@@ -6,6 +6,31 @@ import { refuse } from "./refuse";
 /** An output of the stack. 2: each Pi has a program; before it had this output, each state brought its scripts along. */
 export const LAYOUT = 2;
 
+/** The parts of a config that {@link refuseEdits} reads. */
+interface Edited {
+  readonly hostname: string;
+  readonly pis: readonly (Placed & { readonly drained: boolean })[];
+  readonly floatingAddresses: readonly string[];
+  readonly volume: VolumePaths;
+  readonly dns: { readonly provider: string; readonly fewRecords?: boolean };
+}
+
+/**
+ * Refuses what has become of the config since the last update and cannot be done, or not without taking something away.
+ *
+ * @param config Its Pis in the order of the last update.
+ * @example await refuseEdits(inLastOrder(config, await lastHosts()))
+ * @throws pulumi.RunError that names it, before anything is changed.
+ */
+export async function refuseEdits(config: Edited): Promise<void> {
+  await refuseDrainedBefore(config.pis);
+  await refuseMoves(config.pis);
+  await refuseFirstToLeave(config.pis);
+  await refuseOtherFloating(config);
+  await refuseOtherVolume(config.volume);
+  await refuseToWithdraw(config.hostname, config.dns);
+}
+
 /**
  * Warns of each Pi that is not in the config any more and had no answer, or was drained, in the last update: the engine
  * goes by that and only forgets what it has of the Pi (`retainOnDelete` in the stack's state), though it may be back.
@@ -85,20 +110,78 @@ export async function refuseMoves(
 }
 
 /**
+ * Refuses to take the first Pi out, unless it is drained or off: the commands to gluster are bound to it in the engine's
+ * state, that by which it leaves too, and no Pi can take its own copy out.
+ *
+ * @param pis Those of the config.
+ * @param outputs Of the last update, with `order` and `unreached`. Default: asked of the engine.
+ * @throws pulumi.RunError that names it.
+ */
+export async function refuseFirstToLeave(
+  pis: readonly { readonly name: string }[],
+  outputs: () => Promise<unknown> = lastOutputs,
+): Promise<void> {
+  const { order = [], unreached = [] } = ((await outputs()) as LeftOrder | undefined) ?? {};
+  const [first] = order;
+  if (first === undefined || unreached.includes(first) || pis.some(({ name }) => name === first)) return;
+  refuse(
+    `${first} is not in twopir:pis any more, and it is the Pi that gives the commands to gluster, so nothing was changed. List ` +
+      `it again with drained: true and run pulumi up, then take it out.`,
+  );
+}
+
+interface LeftOrder {
+  readonly order?: readonly string[];
+  readonly unreached?: readonly string[];
+}
+
+/**
+ * Refuses another floating address for a Pi that has one: it would give up the former one while its record still names
+ * that, and with the one of a Pi that leaves it would lose its record together with that Pi's.
+ *
+ * @param config Its Pis with the floating addresses that they are preferred for, in the same order.
+ * @param outputs Of the last update, in which `floating` has the former ones. Default: asked of the engine.
+ * @throws pulumi.RunError that names them.
+ */
+export async function refuseOtherFloating(
+  {
+    pis,
+    floatingAddresses,
+  }: { readonly pis: readonly { readonly name: string }[]; readonly floatingAddresses: readonly string[] },
+  outputs: () => Promise<unknown> = lastOutputs,
+): Promise<void> {
+  const { floating = {} } = ((await outputs()) as { readonly floating?: Names } | undefined) ?? {};
+  const others = pis.flatMap(({ name }, i) => {
+    const [was, is] = [floating[name], floatingAddresses[i]];
+    return was === undefined || is === undefined || was === is ? [] : [`${name}: ${is} in place of ${was}`];
+  });
+  if (others.length === 0) return;
+  refuse(
+    `twopir:floatingAddresses would give Pis that serve other addresses (${others.join("; ")}), and visitors who know the ` +
+      `former ones would find nobody, so nothing was changed. Where a Pi leaves, take its own out of the list; for new ` +
+      `addresses, set the list to [] and run pulumi up, then set the new ones.`,
+  );
+}
+
+/**
  * Refuses another name, brick or mount point for the volume. gluster renames no volume and moves no brick, so `up` would
  * make an empty one and withdraw what visitors see; and a mount point is in each Pi's links and config, while what serves
  * now is under the former one.
  *
  * @param volume That of the config.
  * @param outputs Of the last update, in which `volume` has the former ones. Default: asked of the engine.
+ * @param names Of the stack's resources. Default: asked of the engine.
  * @example await refuseOtherVolume({ name: "gv0", brick: "/data/brick1/gv0", mount: "/mnt/gluster1" })
  * @throws pulumi.RunError that names the key.
  */
 export async function refuseOtherVolume(
   volume: VolumePaths,
   outputs: () => Promise<unknown> = lastOutputs,
+  names: () => Promise<Iterable<string>> = declaredNames,
 ): Promise<void> {
   const last = ((await outputs()) as { readonly volume?: VolumePaths } | undefined)?.volume ?? volume;
+  // Outputs are those of an update that failed, too.
+  if (![...(await names())].includes(`${last.name}-volume`)) return;
   const changed = VOLUME_KEYS.filter((key) => last[key] !== volume[key]);
   if (changed.length === 0) return;
   const was = changed.map((key) => `twopir:volume.${key} is ${volume[key]}, and was ${last[key]}`);
@@ -168,7 +251,7 @@ export async function tellOfMoved(
 export async function refuseToWithdraw(
   hostname: string,
   { provider, fewRecords }: { readonly provider: string; readonly fewRecords?: boolean },
-  names: () => Promise<Iterable<string>> = async () => (await declaredResources()).keys(),
+  names: () => Promise<Iterable<string>> = declaredNames,
 ): Promise<void> {
   if (provider !== "none" || fewRecords) return;
   if (![...(await names())].some((name) => /-(a|aaaa)-record$/.test(name))) return;
@@ -219,8 +302,23 @@ export async function declaredRecords(): Promise<ReadonlyMap<string, DeclaredRec
   );
 }
 
-/** What the engine has in its state, by the names of the resources. */
-async function declaredResources(): Promise<ReadonlyMap<string, Declared>> {
+const declaredNames = async (): Promise<Iterable<string>> => (await declaredResources()).keys();
+
+/**
+ * By which values each resource is what it is, by its name: of some {@link declaredResources} the `triggers`.
+ *
+ * @example (await declaredTriggers()).get("pi1-a-record") // ["example.com", "www.example.com", "192.168.0.121"]
+ */
+export async function declaredTriggers(): Promise<ReadonlyMap<string, readonly string[]>> {
+  const all = await declaredResources();
+  return new Map([...all].map(([name, { outputs }]) => [name, outputs.triggers ?? []]));
+}
+
+let declared: Promise<ReadonlyMap<string, Declared>> | undefined;
+/** What the engine has in its state, by the names of the resources; asked once in each run. */
+const declaredResources = (): Promise<ReadonlyMap<string, Declared>> => (declared ??= readResources());
+
+async function readResources(): Promise<ReadonlyMap<string, Declared>> {
   const { outputs } = (await pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {
     stackName: thisStack(),
   })) as { readonly outputs: Readonly<Record<string, Declared>> };
@@ -229,7 +327,7 @@ async function declaredResources(): Promise<ReadonlyMap<string, Declared>> {
 
 interface Declared {
   readonly type: string;
-  readonly outputs: Omit<DeclaredRecord, "hasKeeper">;
+  readonly outputs: Omit<DeclaredRecord, "hasKeeper"> & { readonly triggers?: readonly string[] };
 }
 
 const thisStack = (): string => `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;

@@ -30,12 +30,14 @@ export class Resources {
   /**
    * @param ownWay True where operators may have ports and jump hosts of their own. Default: these are the config's.
    * @param records Default: the zone is not at Cloudflare, or nobody answers there.
+   * @param triggers By which values each resource is what it is, in the engine's state. Default: nothing is known.
    */
   constructor(
     private readonly reached: ReadonlyMap<string, Reached>,
     private readonly seen: Look,
     ownWay = false,
     private readonly records?: RecordsNow,
+    private readonly triggers: ReadonlyMap<string, readonly string[]> = new Map(),
   ) {
     this.#own = RENEW ? [] : [...KEYS, ...(ownWay ? WAY : [])];
     this.#speak();
@@ -119,7 +121,10 @@ export class Resources {
     const options = {
       parent,
       dependsOn: [...after, ...this.#send(state, parent, after)],
-      ignoreChanges: drifted ? [] : ["update", ...this.#ignored(state, reached)],
+      ignoreChanges: [
+        ...(this.#isSame(state) ? ["triggers"] : []),
+        ...(drifted ? [] : ["update", ...this.#ignored(state, reached)]),
+      ],
       retainOnDelete: mayBeDead(reached),
     };
     const resource =
@@ -128,6 +133,15 @@ export class Resources {
         : new remote.Command(state.name, { ...args, connection: connection(reached) }, options);
     if (drifted && pulumi.runtime.isDryRun()) this.#tell(state, resource);
     return resource;
+  }
+
+  /**
+   * Whether it is the one that the engine has: replaced by itself it would be made, which finds it there, and then removed.
+   * A version before had the name server before the rest.
+   */
+  #isSame({ name, identity = [] }: State): boolean {
+    const last = this.triggers.get(name)?.slice(-identity.length);
+    return identity.length > 0 && JSON.stringify(last) === JSON.stringify(identity);
   }
 
   /** Sends the file that a state's script needs, and nothing while the look says that it needs none. */

@@ -70,7 +70,7 @@ clear_pending() {
   say "clearing what Pulumi has noted of an up that was interrupted; this one does it again"
   PULUMI_RUN_PROGRAM=false pulumi refresh --clear-pending-creates --yes --skip-preview --non-interactive \
     --stack "$1" --target "urn:pulumi:${1##*/}::twopir::pulumi:pulumi:Stack::twopir-${1##*/}" >/dev/null 2>&1 ||
-    say "it cannot be cleared now, so Pulumi warns of it again"
+    say "it cannot be cleared now; later, run: pulumi refresh --clear-pending-creates"
 }
 
 bash toolchain/install.sh

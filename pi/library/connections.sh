@@ -1,20 +1,10 @@
 # shellcheck shell=bash disable=SC2154
-# What the mounts of the volume on this Pi are connected to.
+# Which bricks this Pi's mount is connected to, by its own word: what is written reaches those.
 
 use gluster on-volume
 
-# lost_mounts: where the volume is mounted by a process that has no connection to a glusterd, so that it hears of no new
-# brick and no new option.
-lost_mounts() {
-  local pid process all
-  all=$(ss -Htnp state established)
-  while read -r pid process; do
-    grep -q ":24007 .*pid=$pid," <<<"$all" || echo "${process##* }"
-  done < <(pgrep -a -f "^/usr/sbin/glusterfs .*--process-name fuse .*--volfile-id=/?$volume( |\$)")
-}
-
-# connections: a line for each brick that the mount knows, by its own word: its name (address:path), and 1 where it is
-# connected or 0; nothing where the mount does not answer. "active" is a link, which find follows for the slash.
+# connections: a line for each brick that the mount knows: its name (address:path), and 1 where it is connected or 0;
+# nothing where the mount does not answer. "active" is a link, which find follows for the slash.
 connections() {
   local client clients files=()
   mapfile -t clients < <(

@@ -9,6 +9,8 @@ use gluster bricks heals
 takes brick
 takes accept # address of the Pi whose copy counts as full by the user's word where nobody can tell; empty: none
 
+must_stay=1 # full copies besides the one that goes
+
 # take_brick UUID: the brick of that Pi leaves the volume; the data stay in its folder. gluster takes no copy out of a
 # volume that has an arbiter, so the arbiter goes first, and joins again when there are two copies.
 take_brick() {
@@ -20,8 +22,8 @@ take_brick() {
   count=$(volume_bricks | wc -l)
   answer=$(gluster_tell volume remove-brick "$volume" replica "$((count - 1))" "$name" force) ||
     fail "cannot remove the brick $name from volume $volume: $answer"
-  # Two of three can agree no more, and of two the one that is left serves alone; the volume's options say auto again.
-  [ "$1" != "$arbiter" ] || gluster_tell volume set "$volume" cluster.quorum-type none >/dev/null ||
+  # Two of three can agree no more, and of two the one that is left serves alone.
+  [ "$count" -ne 3 ] || gluster_tell volume set "$volume" cluster.quorum-type none >/dev/null ||
     fail "cannot let one copy of volume $volume serve alone"
 }
 
@@ -151,7 +153,7 @@ brick_processes() {
 
 ended_old() { [ -z "$(old_processes)" ]; }
 
-# need_full_copy UUID WHAT-THEN: a copy other than that Pi's is full.
+# need_full_copy UUID WHAT-THEN: as many copies other than that Pi's are full as must stay.
 need_full_copy() {
   local answer status=0 end=$((SECONDS + full_wait))
   while true; do
@@ -160,9 +162,16 @@ need_full_copy() {
       0) break ;;
       "$not_yet") [ $SECONDS -ge $end ] || { status=0 && sleep 1 && continue; } ;;
     esac
-    fail "$2, since no other copy is known to be full: $answer. $(remedy)"
+    fail "$2, since $(too_few): $answer. $(remedy)"
   done
   [ -z "$answer" ] || say "$answer"
+}
+too_few() {
+  if [ "$must_stay" = 1 ]; then
+    echo "no other copy is known to be full"
+  else
+    echo "it would leave only one full copy"
+  fi
 }
 # Seconds until the brick of a Pi answers that has just joined, or whose process is just being started; one whose health
 # check has failed ends within 30 s.
@@ -191,17 +200,19 @@ need_no_stale_copy() {
   [ -n "$asked" ] || fail "$1, since no brick of volume $volume answers"
 }
 
-# full_copy_besides UUID: true where one is, false with the reasons, or not_yet where a Pi is there and its brick is
-# not, or is not known. What it says besides is for the user.
+# full_copy_besides UUID: true where as many are as must stay, false with the reasons, or not_yet where a Pi is there
+# and its brick is not, or is not known. What it says besides is for the user.
 full_copy_besides() {
-  local uuid copies why='' reason
+  local uuid copies why='' reason full=0
   copies=$(volume_copies)
   show_bricks
   for uuid in $copies; do
     [ "$uuid" != "$1" ] || continue
     if reason=$(counts "$uuid"); then
       [ -z "$reason" ] || echo "the copy in $(brick_name "$uuid") counts as full, by twopir:volume.acceptCopy: $reason"
-      return 0
+      full=$((full + 1))
+      [ "$full" -lt "$must_stay" ] || return 0
+      continue
     fi
     why+="; $reason"
   done

@@ -256,6 +256,16 @@ brick_port() {
 # is_served UUID NAME: that Pi is there, and clients are told where they reach its brick.
 is_served() { present "$1" && [ -n "$(brick_port "$2")" ]; }
 
+# lost_mounts: where the volume is mounted by a process that has no connection to a glusterd, so that it hears of no new
+# brick and no new option.
+lost_mounts() {
+  local pid process all
+  all=$(ss -Htnp state established)
+  while read -r pid process; do
+    grep -q ":24007 .*pid=$pid," <<<"$all" || echo "${process##* }"
+  done < <(pgrep -a -f "^/usr/sbin/glusterfs .*--process-name fuse .*--volfile-id=/?$volume( |\$)")
+}
+
 # forget_full: this Pi's copy is not known to be full any more.
 forget_full() {
   local name

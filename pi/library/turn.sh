@@ -17,6 +17,13 @@ in_turn() {
   if serves "$address" "$host"; then alone "$@"; else "$@"; fi
 }
 
+# may_interrupt: in_turn would not wait: this Pi does not serve, or enough of the others do.
+may_interrupt() {
+  local host
+  host=$(site_name)
+  ! serves "$address" "$host" || others_ready
+}
+
 # alone COMMAND...: this Pi stops only while enough of the others serve and have a full copy, without a visitor's
 # noticing, and must serve again afterwards: what comes after it is not started otherwise. The caller sets host.
 alone() {

@@ -20,7 +20,8 @@ want() {
   all_told || ask_anew
   tell_shut_out
   mounted && mount_answers || return 0 # its own state says so
-  if has_lost_glusterd && once systemctl is-active -q glusterd.service && ! until_true "$patience" has_glusterd; then
+  if has_lost_glusterd && once systemctl is-active -q glusterd.service && may_interrupt &&
+    ! until_true "$patience" has_glusterd; then
     change "$mount_point has lost its glusterd, so it hears of no new brick" in_turn remount_volume
   fi
   apart=$(parted)

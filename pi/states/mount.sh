@@ -5,6 +5,9 @@ use turn mounting services
 takes fstab_line
 takes failover # seconds; what the volume's options say
 
+# shellcheck disable=SC2034 # turn.sh reads it
+all_full=no
+
 want() {
   local unit
   [ "$(fstab_lines)" = "$fstab_line" ] || change "/etc/fstab has $(described) for $mount_point" write_fstab
@@ -21,7 +24,7 @@ want() {
   nothing_lands_beneath
   if ! mounted; then
     change "$mount_point is not mounted" and_note mount_volume
-  elif [ "$(source_of)" != "${fstab_line%% *}" ]; then
+  elif [ "$(source_of)" != "${fstab_line%% *}" ] && may_interrupt; then
     change "$mount_point is mounted from $(source_of), and loses its glusterd when that starts again" \
       in_turn and_note remount_volume
   elif [ "$(cat "$time_out" 2>/dev/null)" != "$failover" ]; then

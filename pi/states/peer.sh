@@ -80,6 +80,9 @@ unwant() {
   command -v gluster >/dev/null || return 0
   uuid=$(uuid_of "$address")
   if [ -z "$uuid" ] || own "$address"; then return; fi
+  # A cluster never lists fewer than two copies, so one that is to take this one's place may not be full, or not there.
+  # shellcheck disable=SC2034 # gate.sh reads it
+  [ "$uuid" = "$(volume_arbiter)" ] || must_stay=2
   left=$(left_on "$uuid")
   if [ -z "$left" ]; then
     take_peer "$uuid"

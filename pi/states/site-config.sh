@@ -4,10 +4,22 @@
 use on-volume files
 takes config_path content
 
+theirs=$config_path.before-twopir # on the volume, too: any Pi may have to put it back
+
 want() {
   need nginx nginx
   need_mount
+  [ "$mode" != apply ] || keep_theirs
   want_file "$config_path" "$content" validate
+}
+
+# keep_theirs: the server block of who followed the article by hand, perhaps with locations of his own. Ours includes
+# what lies on each Pi.
+keep_theirs() {
+  there "$config_path" && ! grep -q 'include /etc/nginx/snippets/twopir' "$config_path" && ! there "$theirs" || return 0
+  cp -a "$config_path" "$theirs.new"
+  mv -T "$theirs.new" "$theirs"
+  say "the server block that was there before is in $theirs, and comes back with pulumi destroy"
 }
 
 # nginx refuses a bad one here, before any Pi meets it.
@@ -25,4 +37,5 @@ validate() {
 unwant() {
   need_mount
   rm -f "$config_path"
+  ! there "$theirs" || mv -T "$theirs" "$config_path"
 }

@@ -2,9 +2,10 @@
 # The replicated volume exists, with a full copy on each Pi that stores, or with an arbiter, which keeps the names and
 # times of all files and none of their content.
 
-use gate heals connections
+use gate heals
 takes 'copies[]' # addresses of the Pis that have one
 takes arbiter    # address; empty: none
+takes 'idle[]'   # addresses of the Pis that have no brick
 
 want() {
   local address uuid missing=() is
@@ -17,6 +18,12 @@ want() {
   fi
   [ -n "$(origin)" ] || first_met
   is=$(volume_arbiter)
+  for address in "${idle[@]}"; do
+    uuid=$(uuid_of "$address")
+    [ -z "$uuid" ] || [ -z "$(brick_name "$uuid")" ] ||
+      refuse "the Pi at $address has a brick of volume $volume, and storage: false would leave that there with" \
+        "nobody to look after it: take the Pi out of twopir:pis, run pulumi up, and list it again with storage: false"
+  done
   for address in "${copies[@]}"; do
     uuid=$(uuid_of "$address")
     if [ -z "$uuid" ] || [ -z "$(brick_name "$uuid")" ]; then

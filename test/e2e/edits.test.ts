@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { afterAll, describe, expect, it } from "vitest";
-import { address, inside, labFile, SUBNET } from "../../lab/drive/lab";
+import { address, addresses, inside, LAB, labFile, run, SUBNET } from "../../lab/drive/lab";
 import { DNS, pi, type Cluster, type Outcome } from "../../lab/drive/stack";
 import { snapshot } from "./snapshot";
 import {
@@ -17,6 +17,8 @@ import { cell, writeTable } from "./table";
 
 const PIS = ["pi1", "pi2"];
 const BASE = settingsOf("floating");
+/** A second address of the name server. */
+const SECOND = `${SUBNET}.54`;
 const OTHER_KEY = labFile("other_key");
 
 let cluster: Cluster;
@@ -31,6 +33,8 @@ interface Edit {
   readonly settings: Readonly<Record<string, unknown>>;
   /** Shell that each Pi needs for it, and how that is taken back. */
   readonly prepared?: readonly [before: string, after: string];
+  /** The same on this machine. */
+  readonly here?: readonly [before: string, after: string];
   /** The floating addresses that are asked meanwhile, besides the name. Default: all. */
   readonly asked?: readonly string[];
 }
@@ -46,6 +50,14 @@ const EDITS: readonly Edit[] = [
   { what: "`volume.clients`: one more", settings: { "twopir:volume": { clients: [`${SUBNET}.200`] } } },
   { what: "`volume.disconnect`", settings: { "twopir:volume": { disconnect: true } } },
   { what: "`site`: published from now on", settings: { "twopir:site": "./site" } },
+  {
+    what: "`dns.server`: another one of the same zone",
+    settings: { "twopir:dns": { ...DNS, server: SECOND } },
+    here: [
+      `ip -n tp-${LAB}-ns address add ${SECOND}/24 dev eth0`,
+      `ip -n tp-${LAB}-ns address del ${SECOND}/24 dev eth0`,
+    ],
+  },
   { what: "`floatingAddresses`: none", settings: { "twopir:floatingAddresses": [] }, asked: [] },
   {
     what: "`pis` and `floatingAddresses` in another order",
@@ -85,6 +97,16 @@ const REFUSED: readonly (Edit & { readonly said: string })[] = [
     what: "`volume.brick`",
     settings: { "twopir:volume": { brick: "/data/brick2/gv0" } },
     said: "twopir:volume.brick is /data/brick2/gv0, and was /data/brick1/gv0",
+  },
+  {
+    what: "other `floatingAddresses`",
+    settings: { "twopir:floatingAddresses": [`${SUBNET}.231`, `${SUBNET}.232`] },
+    said: `pi1: ${SUBNET}.231 in place of ${FLOATING.pi1}`,
+  },
+  {
+    what: "the first Pi taken out",
+    settings: { "twopir:pis": [pi("pi2"), pi("pi3")] },
+    said: "pi1 is not in twopir:pis any more",
   },
   {
     what: "another `name` for a Pi",
@@ -155,22 +177,28 @@ const upUnnoticed = (asked: readonly string[] = Object.values(FLOATING)): Promis
 const filesOf = async (name: string): Promise<string[]> => [...(await snapshot(name)).keys()].sort();
 
 describe("an edit of the config of a cluster that serves", () => {
-  it.each(EDITS)("is made and taken back unnoticed: $what", async ({ what, settings, prepared, asked }) => {
-    if (what.includes("keyFile")) await letIn();
-    for (const name of PIS) if (prepared) await inside(name, prepared[0]);
-    const before = await Promise.all(PIS.map(filesOf));
-    await cluster.configure({ ...BASE, ...settings });
-    const preview = await cluster.preview();
-    rows.push([what, planned(preview)]);
-    await upUnnoticed(asked);
-    await isWell();
-    await cluster.configure(BASE);
-    await upUnnoticed(asked);
-    await isWell();
-    await eachHoldsItsOwn();
-    expect(await Promise.all(PIS.map(filesOf))).toEqual(before);
-    for (const name of PIS) if (prepared) await inside(name, prepared[1]);
-  });
+  it.each(EDITS)(
+    "is made and taken back unnoticed: $what",
+    async ({ what, settings, prepared, here, asked }) => {
+      if (what.includes("keyFile")) await letIn();
+      for (const name of PIS) if (prepared) await inside(name, prepared[0]);
+      if (here) await run("bash", ["-c", here[0]]);
+      const before = await Promise.all(PIS.map(filesOf));
+      await cluster.configure({ ...BASE, ...settings });
+      const preview = await cluster.preview();
+      rows.push([what, planned(preview)]);
+      await upUnnoticed(asked);
+      await isWell();
+      await cluster.configure(BASE);
+      await upUnnoticed(asked);
+      await isWell();
+      await eachHoldsItsOwn();
+      expect((await addresses()).sort()).toEqual(Object.values(FLOATING));
+      expect(await Promise.all(PIS.map(filesOf))).toEqual(before);
+      for (const name of PIS) if (prepared) await inside(name, prepared[1]);
+      if (here) await run("bash", ["-c", here[1]]);
+    },
+  );
 
   it.each(REFUSED)("is refused before anything is changed: $what", async ({ what, settings, said }) => {
     await cluster.configure({ ...BASE, ...settings });

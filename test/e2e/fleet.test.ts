@@ -167,6 +167,29 @@ describe("a third Pi", () => {
     expect((await cluster.preview()).said).not.toContain("stays there");
   });
 
+  it("that is dead for good is drained, taken out of the list, and comes back by a new card", async () => {
+    const three = (more = {}) => ({ "twopir:pis": [pi("pi1"), pi("pi2"), pi("pi3", more)] });
+    await cluster.configure(three());
+    succeeded(await cluster.up());
+    await healed("pi1");
+    await lab("off", "pi3");
+    await cluster.configure(three({ drained: true }));
+    await upUnnoticed();
+    await inside("pi1", "echo alone >/mnt/gluster1/www/alone");
+    await cluster.configure({});
+    await upUnnoticed();
+    expect(await bricks()).toBe("1 x 2 = 2");
+    expect(await inside("pi1", "gluster volume get gv0 cluster.quorum-type | tail -n 1 | xargs")).toBe(
+      "cluster.quorum-type none",
+    );
+    expect((await cluster.preview()).changed).toEqual({});
+    await lab("blank", "pi3", "--trust");
+    await cluster.configure(three());
+    await upUnnoticed();
+    await healed("pi1");
+    expect(await inside("pi3", "cat /data/brick1/gv0/www/alone")).toBe("alone");
+  });
+
   it("that is taken out of the list gives back its record, then the rest, but no data", async () => {
     await cluster.configure({});
     const outcome = await upUnnoticed();

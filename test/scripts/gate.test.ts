@@ -416,6 +416,7 @@ exec /bin/stat "$@"`,
         accept: "",
         copies: [address(1), address(2)],
         arbiter: address(3),
+        idle: [],
       });
       heals({}, 2);
       await host.run("apply", one);
@@ -430,7 +431,7 @@ exec /bin/stat "$@"`,
       host.delete(`/mnt/bricks/2/www/a`);
       heals({}, 2);
       host.hurry(/follow_wait/, 1);
-      host.command("pgrep", "[[ $* != *volfile-id* ]] || echo 1");
+      host.command("pgrep", "[[ $* != *volfile-id* ]] || echo 1 /usr/sbin/glusterfs /mnt/gluster1");
       expect((await host.run("apply", one)).output).toMatch(
         /the mount at \S+ on pi1 has lost its glusterd, so it/,
       );
@@ -492,6 +493,24 @@ exec /bin/stat "$@"`,
     glusterdKnows(host, { ...pool(TWO), peers: [{ uuid: uuid(2), names: ["pi2.lan", address(2)] }] });
     expect((await apply(`take_peer ${uuid(2)}`)).status).toBe(0);
     expect(told(host)).toEqual([part, part, "peer detach pi2.lan force"]);
+  });
+
+  it("a Pi that is taken out leaves two full copies, of which most agreed until it has left", async () => {
+    const leaves = `must_stay=2; take_peer ${uuid(2)}`;
+    glusterdKnows(host, pool(TWO));
+    const two = await apply(leaves);
+    expect(two.output).toContain(
+      `the brick ${name(2)} stays in volume gv0, since it would leave only one full copy`,
+    );
+    expect(two.status).toBe(65);
+    expect(told(host)).toEqual([]);
+    glusterdKnows(host, pool(THREE));
+    expect((await apply(leaves)).status).toBe(0);
+    expect(told(host)).toEqual([
+      `volume remove-brick gv0 replica 2 ${name(2)} force`,
+      "volume set gv0 cluster.quorum-type none",
+      `peer detach ${address(2)} force`,
+    ]);
   });
 
   it("take_peer calls it by a name that no other peer has", async () => {

@@ -219,6 +219,7 @@ esac`,
         accept: "",
         copies: [address(1), address(2)],
         arbiter: "",
+        idle: [],
         ...parameters,
       }),
     });
@@ -243,6 +244,19 @@ esac`,
       expect(await host.run("apply", made())).toMatchObject({ status: 0, changes: why });
       expect(told(host)).toContain("volume set gv0 user.twopir adopted");
       expect(told(host).filter((line) => /brick|create/.test(line))).toEqual([]);
+    });
+
+    it("is no volume of a Pi that is to store nothing: whoever had a brick goes on having it, and is refused", async () => {
+      glusterdKnows(host, volume({ options: { "user.twopir": "made" } }));
+      const idle = made({ copies: [address(1)], idle: [address(2)] });
+      expect((await host.check(idle)).output).toMatch(
+        new RegExp(
+          `^refuse: the Pi at ${address(2)} has a brick of volume gv0, .*take the Pi out of twopir:pis`,
+        ),
+      );
+      expect((await host.run("apply", idle)).status).toBe(65);
+      expect(told(host)).toEqual([]);
+      expect((await host.check(made({ idle: [address(3)] }))).output).toBe("");
     });
 
     it("is ours where gluster came with us, and asked nothing once it is noted", async () => {
@@ -398,6 +412,21 @@ esac`,
       has(adopted(" cluster.server-quorum-type=server"));
       expect((await host.run("remove", both)).status).toBe(0);
       expect(told(host).slice(2)).toEqual(["volume set gv0 cluster.server-quorum-type server"]);
+    });
+
+    it("leave it to most of three until one of them has left, and then to each of two", async () => {
+      const none = state("volume-options", {
+        volume: "gv0",
+        options: ["cluster.quorum-type=none"],
+        defaults: [],
+      });
+      const auto = { "user.twopir": "made", "cluster.quorum-type": "auto" };
+      glusterdKnows(host, volume({ options: auto, bricks: [brick(1), brick(2), brick(3)] }));
+      expect((await host.check(none)).changes).toEqual([]);
+      glusterdKnows(host, volume({ options: auto }));
+      expect((await host.check(none)).changes).toEqual([
+        "cluster.quorum-type of gv0 is auto instead of none",
+      ]);
     });
 
     it("have everything compared where heals were switched off, since what began meanwhile was not", async () => {

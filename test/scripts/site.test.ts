@@ -62,6 +62,18 @@ describe.skipIf(!canIsolate)("what lies on the volume", () => {
       expect(host.list("mnt/gluster1")).toEqual(["cluster", "mounted"]);
     });
 
+    it("keeps the one that somebody made by hand, and puts it back", async () => {
+      host.write(CONFIG, "server { location /mine {} }\n");
+      expect((await host.run("apply", config)).output).toContain(`is in ${CONFIG}.before-twopir`);
+      expect(host.read(CONFIG)).toBe(config.parameters.content);
+      expect(await host.check(config)).toEqual({ status: 0, changes: [], output: "" });
+      host.write(CONFIG, `${host.read(CONFIG)}# an edit\n`);
+      expect((await host.run("apply", config)).output).not.toContain("before-twopir");
+      await host.run("remove", config);
+      expect(host.read(CONFIG)).toBe("server { location /mine {} }\n");
+      expect(host.list("mnt/gluster1")).toEqual(["cluster", "mounted"]);
+    });
+
     it("goes away, and leaves the rest", async () => {
       await host.run("apply", config);
       expect(await host.run("remove", config)).toMatchObject({ status: 0 });

@@ -696,11 +696,24 @@ describe("the A records", () => {
       "no-other-a-records command:local:Command",
     ]);
     // With another name or address it is another record, and the old one goes.
-    const where = ["192.168.0.53", "example.com", "twopir.example.com", "192.168.0.121"];
+    const where = ["example.com", "twopir.example.com", "192.168.0.121"];
     expect(resources.get("pi1-a-record")?.inputs.triggers).toEqual(where);
     const only = byName(states(cluster(2))).get("no-other-a-records");
     expect(only?.parameters.addresses).toEqual(["192.168.0.121", "192.168.0.122"]);
     expect(only?.after).toEqual(["pi1-a-record", "pi2-a-record"]);
+  });
+
+  it("are the same as the engine's under another name server, and are not replaced, which would take them away", async () => {
+    const own = ["example.com", "twopir.example.com", "192.168.0.121"];
+    const triggers = new Map([
+      ["pi1-a-record", ["192.168.0.53", ...own]], // of a version before
+      ["pi2-a-record", ["example.com", "twopir.example.com", "192.168.0.199"]], // the Pi has moved
+    ]);
+    const moved = { ...rfc2136, server: "192.168.0.54" };
+    const { resources } = await declare(cluster(2, { dns: moved }), { triggers });
+    expect(resources.get("pi1-a-record")?.ignoreChanges).toContain("triggers");
+    expect(resources.get("pi1-a-record")?.inputs.stdin).toContain("server=192.168.0.54");
+    expect(resources.get("pi2-a-record")?.ignoreChanges).not.toContain("triggers");
   });
 
   const at = (n: number) => ({

@@ -119,6 +119,7 @@ export interface Seen {
   /** As those of {@link Resources}. */
   readonly ownWay?: boolean;
   readonly records?: RecordsNow;
+  readonly triggers?: ReadonlyMap<string, readonly string[]>;
 }
 
 /**
@@ -128,7 +129,7 @@ export interface Seen {
  */
 export async function declare(
   args: Args,
-  { drifted = {}, problems = {}, preview = false, away = [], ownWay, records }: Seen = {},
+  { drifted = {}, problems = {}, preview = false, away = [], ownWay, records, triggers }: Seen = {},
 ): Promise<{ resources: Map<string, Registered>; log: string[] }> {
   await pulumi.runtime.setMocks(
     { newResource: ({ name, inputs }) => ({ id: name, state: inputs as object }), call: () => ({}) },
@@ -168,7 +169,7 @@ export async function declare(
       ),
     );
     const seen: Look = { findings, problems: Object.values(problems) };
-    new Cluster("twopir", { parts, resources: new Resources(reached, seen, ownWay, records) });
+    new Cluster("twopir", { parts, resources: new Resources(reached, seen, ownWay, records, triggers) });
     await pulumi.runtime.disconnect();
     const all = requests.mock.calls.map(([request]) => registered(request as Request));
     return { resources: new Map(all.map((one) => [one.name, one])), log };

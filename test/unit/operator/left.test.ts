@@ -4,7 +4,9 @@ import {
   addressesByName,
   LAYOUT,
   refuseDrainedBefore,
+  refuseFirstToLeave,
   refuseMoves,
+  refuseOtherFloating,
   refuseOtherVolume,
   refuseToWithdraw,
   tellOfFormerName,
@@ -53,8 +55,16 @@ it("a drained Pi gets no program, so a stack of before the program has none", as
 
 it("another name, brick or mount point is refused for a volume that is in use, and not for the first", async () => {
   const volume = { name: "gv0", brick: "/data/brick1/gv0", mount: "/mnt/gluster1" };
-  const refusing = (changed: Partial<typeof volume>, outputs: unknown = { volume }): Promise<void> =>
-    refuseOtherVolume({ ...volume, ...changed }, () => Promise.resolve(outputs));
+  const refusing = (
+    changed: Partial<typeof volume>,
+    outputs: unknown = { volume },
+    names: readonly string[] = ["gv0-volume"],
+  ): Promise<void> =>
+    refuseOtherVolume(
+      { ...volume, ...changed },
+      () => Promise.resolve(outputs),
+      () => Promise.resolve(names),
+    );
   await expect(refusing({ mount: "/srv/www" })).rejects.toThrow(
     /^twopir:volume\.mount is \/srv\/www, and was \/mnt\/gluster1\. Nothing was changed/,
   );
@@ -63,6 +73,41 @@ it("another name, brick or mount point is refused for a volume that is in use, a
   );
   await refusing({});
   await refusing({ mount: "/srv/www" }, { url: "http://x/" });
+  await refusing({ mount: "/srv/www" }, { volume }, ["pi1-twopir"]); // the first up failed before it was made
+});
+
+it("the first Pi is taken out only when it is drained or off: no Pi takes its own copy out", async () => {
+  const refusing = (listed: readonly string[], outputs: unknown): Promise<void> =>
+    refuseFirstToLeave(
+      listed.map((name) => ({ name })),
+      () => Promise.resolve(outputs),
+    );
+  const order = ["pi1", "pi2", "pi3"];
+  await expect(refusing(["pi2", "pi3"], { order })).rejects.toThrow(
+    /^pi1 is not in twopir:pis any more, .*drained: true/,
+  );
+  await refusing(["pi2", "pi3"], { order, unreached: ["pi1"] });
+  await refusing(["pi1", "pi3"], { order });
+  await refusing(["pi2", "pi3"], {});
+});
+
+it("a Pi keeps its floating address, or has none any more", async () => {
+  const [one, two, three] = ["192.168.0.221", "192.168.0.222", "192.168.0.223"] as const;
+  const refusing = (
+    names: readonly string[],
+    floatingAddresses: string[],
+    outputs?: unknown,
+  ): Promise<void> =>
+    refuseOtherFloating({ pis: names.map((name) => ({ name })), floatingAddresses }, () =>
+      Promise.resolve(outputs ?? { floating: { pi1: one, pi2: two, pi3: three } }),
+    );
+  await expect(refusing(["pi1", "pi3"], [one, two])).rejects.toThrow(
+    /pi3: 192\.168\.0\.222 in place of 192\.168\.0\.223/,
+  );
+  await refusing(["pi1", "pi3"], [one, three]);
+  await refusing(["pi1", "pi2", "pi4"], [one, two, "192.168.0.224"]);
+  await refusing(["pi1", "pi2"], []);
+  await refusing(["pi1", "pi2"], [two, one], {});
 });
 
 it("records that an update made are not withdrawn for want of a provider, unless the config says so", async () => {
