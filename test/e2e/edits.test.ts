@@ -48,7 +48,6 @@ const EDITS: readonly Edit[] = [
   { what: "`splitBrain: newest`", settings: { "twopir:splitBrain": "newest" } },
   { what: "`splitBrain: pi2`", settings: { "twopir:splitBrain": "pi2" } },
   { what: "`volume.clients`: one more", settings: { "twopir:volume": { clients: [`${SUBNET}.200`] } } },
-  { what: "`volume.disconnect`", settings: { "twopir:volume": { disconnect: true } } },
   { what: "`site`: published from now on", settings: { "twopir:site": "./site" } },
   {
     what: "`dns.server`: another one of the same zone",
