@@ -41,7 +41,17 @@ update() {
   local answer
   answer=$(printf '%s\n' "server $server" "zone $zone." "key hmac-sha256:$key_name $key_secret" "$@" send |
     nsupdate 2>&1) ||
-    fail "the name server $server refused the update of $name: ${answer//"$key_secret"/[secret]}." \
-      "Are twopir:dns.keyName, twopir:tsigSecret and twopir:dns.zone right," \
-      "and does the zone allow updates with that key?"
+    fail "the name server $server refused the update of $name: ${answer//"$key_secret"/[secret]}. $(remedy)"
+}
+
+# remedy: a record is taken away with what it was made with; the server may be gone since, or the key withdrawn.
+remedy() {
+  if [ "$mode" = remove ]; then
+    echo "Server and key are those of the last pulumi up. Let it take that key once more, and run it again; or, if it" \
+      "is not yours any more, have Pulumi forget the record: pulumi state delete the URN of $state (see pulumi stack" \
+      "--show-urns)"
+  else
+    echo "Are twopir:dns.keyName, twopir:tsigSecret and twopir:dns.zone right, and does the zone allow updates with" \
+      "that key?"
+  fi
 }
