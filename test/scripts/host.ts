@@ -126,7 +126,8 @@ exec /usr/bin/stat "$@"`,
       ' && exec bash -s "$@" 2>&1';
     // No process of this machine, perhaps of a lab, is within its reach.
     const apart = ["--mount", "--pid", "--fork", "--mount-proc", "--kill-child"];
-    const child = spawn("unshare", [...apart, "bash", "-c", inside, "bash", mode, "pi1"], {
+    // Node's pipes are sockets, of which bash -c thinks that sshd has started it: it would read ~/.bashrc.
+    const child = spawn("unshare", [...apart, "bash", "--norc", "-c", inside, "bash", mode, "pi1"], {
       env: { ...process.env, root: this.root },
     });
     child.stdin.on("error", () => undefined); // a script may end before it has read everything
