@@ -9,6 +9,7 @@ import {
   begin,
   eachHoldsItsOwn,
   FLOATING,
+  reasonsIn,
   settingsOf,
   succeeded,
   unnoticed,
@@ -162,11 +163,11 @@ afterAll(() => {
 
 const LISTED = 12;
 /** What is planned: reasons, and which resources. */
-function planned({ said, changed }: Outcome): string {
-  const names = Object.keys(changed);
+function planned(preview: Outcome): string {
+  const names = Object.keys(preview.changed);
   if (names.length === 0) return "nothing to do";
   const listed = names.length > LISTED ? `${names.length} resources` : names.join(", ");
-  return cell([listed, ...new Set(said.split("\n").filter((line) => line !== ""))]);
+  return cell([listed, ...reasonsIn(preview)]);
 }
 
 const isWell = async (): Promise<void> => {
