@@ -2,19 +2,10 @@ import { recordAddresses } from "./components/a-records";
 import { Cluster } from "./components/cluster";
 import { lookNow } from "./components/now";
 import { readConfig } from "./config";
+import { addressesByName, LAYOUT, pathsOf, refuseEdits } from "./operator/edits";
+import { declaredTriggers, lastHosts } from "./operator/engine";
 import { findHosts, RENEW } from "./operator/hosts";
-import {
-  addressesByName,
-  declaredTriggers,
-  LAYOUT,
-  lastHosts,
-  pathsOf,
-  refuseEdits,
-  tellOfFormerName,
-  tellOfLeft,
-  tellOfMoved,
-  urlOf,
-} from "./operator/left";
+import { tellOfFormerName, tellOfLeft, tellOfMoved, urlOf } from "./operator/left";
 import { namesOf } from "./operator/names";
 import { inLastOrder, orderOf } from "./operator/order";
 import { checkZone, recordsNow, requireHalfOfRecords } from "./operator/records";

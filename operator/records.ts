@@ -9,7 +9,7 @@ import {
   type CloudflareAccess,
   type CloudflareFound,
 } from "./cloudflare";
-import { declaredRecords, type DeclaredRecord } from "./left";
+import { declaredRecords, type DeclaredRecord } from "./engine";
 import { resolve } from "./names";
 import { refuse } from "./refuse";
 

@@ -5,7 +5,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Look, Reached } from "./look";
 import { RENEW } from "../operator/hosts";
 import type { CloudflareFound } from "../operator/cloudflare";
-import type { DeclaredRecord } from "../operator/left";
+import type { DeclaredRecord } from "../operator/engine";
 import type { RecordsNow } from "../operator/records";
 import { refuse } from "../operator/refuse";
 import { DIAL_SECONDS, type Login } from "./ssh";

@@ -8,7 +8,7 @@ import { healthStates } from "../../../components/health";
 import { knowledgeStates } from "../../../components/knowledge";
 import { statusStates } from "../../../components/status";
 import { PI } from "../../../operator/program";
-import type { DeclaredRecord } from "../../../operator/left";
+import type { DeclaredRecord } from "../../../operator/engine";
 import type { RecordsNow } from "../../../operator/records";
 import { HostProblem } from "../../../remote/ssh";
 import { OPERATOR, stdin, type State } from "../../../remote/state";
