@@ -259,11 +259,15 @@ is_served() { present "$1" && [ -n "$(brick_port "$2")" ]; }
 # lost_mounts: where the volume is mounted by a process that has no connection to a glusterd, so that it hears of no new
 # brick and no new option.
 lost_mounts() {
-  local pid process all
-  all=$(ss -Htnp state established)
+  local pid process all at
+  local -A serves=() # the last one: that of a mount which was let go lives on while somebody has a file open there
   while read -r pid process; do
-    grep -q ":24007 .*pid=$pid," <<<"$all" || echo "${process##* }"
+    serves[${process##* }]=$pid
   done < <(pgrep -a -f "^/usr/sbin/glusterfs .*--process-name fuse .*--volfile-id=/?$volume( |\$)")
+  all=$(ss -Htnp state established)
+  for at in "${!serves[@]}"; do
+    grep -q ":24007 .*pid=${serves[$at]}," <<<"$all" || echo "$at"
+  done
 }
 
 # forget_full: this Pi's copy is not known to be full any more.

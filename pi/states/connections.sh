@@ -17,7 +17,7 @@ all_full=no
 want() {
   local name apart closed=() lost=()
   need gluster glusterfs-server
-  all_told || ask_anew
+  all_joined || ask_anew
   tell_shut_out
   mounted && mount_answers || return 0 # its own state says so
   if has_lost_glusterd && once systemctl is-active -q glusterd.service && may_interrupt &&
@@ -40,12 +40,11 @@ want() {
   [ "$mode" != apply ] || heal_soon "$heal_patience"
 }
 
-# all_told: glusterd has told, of each brick whose Pi answers, where clients reach it.
-all_told() {
+# all_joined: each Pi that has a brick, and whose glusterd listens, is a connected peer.
+all_joined() {
   local uuid name
-  [ "$(volume_status)" = Started ] || return 0
   while read -r uuid name _; do
-    is_served "$uuid" "$name" || ! listens 1 "${name%%:*}" 24007 || return 1
+    present "$uuid" || ! listens 1 "${name%%:*}" 24007 || return 1
   done < <(volume_bricks)
 }
 
@@ -54,7 +53,7 @@ all_told() {
 ask_anew() {
   # shellcheck disable=SC2034 # see once
   answers=''
-  until_true "$settle" all_told || true
+  until_true "$settle" all_joined || true
 }
 
 # tell_shut_out: by which of the others no new connection is taken, while they are there. What an nginx that does not
