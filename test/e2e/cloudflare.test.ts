@@ -3,7 +3,7 @@ import { address, inside, NAME } from "../../lab/drive/lab";
 import { NGINX_LINK } from "../../lab/drive/drifts";
 import { pi, type Cluster, type Outcome } from "../../lab/drive/stack";
 import { CloudflareApi, TOKEN, ZONE } from "../cloudflare-api";
-import { begin, reasonsIn, succeeded } from "./states";
+import { begin, nothingToDo, reasonsIn, succeeded } from "./states";
 import { cell, writeTable } from "./table";
 
 const TTL = 60; // Cloudflare's shortest
@@ -39,12 +39,6 @@ async function configure(more: Readonly<Record<string, unknown>> = {}): Promise<
 }
 
 /** Nothing to do, and no word of it. */
-async function nothingToDo(): Promise<void> {
-  const { said, changed } = await cluster.preview();
-  expect(changed).toEqual({});
-  expect(said).toBe("");
-}
-
 const rows: string[][] = [];
 /** A row of the table: what happened, what preview says, and what up tells Cloudflare. */
 const row = (what: string, preview: Outcome): void => {
@@ -121,7 +115,7 @@ describe("records at Cloudflare", () => {
     succeeded(await cluster.up());
     expect(summary()).toEqual(both);
     expect(api.told.filter((line) => !line.startsWith("POST"))).toEqual([]);
-    await nothingToDo();
+    await nothingToDo(cluster);
   });
 
   it.each(DRIFTS)("are named by preview and put right by up where $what", async (drift) => {
@@ -134,7 +128,7 @@ describe("records at Cloudflare", () => {
     succeeded(await cluster.up());
     expect(summary()).toEqual(both);
     row(drift.what, preview);
-    await nothingToDo();
+    await nothingToDo(cluster);
   });
 
   it("are adopted where they are there already, as when the answer to our own question was lost", async () => {
@@ -157,7 +151,7 @@ describe("records at Cloudflare", () => {
     expect(api.told.filter((line) => line.startsWith("POST"))).toEqual([]);
     row("the record is there, and not in the state", preview);
     expect(summary()).toEqual(both);
-    await nothingToDo();
+    await nothingToDo(cluster);
   });
 
   it("stay as they are while the API is out of order, and the Pis get what they lack", async () => {
@@ -172,7 +166,7 @@ describe("records at Cloudflare", () => {
     api.instead = () => undefined;
     await cluster.up();
     expect(api.told).toEqual([]);
-    await nothingToDo();
+    await nothingToDo(cluster);
   });
 
   it("of another name are made before those of the former one go", async () => {
@@ -180,7 +174,7 @@ describe("records at Cloudflare", () => {
     succeeded(await cluster.up());
     expect(api.told.map((line) => line.split(" ")[0])).toEqual(["POST", "POST", "DELETE", "DELETE"]);
     expect([...new Set(api.records.map(({ name }) => name))]).toEqual([`www.${NAME}`]);
-    await nothingToDo();
+    await nothingToDo(cluster);
     await configure();
     succeeded(await cluster.up());
     expect(summary()).toEqual(both);
@@ -195,7 +189,7 @@ describe("records at Cloudflare", () => {
     await configure();
     succeeded(await cluster.up());
     expect(summary()).toEqual(both);
-    await nothingToDo();
+    await nothingToDo(cluster);
   });
 
   it("go with the cluster, and those of others stay", async () => {

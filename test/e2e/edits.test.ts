@@ -5,6 +5,7 @@ import { address, addresses, inside, LAB, labFile, run, SUBNET } from "../../lab
 import { DNS, pi, type Cluster, type Outcome } from "../../lab/drive/stack";
 import { snapshot } from "./snapshot";
 import {
+  nothingToDo,
   anewAfterFailure,
   begin,
   eachHoldsItsOwn,
@@ -170,12 +171,6 @@ function planned(preview: Outcome): string {
   return cell([listed, ...reasonsIn(preview)]);
 }
 
-const isWell = async (): Promise<void> => {
-  const preview = await cluster.preview();
-  expect(preview.said).toBe("");
-  expect(preview.changed).toEqual({});
-};
-
 const upUnnoticed = (asked: readonly string[] = Object.values(FLOATING)): Promise<void> =>
   unnoticed(asked, async () => {
     succeeded(await cluster.up());
@@ -202,10 +197,10 @@ describe("an edit of the config of a cluster that serves", () => {
       const preview = await cluster.preview();
       rows.push([what, planned(preview)]);
       await upUnnoticed(asked);
-      await isWell();
+      await nothingToDo(cluster);
       await cluster.configure(BASE);
       await upUnnoticed(asked);
-      await isWell();
+      await nothingToDo(cluster);
       await eachHoldsItsOwn();
       expect((await addresses()).sort()).toEqual(Object.values(FLOATING));
       const after = await Promise.all(PIS.map(filesOf));
@@ -227,7 +222,7 @@ describe("an edit of the config of a cluster that serves", () => {
     expect(up.failed).toBe(true);
     expect(up.changed).toEqual({});
     await cluster.configure(BASE);
-    await isWell();
+    await nothingToDo(cluster);
   });
 });
 

@@ -15,7 +15,7 @@ import {
   whileFetching,
 } from "../../lab/drive/lab";
 import { pi, type Cluster, type Outcome } from "../../lab/drive/stack";
-import { begin, eachHoldsItsOwn, FLOATING, succeeded, unnoticed } from "./states";
+import { begin, eachHoldsItsOwn, FLOATING, nothingToDo, succeeded, unnoticed } from "./states";
 
 const PIS = ["pi1", "pi2"] as const;
 const OWN = PIS.map(address6);
@@ -33,11 +33,6 @@ beforeAll(async () => {
   cluster = await begin("converged", {});
 });
 
-const isWell = async (): Promise<void> => {
-  const preview = await cluster.preview();
-  expect(preview.said).toBe("");
-  expect(preview.changed).toEqual({});
-};
 const holds6 = (name: string, ...wanted: readonly string[]): Promise<void> =>
   until(`${name} holds ${wanted.join(" and ")}`, 60, async () => {
     const all = await inside(name, "ip -6 -o address show dev eth0");
@@ -72,7 +67,7 @@ describe.skipIf(!HAS_IPV6)("visitors by IPv6", () => {
     ]);
     expect(seen.failed).toBe(0);
     expect((await addresses(6)).sort()).toEqual(OWN);
-    await isWell();
+    await nothingToDo(cluster);
   });
 
   it("reach ssh and nginx, and nothing that listens where gluster does", async () => {
@@ -109,7 +104,7 @@ describe.skipIf(!HAS_IPV6)("visitors by IPv6", () => {
     expect((await addresses(6)).sort()).toEqual(OWN);
     await inside("pi1", `ip address add ${own}/64 dev eth0 nodad`);
     succeeded(await cluster.up());
-    await isWell();
+    await nothingToDo(cluster);
   });
 
   it("are kept away by what is not twopir's, and that is named", async () => {
@@ -125,7 +120,7 @@ describe.skipIf(!HAS_IPV6)("visitors by IPv6", () => {
       `pi1-ipv6: a visitor at ${own} does not get http://twopir.example.com/ (the answer is 204 No Content)`,
     );
     await inside("pi1", "rm /etc/nginx/conf.d/own.conf; systemctl reload nginx");
-    await isWell();
+    await nothingToDo(cluster);
   });
 
   it("keep their floating addresses, each held with the IPv4 address beside it", async () => {
@@ -138,7 +133,7 @@ describe.skipIf(!HAS_IPV6)("visitors by IPv6", () => {
     expect(seen.failed).toBe(0);
     await eachHoldsBoth();
     expect((await addresses(6)).sort()).toEqual(FLOATING6);
-    await isWell();
+    await nothingToDo(cluster);
     // Nothing that a Pi begins itself comes from an address that may go.
     const from = await inside("pi1", `ip -6 route get ${address6("pi2")}`);
     expect(from).toContain(`src ${address6("pi1")} `);
@@ -180,7 +175,7 @@ describe.skipIf(!HAS_IPV6)("visitors by IPv6", () => {
       "pi2-keepalived: the loopback interface lacks floating IPv6",
     );
     succeeded(await cluster.up());
-    await isWell();
+    await nothingToDo(cluster);
   });
 
   it("are served by each Pi's own address until the last record is gone", async () => {
@@ -209,6 +204,6 @@ describe.skipIf(!HAS_IPV6)("visitors by IPv6", () => {
       await holds6(name);
       expect(await inside(name, "ip -6 -o address show dev lo scope global")).toBe("");
     }
-    await isWell();
+    await nothingToDo(cluster);
   });
 });

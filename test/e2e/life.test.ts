@@ -15,7 +15,7 @@ import {
   whileFetching,
 } from "../../lab/drive/lab";
 import { Cluster, pi, type Outcome } from "../../lab/drive/stack";
-import { loaded, succeeded } from "./states";
+import { loaded, nothingToDo, succeeded } from "./states";
 
 // One whole life of a cluster: each case goes on where the one before it ended.
 const PIS = ["pi1", "pi2"] as const;
@@ -26,12 +26,6 @@ beforeAll(async () => {
   await loaded("packages");
   cluster = await Cluster.create();
 });
-
-const nothingToDo = async (): Promise<void> => {
-  const preview = await cluster.preview();
-  expect(preview.said).toBe("");
-  expect(preview.changed).toEqual({});
-};
 
 /** An up that nobody who asks by name notices. */
 async function upUnnoticed(): Promise<Outcome> {
@@ -52,7 +46,7 @@ it("begins with two bare Pis, which one pulumi up makes a cluster", async () => 
 });
 
 it("has nothing to do then, in preview and up alike", async () => {
-  await nothingToDo();
+  await nothingToDo(cluster);
   expect(succeeded(await cluster.up()).changed).toEqual({});
 });
 
@@ -66,7 +60,7 @@ it("names what somebody changed by hand, and repairs that and no more", async ()
   expect(preview.said).toContain(`${NGINX_LINK} is missing`);
   const outcome = await upUnnoticed();
   expect(outcome.changed).toEqual(preview.changed);
-  await nothingToDo();
+  await nothingToDo(cluster);
 });
 
 /** Of all that test/e2e/drift.test.ts breaks one by one. */
@@ -86,7 +80,7 @@ it("names a dozen things that are broken at once, each with its reason, and repa
   for (const { named } of dozen)
     expect(Object.keys(preview.changed)).toEqual(expect.arrayContaining([...named]));
   expect(succeeded(await cluster.up()).changed).toEqual(preview.changed);
-  await nothingToDo();
+  await nothingToDo(cluster);
 });
 
 it("publishes a folder on both Pis", async () => {
@@ -96,7 +90,7 @@ it("publishes a folder on both Pis", async () => {
   expect(one?.status).toBe(200);
   expect(one?.body).not.toContain("Welcome to nginx!");
   expect(other).toEqual(one);
-  await nothingToDo();
+  await nothingToDo(cluster);
 });
 
 it("serves while one Pi has no power, and after it is back", async () => {
@@ -110,7 +104,7 @@ it("serves while one Pi has no power, and after it is back", async () => {
   expect(seen.from).toContain(address("pi2"));
   await healed("pi2");
   expect(await inside("pi1", "cat /data/brick1/gv0/www/meanwhile")).toBe("meanwhile");
-  await nothingToDo();
+  await nothingToDo(cluster);
 });
 
 it("fills a new card from the other Pi, which serves", async () => {
@@ -123,7 +117,7 @@ it("fills a new card from the other Pi, which serves", async () => {
   await healed("pi1");
   const sums = `cd /data/brick1/gv0 && find . ${CONTENT_ALONE} -type f -exec md5sum {} + | sort`;
   expect(await inside("pi2", sums)).toBe(await inside("pi1", sums));
-  await nothingToDo();
+  await nothingToDo(cluster);
 });
 
 it("drains a Pi, and takes it back", async () => {

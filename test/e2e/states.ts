@@ -208,6 +208,13 @@ export function anewAfterFailure(begins: () => Promise<void>): void {
 export const reasonsIn = ({ said }: Pick<Outcome, "said">): string[] =>
   said.split("\n").filter((line) => /^[a-z0-9-]+: /.test(line));
 
+/** A preview that has nothing to do and nothing to say. */
+export async function nothingToDo(cluster: Cluster): Promise<void> {
+  const { said, changed } = await cluster.preview();
+  expect(said).toBe("");
+  expect(changed).toEqual({});
+}
+
 /** A command of Pulumi's that did what it was to do. */
 export function succeeded(outcome: Outcome): Outcome {
   // The lines that say it, rather than all that was said.
