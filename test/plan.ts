@@ -12,6 +12,30 @@ const UNKNOWN = 180;
 export const usual = (name: string, times: Times): number => times[name] ?? UNKNOWN;
 
 /**
+ * How many times longer things take than they usually do; 1 where nothing is known, and where they are faster.
+ *
+ * @param took Seconds that each file took.
+ * @example pace({ unit: 60, lab: 90 }, { unit: 30, lab: 45 }) // 2
+ */
+export function pace(took: Times, times: Times): number {
+  const sum = (seconds: (name: string) => number): number =>
+    Object.keys(took).reduce((total, name) => total + seconds(name), 0);
+  const usually = sum((name) => usual(name, times));
+  return usually === 0 ? 1 : Math.max(1, sum((name) => took[name] ?? 0) / usually);
+}
+
+/**
+ * The times of this machine; what has not run on it is taken to be as slow as what has.
+ *
+ * @example timesOf({ unit: 60 }, { unit: 30, lab: 45 }) // { unit: 60, lab: 90 }
+ */
+export function timesOf(here: Times, there: Times): Times {
+  const slower = pace(here, there);
+  const expected = Object.entries(there).map(([name, seconds]) => [name, seconds * slower] as const);
+  return { ...Object.fromEntries(expected), ...here };
+}
+
+/**
  * The files that were asked for.
  *
  * @param all Every file there is, e.g. ["unit", "e2e/life", "e2e/publish"].

@@ -12,8 +12,8 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import * as plan from "./plan";
 
-/** How many run at once where nobody says: two processors have no idle moment then, and no time limit is missed. */
-const LABS = 3;
+/** How many run at once where nobody says: two keep two processors 94 % busy, and with three all takes twice the time. */
+const LABS = 2;
 /** Lines of what a failed case said that are shown; the rest is in the log. */
 const SHOWN = 20;
 
@@ -24,14 +24,18 @@ npm run test:all [-- OPTION...]     all there is
   --list       the files, with the time that each took when it last passed
   --rest       all but what npm test runs
   --minutes N  leaves out what would not end within N minutes: the files that the last commit touches come first, the
-               others in turn from commit to commit
+               others in turn from commit to commit; what takes longer than it usually does is ended then
   --labs N     how many files run at once, each end-to-end one in a lab of its own (default ${LABS})
 
 KEEP_LAB=1 ends at the first failure and leaves that lab as it is then.`;
 
 const root = join(__dirname, "..");
 const results = join(root, ".twopir", "test");
-/** The times of this machine; for what has not run here, those that came with the tests. */
+/** Of the time there is, what is not planned with. */
+const SPARE = 0.1;
+/** Minutes that there are where nobody says: longer than all of it takes. */
+const DAY = 24 * 60;
+/** The times of this machine, and those that came with the tests. */
 const [timesHere, timesThere] = [join(results, "times.json"), join(root, "test", "times.json")];
 const readTimes = (file: string): plan.Times =>
   existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as plan.Times) : {};
@@ -75,7 +79,7 @@ const indented = (text: string): string => text.replaceAll(/^/gm, "    ");
 
 /** The files that are to run, each worker taking the next when it is free. */
 class Run {
-  readonly times: Record<string, number> = { ...readTimes(timesThere), ...readTimes(timesHere) };
+  readonly #took: Record<string, number> = {};
   readonly #waiting: string[];
   readonly #running = new Map<string, number>();
   readonly #groups = new Set<number>();
@@ -84,14 +88,18 @@ class Run {
   #passed = 0;
   #failed = 0;
   #over = false;
+  #late = false;
   /** How the set-up of Pulumi ended; undefined while it goes on, since the first build takes minutes. */
   #toolchain: number | undefined;
 
   constructor(
     private readonly files: readonly string[],
     private readonly workers: number,
+    private readonly times: plan.Times,
+    /** When all is ended, in ms since 1970. */
+    private readonly deadline: number,
   ) {
-    this.#waiting = plan.longestFirst(files, this.times);
+    this.#waiting = plan.longestFirst(files, times);
     this.#labs = new Set(Array.from({ length: workers }, (_, i) => i + 1));
   }
 
@@ -104,9 +112,13 @@ class Run {
     const toolchain = this.files.some(isEndToEnd)
       ? this.#run(["bash", "toolchain/install.sh"], join(results, "toolchain-install.log"), {})
       : Promise.resolve(0);
+    const end = setTimeout(() => this.#endLate(), this.deadline - Date.now());
     const ready = toolchain.then((status) => (this.#toolchain = status));
     await Promise.all([...this.#labs].map((worker) => this.#work(worker, ready)));
     clearInterval(ticker);
+    clearTimeout(end);
+    if (this.#waiting.length > 0 && !this.#over)
+      say(`==> not run, since the others took longer than usual: ${this.#waiting.join(", ")}`);
     this.#labs.forEach(labDown);
     say(`\n${this.#passed} passed, ${this.#failed} failed`);
     return this.#failed === 0 && !this.#over;
@@ -114,10 +126,17 @@ class Run {
 
   async #work(worker: number, toolchain: Promise<unknown>): Promise<void> {
     while (this.#waiting.length > 0 && !this.#over) {
-      const at = this.#waiting.findIndex((name) => this.#toolchain !== undefined || !isEndToEnd(name));
-      const [name] = at < 0 ? [] : this.#waiting.splice(at, 1);
+      const slower = plan.pace(this.#took, this.times);
+      const inTime = this.#waiting.filter(
+        (name) => Date.now() + plan.usual(name, this.times) * slower * 1000 <= this.deadline,
+      );
+      if (inTime.length === 0) return;
+      const name = inTime.find((one) => this.#toolchain !== undefined || !isEndToEnd(one));
       if (name === undefined) await toolchain;
-      else await this.#file(name, worker);
+      else {
+        this.#waiting.splice(this.#waiting.indexOf(name), 1);
+        await this.#file(name, worker);
+      }
     }
   }
 
@@ -127,9 +146,16 @@ class Run {
     const { passed, failed } = await this.#resultOf(name, worker);
     this.#running.delete(name);
     const seconds = (Date.now() - begin) / 1000;
+    this.#took[name] = seconds;
     this.#passed += passed;
     this.#failed += failed.length;
     const usual = plan.clock(plan.usual(name, this.times));
+    if (this.#late) {
+      say(
+        `late ${name.padEnd(20)} ended after ${plan.clock(seconds)} (usually ${usual}), so it counts as not run`,
+      );
+      return;
+    }
     const verdict = failed.length > 0 ? "FAIL" : "ok  ";
     say(
       `${verdict} ${name.padEnd(20)} ${passed} passed, ${failed.length} failed in ${plan.clock(seconds)} (usually ${usual})`,
@@ -169,7 +195,6 @@ class Run {
   }
 
   #note(name: string, seconds: number): void {
-    this.times[name] = seconds;
     writeFileSync(
       timesHere,
       `${JSON.stringify({ ...readTimes(timesHere), [name]: seconds }, undefined, 2)}\n`,
@@ -217,14 +242,24 @@ class Run {
     });
   }
 
-  #interrupt(): void {
-    say("==> interrupted: ending the tests, and taking their labs down");
+  #end(): void {
     for (const group of this.#groups)
       try {
         process.kill(-group, "SIGTERM");
       } catch {
         // It has just ended.
       }
+  }
+
+  #endLate(): void {
+    this.#late = true;
+    say("==> the time is over: ending what still runs");
+    this.#end();
+  }
+
+  #interrupt(): void {
+    say("==> interrupted: ending the tests, and taking their labs down");
+    this.#end();
     this.#labs.forEach(labDown);
     process.exit(130);
   }
@@ -263,7 +298,7 @@ async function main(): Promise<void> {
     say(HELP);
     return;
   }
-  const times: plan.Times = { ...readTimes(timesThere), ...readTimes(timesHere) };
+  const times = plan.timesOf(readTimes(timesHere), readTimes(timesThere));
   if (values.list) {
     for (const name of allFiles())
       say(`${name.padEnd(24)}${times[name] === undefined ? "-" : plan.clock(times[name])}`);
@@ -272,8 +307,10 @@ async function main(): Promise<void> {
   const set = values.all ? "all" : values.rest ? "rest" : "short";
   const wanted = plan.chosen(allFiles(), positionals, set);
   const workers = Math.min(Number(values.labs ?? LABS), wanted.length);
+  const seconds = Number(values.minutes ?? DAY) * 60;
+  const deadline = Date.now() + seconds * 1000;
   const files = plan.inTime(wanted, times, {
-    seconds: Number(values.minutes ?? Infinity) * 60,
+    seconds: seconds * (1 - SPARE),
     workers,
     run: Number(git("rev-list", "--count", "HEAD")),
     changed: touched(),
@@ -283,7 +320,7 @@ async function main(): Promise<void> {
     say(`==> left out, since they would not end within ${values.minutes ?? ""} minutes: ${left.join(", ")}`);
   mkdirSync(results, { recursive: true });
   takeDownOldLabs();
-  process.exitCode = (await new Run(files, workers).go()) ? 0 : 1;
+  process.exitCode = (await new Run(files, workers, times, deadline).go()) ? 0 : 1;
 }
 
 main().catch((error: unknown) => {

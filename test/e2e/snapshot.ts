@@ -20,14 +20,19 @@ export async function snapshot(name: string): Promise<Map<string, string>> {
     name,
     `but=(! -lname '*/.copies')
     for list in /data/brick1/*/.copies/*; do [ ! -e "$list" ] || but+=(! -samefile "$list"); done
-    find / -xdev "\${but[@]}" -printf '/%P %y %m %U:%G %s %T@ %l\\0'`,
+    find / -xdev -path /var/lib/glusterd -prune -o "\${but[@]}" -printf '/%P %y %m %U:%G %s %T@ %l\\0'`,
+  );
+  // Whenever a peer comes back, glusterd writes much of its own anew, word for word.
+  const glusterd = await inside(
+    name,
+    "find /var/lib/glusterd -type f -exec sha256sum {} + | awk '{ print $2, $1 }'",
   );
   const services = await inside(
     name,
     "for s in nginx glusterd ssh; do systemctl show -P MainPID -P UnitFileState $s | xargs echo service-$s; done; echo bricks $(pgrep -x glusterfsd)",
   );
   return new Map(
-    [...files.split("\0"), ...services.split("\n")]
+    [...files.split("\0"), ...glusterd.split("\n"), ...services.split("\n")]
       .map((line): [string, string] => [line.split(" ")[0] ?? "", line.split(" ").slice(1).join(" ")])
       .filter(
         ([path, seen]) => path !== "" && !seen.startsWith("d ") && !OWN_WRITES.some((own) => own.test(path)),

@@ -1,5 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { chosen, clock, inTime, longestFirst, tapResult, timeLeft, vitestResult } from "../plan";
+import {
+  chosen,
+  clock,
+  inTime,
+  longestFirst,
+  pace,
+  tapResult,
+  timeLeft,
+  timesOf,
+  vitestResult,
+} from "../plan";
 
 const ALL = ["unit", "scripts", "toolchain", "lab", "e2e/life", "e2e/publish", "e2e/fleet"];
 const TIMES = { unit: 30, scripts: 20, "e2e/life": 240, "e2e/publish": 200, "e2e/fleet": 300 };
@@ -38,6 +48,19 @@ describe("timeLeft", () => {
 
   it("counts what runs already", () => {
     expect(timeLeft(["unit"], TIMES, 2, [100, 10])).toBe(100);
+  });
+});
+
+describe("a slow machine", () => {
+  it("is slower by what took longer than usual, and never faster", () => {
+    expect(pace({ unit: 60, "e2e/life": 480 }, TIMES)).toBe(2);
+    expect(pace({ unit: 15 }, TIMES)).toBe(1);
+    expect(pace({}, TIMES)).toBe(1);
+  });
+
+  it("has its own times, and takes as much longer for what it has not run yet", () => {
+    expect(timesOf({ unit: 90 }, { unit: 30, lab: 20 })).toEqual({ unit: 90, lab: 60 });
+    expect(timesOf({}, TIMES)).toEqual(TIMES);
   });
 });
 
