@@ -143,19 +143,20 @@ class Run {
   async #file(name: string, worker: number): Promise<void> {
     const begin = Date.now();
     this.#running.set(name, begin);
-    const { passed, failed } = await this.#resultOf(name, worker);
+    const result = await this.#resultOf(name, worker);
     this.#running.delete(name);
     const seconds = (Date.now() - begin) / 1000;
     this.#took[name] = seconds;
-    this.#passed += passed;
-    this.#failed += failed.length;
     const usual = plan.clock(plan.usual(name, this.times));
-    if (this.#late) {
+    if (result === undefined) {
       say(
         `late ${name.padEnd(20)} ended after ${plan.clock(seconds)} (usually ${usual}), so it counts as not run`,
       );
       return;
     }
+    const { passed, failed } = result;
+    this.#passed += passed;
+    this.#failed += failed.length;
     const verdict = failed.length > 0 ? "FAIL" : "ok  ";
     say(
       `${verdict} ${name.padEnd(20)} ${passed} passed, ${failed.length} failed in ${plan.clock(seconds)} (usually ${usual})`,
@@ -164,7 +165,8 @@ class Run {
     else this.#explain(name, worker, failed);
   }
 
-  async #resultOf(name: string, worker: number): Promise<plan.Result> {
+  /** @returns undefined where the time was over before it had one. */
+  async #resultOf(name: string, worker: number): Promise<plan.Result | undefined> {
     if (isEndToEnd(name) && this.#toolchain !== 0)
       return { passed: 0, failed: [{ name: "there is no Pulumi", why: "see toolchain-install.log" }] };
     const folder = folderOf(name);
@@ -177,6 +179,7 @@ class Run {
       ? plan.vitestResult(readFileSync(report, "utf8"))
       : plan.tapResult(said);
     if (status === 0 || result.failed.length > 0) return result;
+    if (this.#late) return undefined;
     return {
       ...result,
       failed: [{ name: "it ended badly", why: said.split("\n").slice(-SHOWN).join("\n") }],
