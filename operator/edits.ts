@@ -169,6 +169,31 @@ export async function refuseOtherVolume(
   );
 }
 
+/**
+ * Refuses to withdraw a record where none of the Pis that keep theirs answers: the name would lead to nobody.
+ *
+ * @param unreached Names of the Pis that are drained or did not answer.
+ * @param names Of the stack's resources. Default: asked of the engine.
+ * @example await refuseLastRecord(config, ["pi1", "pi2"]) // where pi2 is drained
+ * @throws pulumi.RunError that names them, unless `fewRecords` is set.
+ */
+export async function refuseLastRecord(
+  { hostname, pis, dns }: Pick<Edited, "hostname" | "pis" | "dns">,
+  unreached: readonly string[],
+  names: () => Promise<Iterable<string>> = declaredNames,
+): Promise<void> {
+  const keeping = pis.filter(({ drained }) => !drained).map(({ name }) => name);
+  if (dns.fewRecords || keeping.some((name) => !unreached.includes(name))) return;
+  const having = [...(await names())].flatMap((name) => /^(.*)-a-record$/.exec(name)?.[1] ?? []);
+  const losing = having.filter((name) => !keeping.includes(name));
+  if (losing.length === 0) return;
+  refuse(
+    `the A record of ${losing.join(" and ")} would be withdrawn, and ${keeping.join(" and ")}, to which ${hostname} leads ` +
+      `then, does not answer, so nothing was changed. Get ${keeping.join(" or ")} to run first; if the site is to be off ` +
+      `meanwhile, say so, with twopir:dns.fewRecords: true.`,
+  );
+}
+
 const VOLUME_KEYS = ["name", "brick", "mount"] as const;
 
 /** What cannot be changed of a volume that is in use. */

@@ -36,12 +36,28 @@ alias_of() { # NAME
   own_records CNAME | cut -d ' ' -f 1
 }
 
-# update LINE...: one atomic dynamic update. Everything, the key too, reaches nsupdate on stdin only.
+# update LINE...: one atomic dynamic update.
 update() {
   local answer
+  answer=$(send "$@") || fail "the name server $server refused the update of $name: $answer. $(remedy)"
+}
+
+# require_key: the server takes updates with the key, told by one that changes nothing: records that are right today
+# would hide that none could be withdrawn tomorrow.
+require_key() {
+  local answer
+  if answer=$(send "prereq yxdomain $zone."); then return; fi
+  [[ ! $answer =~ (NOTAUTH|NOTZONE|REFUSED|BADKEY|BADSIG|BADTIME) ]] ||
+    refuse "the name server $server takes no update of the zone $zone: $answer. $(remedy)"
+}
+
+# send LINE...: what nsupdate says. Everything, the key too, reaches it on stdin only.
+send() {
+  local answer status=0
   answer=$(printf '%s\n' "server $server" "zone $zone." "key hmac-sha256:$key_name $key_secret" "$@" send |
-    nsupdate 2>&1) ||
-    fail "the name server $server refused the update of $name: ${answer//"$key_secret"/[secret]}. $(remedy)"
+    nsupdate 2>&1) || status=$?
+  printf '%s\n' "${answer//"$key_secret"/[secret]}"
+  return "$status"
 }
 
 # remedy: a record is taken away with what it was made with; the server may be gone since, or the key withdrawn.

@@ -10,6 +10,7 @@ want() {
   local address have type
   type=$(record_type "${addresses[0]}")
   require_no_alias
+  [ "$mode" != check ] || require_key
   have=$(own_records "$type" | awk '{ print $1 }' | sort)
   for address in $have; do
     [[ " ${addresses[*]} " == *" $address "* ]] ||

@@ -7,8 +7,20 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newKey, startAgent } from "../unit/remote/sshd";
 import { loaded, succeeded } from "./states";
-import { address, endsWell, inside, lab, LAB, labFile, NAME, root, run, sudoAsks } from "../../lab/drive/lab";
-import { Cluster, configFile, pi, published, stateFolder } from "../../lab/drive/stack";
+import {
+  address,
+  endsWell,
+  inside,
+  lab,
+  LAB,
+  labFile,
+  NAME,
+  root,
+  run,
+  SUBNET,
+  sudoAsks,
+} from "../../lab/drive/lab";
+import { Cluster, configFile, DNS, pi, published, stateFolder } from "../../lab/drive/stack";
 
 const PIS = ["pi1", "pi2"];
 /** On the way to them. */
@@ -226,18 +238,24 @@ describe("a secret", () => {
     expect(Object.values((await cluster.outputs()).names?.value as object)).toEqual(PIS.map(address));
   });
 
-  it("is seen nowhere when an up fails", async () => {
-    await configure({ "twopir:ssh": withKey(), "twopir:hostname": `www.${NAME}` });
+  const failing = async (why: string): Promise<string> => {
     await cluster.secret("twopir:sshPassphrase", PASSPHRASE);
+    const { failed, said } = await cluster.up();
+    expect(failed).toBe(true);
+    expect(said).toContain(why);
+    return said;
+  };
+
+  it("is seen nowhere when an up is refused, though all records are as they should be", async () => {
+    await configure({ "twopir:ssh": withKey() });
     await cluster.secret("twopir:tsigSecret", WRONG_TSIG);
-    expect(
-      await seenOf(secrets, async () => {
-        const { failed, said } = await cluster.up();
-        expect(failed).toBe(true);
-        expect(said).toContain("refused the update");
-        return said;
-      }),
-    ).toEqual([]);
+    expect(await seenOf(secrets, () => failing("takes no update of the zone"))).toEqual([]);
+  });
+
+  it("is seen nowhere when an up fails", async () => {
+    const dns = { ...DNS, server: `${SUBNET}.54` };
+    await configure({ "twopir:ssh": withKey(), "twopir:hostname": `www.${NAME}`, "twopir:dns": dns });
+    expect(await seenOf(secrets, () => failing(`${SUBNET}.54 does not answer`))).toEqual([]);
   });
 
   it("is seen nowhere during and after destroy", async () => {

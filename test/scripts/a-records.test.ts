@@ -3,7 +3,7 @@ import { aRecordsPart } from "../../components/a-records";
 import { statesOf } from "../../components/cluster";
 import type { State } from "../../remote/state";
 import type { Run } from "./host";
-import { canServe, KEY_NAME, NameServer, SECRET } from "./name-server";
+import { canServe, KEY_NAME, NameServer, READER, SECRET } from "./name-server";
 
 const NAME = "twopir.example.com";
 const WRONG_SECRET = "YW5vdGhlciBrZXkgb2YgdGhlIHNhbWUgbGVuZ3RoISE=";
@@ -165,9 +165,16 @@ describe.skipIf(!canServe)("the A records, at a real name server", () => {
   it.each<[string, Partial<typeof dns>, string]>([
     ["a wrong secret", { keySecret: WRONG_SECRET }, "BADSIG"],
     ["an unknown key", { keyName: "nobody" }, "BADKEY"],
+    ["a key that may not change the zone", { keyName: READER }, "REFUSED"],
     ["another zone", { zone: "example.org" }, "NOTAUTH"],
   ])("are refused with %s, in words that do not tell the secret", async (_, more, why) => {
-    const [refused] = states(more);
+    const [refused, , only] = states(more);
+    for (const state of states()) await server.run("apply", state);
+    const look = await server.run("check", only);
+    expect(look.output).toContain("refuse: the name server 127.0.0.1 takes no update of the zone");
+    expect(look.output).toContain(why);
+    expect(look.output).not.toContain(WRONG_SECRET);
+    server.change(`update delete ${NAME}. A`);
     const { status, output } = await server.run("apply", refused);
     expect(status).toBe(65);
     expect(output).toContain(

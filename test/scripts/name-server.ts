@@ -8,6 +8,8 @@ import { stdin, type State } from "../../remote/state";
 import { finished, type Run } from "./host";
 
 export const KEY_NAME = "twopir";
+/** A key with the same secret, by which the server lets nobody change anything. */
+export const READER = "reader";
 export const SECRET = "dGhpcyBpcyB0aGUgcmlnaHQga2V5LCAzMiBieXRlcyE=";
 
 /** True where a name server of the test's own can have port 53: that takes root and BIND. */
@@ -50,6 +52,7 @@ other A 192.168.0.99
 };
 controls { };
 key ${KEY_NAME} { algorithm hmac-sha256; secret "${SECRET}"; };
+key ${READER} { algorithm hmac-sha256; secret "${SECRET}"; };
 zone example.com { type primary; file "${zone}"; allow-update { key ${KEY_NAME}; }; };
 `,
     );

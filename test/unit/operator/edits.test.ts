@@ -4,6 +4,7 @@ import {
   LAYOUT,
   refuseDrainedBefore,
   refuseFirstToLeave,
+  refuseLastRecord,
   refuseMoves,
   refuseOtherFloating,
   refuseOtherVolume,
@@ -63,6 +64,30 @@ it("the first Pi is taken out only when it is drained or off: no Pi takes its ow
   await refusing(["pi2", "pi3"], { order, unreached: ["pi1"] });
   await refusing(["pi1", "pi3"], { order });
   await refusing(["pi2", "pi3"], {});
+});
+
+it("a record stays while none of the Pis that keep theirs answers", async () => {
+  const refusing = (
+    drained: readonly string[],
+    unreached: readonly string[],
+    { names = ["pi1-a-record", "pi2-a-record"], fewRecords = false } = {},
+  ): Promise<void> =>
+    refuseLastRecord(
+      {
+        hostname: "x.example.com",
+        pis: ["pi1", "pi2"].map((name) => ({ name, address: "", drained: drained.includes(name) })),
+        dns: { provider: "rfc2136", fewRecords },
+      },
+      unreached,
+      () => Promise.resolve(names),
+    );
+  await expect(refusing(["pi2"], ["pi1", "pi2"])).rejects.toThrow(
+    /^the A record of pi2 would be withdrawn, and pi1, to which x\.example\.com leads then, does not answer/,
+  );
+  await refusing(["pi2"], ["pi2"]);
+  await refusing([], ["pi1", "pi2"]);
+  await refusing(["pi2"], ["pi1", "pi2"], { names: ["pi1-a-record"] });
+  await refusing(["pi2"], ["pi1", "pi2"], { fewRecords: true });
 });
 
 it("a Pi keeps its floating address, or has none any more", async () => {
