@@ -4,7 +4,10 @@
 use files
 takes link target
 
+made=$notes/made-$state # by us
+
 want() {
+  [ "$mode" != apply ] || note_theirs
   [ "$(readlink "$link" || true)" = "$target" ] || change "$link $(described), it must point to $target" make_link
 }
 
@@ -18,7 +21,17 @@ described() {
   fi
 }
 
+# One that was there before us comes back, also where it is as it should be: the article's cluster, made by hand, has
+# it.
+note_theirs() {
+  local copy=$notes/before$link
+  [ -L "$link" ] && [ ! -e "$states/$state" ] && [ ! -e "$made" ] && [ ! -L "$copy" ] || return 0
+  mkdir -p "$(dirname "$copy")"
+  cp -P "$link" "$copy"
+}
+
 make_link() {
+  touch "$made"
   mkdir -p "$(dirname "$link")"
   [ -L "$link" ] || keep "$link"
   ln -sfn "$target" "$link.twopir"
@@ -26,6 +39,7 @@ make_link() {
 }
 
 unwant() {
+  rm -f "$made"
   [ "$(readlink "$link" || true)" = "$target" ] || return 0
   rm -f "$link"
   put_back "$link"

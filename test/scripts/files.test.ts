@@ -59,6 +59,24 @@ describe.skipIf(!canIsolate)("on a scratch host", () => {
       expect(host.read(`/etc/nginx/sites-enabled/${path}`)).toBe("the user's own\n");
     });
 
+    it.each([TARGET, "/elsewhere"])("puts a link to %s back that was there before", async (before) => {
+      mkdirSync(host.at("etc/nginx/sites-enabled"), { recursive: true });
+      symlinkSync(before, host.at(LINK));
+      await host.check(link);
+      for (let run = 0; run < 2; run += 1) await host.run("apply", link);
+      expect(target()).toBe(TARGET);
+      await host.run("remove", link);
+      expect(target()).toBe(before);
+      expect(existsSync(host.at("/var/lib/twopir/made-link"))).toBe(false);
+    });
+
+    it("takes one away that a killed run made", async () => {
+      await host.run("apply", link);
+      await host.run("apply", link);
+      await host.run("remove", link);
+      expect(host.list("etc/nginx/sites-enabled")).toEqual([]);
+    });
+
     it("leaves a link alone that the user has turned meanwhile", async () => {
       mkdirSync(host.at("etc/nginx/sites-enabled"), { recursive: true });
       symlinkSync("/elsewhere", host.at(LINK));
