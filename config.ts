@@ -249,6 +249,12 @@ function crossRules(config: Unchecked, context: z.core.$RefinementCtx): void {
   if (pis.length > 0) copyRules(pis, copies.length, wrong);
   if (pis.length > 0 && pis.every((one) => one?.drained === true))
     wrong(["pis"], "at least one Pi that is not drained, or nobody serves the site");
+  const bricks = pis.filter((one) => one?.storage !== false);
+  if (bricks.length > 2 && bricks.filter((one) => one?.drained === true).length > 1)
+    wrong(
+      ["pis"],
+      "at most one drained Pi of three that store: where two are off, the third one serves nothing",
+    );
   if (config.ssh?.agent === true && config.ssh.keyFile !== undefined)
     wrong(["ssh", "keyFile"], "no value, since ssh.agent: true reads no key");
   if (config.ssh?.agent === true && config.sshPassphrase !== undefined)

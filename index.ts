@@ -2,7 +2,7 @@ import { recordAddresses } from "./components/a-records";
 import { Cluster } from "./components/cluster";
 import { lookNow } from "./components/now";
 import { readConfig } from "./config";
-import { addressesByName, LAYOUT, pathsOf, refuseEdits, refuseLastRecord } from "./operator/edits";
+import { addressesByName, LAYOUT, pathsOf, refuseEdits, refuseSilence } from "./operator/edits";
 import { declaredTriggers, lastHosts } from "./operator/engine";
 import { findHosts, RENEW } from "./operator/hosts";
 import { tellOfFormerName, tellOfLeft, tellOfMoved, urlOf } from "./operator/left";
@@ -30,7 +30,7 @@ export = async () => {
     refuseEdits(config),
     tellOfFormerName(config.hostname),
   ]);
-  await refuseLastRecord(config, unreached);
+  await refuseSilence(config, unreached);
   new Cluster("twopir", { parts, resources: new Resources(reached, seen, ownWay, records, triggers) });
   return {
     url: urlOf(config.hostname),

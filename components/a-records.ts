@@ -49,7 +49,7 @@ export function aRecordsPart(args: ARecordsArgs): Part {
     on: leader.name,
     anywhere: true,
     script: "healed",
-    parameters: { volume: volume.name, serving: recordAddresses(args).A },
+    parameters: { volume: volume.name, brick: volume.brick, accept: "", serving: recordAddresses(args).A },
     after: living.map(names.nginx),
   };
   const records = dns.provider === "none" ? [] : TYPES.flatMap((type) => recordStates(args, dns, type));

@@ -71,13 +71,17 @@ export function volumePart(
         parameters: { ...gated, address: pi.address, drained: pi.drained ? "yes" : "no" },
         after: pis.map(names.glusterd),
       })),
-      ...stores.map((pi) => ({
+      ...stores.map((pi, i) => ({
         name: names.brick(pi),
         on: pi.name,
         script: "brick",
         parameters: { ...gated, address: pi.address, others: addressesBut(pi) },
-        // gluster takes a copy out of a volume only after its arbiter, which then begins anew.
-        after: pi.arbiter ? pis.map(peer) : [peer(pi)],
+        // gluster takes a copy out of a volume only after its arbiter, which then begins anew. One after the other: of two
+        // that are to be made anew each would be, because of the other one.
+        after: [
+          ...(pi.arbiter ? pis.map(peer) : [peer(pi)]),
+          ...stores.slice(0, i).slice(-1).map(names.brick),
+        ],
         // A new glusterd means a new card, or files that a power cut has taken.
         disturbedBy: [...(pi.arbiter ? pis.map(peer) : [peer(pi)]), names.glusterd(pi)],
       })),
@@ -100,6 +104,7 @@ export function volumePart(
           copies: stores.filter(hasFullCopy).map((pi) => pi.address),
           arbiter: stores.find((pi) => pi.arbiter)?.address ?? "",
           idle: pis.filter((pi) => !pi.storage).map((pi) => pi.address),
+          drained: pis.filter((pi) => pi.drained).map((pi) => pi.address),
         },
         after: [...pis.map(peer), ...stores.map(names.brick)],
         disturbedBy: pis.map(peer),

@@ -1,5 +1,7 @@
+import * as pulumi from "@pulumi/pulumi";
 import { declaredNames, lastOutputs } from "./engine";
 import type { Names } from "./names";
+import type { LastOrder } from "./order";
 import { refuse } from "./refuse";
 
 /** An output of the stack. 2: each Pi has a program; before it had this output, each state brought its scripts along. */
@@ -87,29 +89,24 @@ export async function refuseMoves(
 }
 
 /**
- * Refuses to take the first Pi out, unless it is drained or off: the commands to gluster are bound to it in the engine's
- * state, that by which it leaves too, and no Pi can take its own copy out.
+ * Refuses to take the first Pi out, unless it was drained: the commands to gluster are bound to it in the engine's state,
+ * that by which it leaves too, and no Pi can take its own copy out.
  *
  * @param pis Those of the config.
- * @param outputs Of the last update, with `order` and `unreached`. Default: asked of the engine.
+ * @param outputs Of the last update, with `order` and `drained`. Default: asked of the engine.
  * @throws pulumi.RunError that names it.
  */
 export async function refuseFirstToLeave(
   pis: readonly { readonly name: string }[],
   outputs: () => Promise<unknown> = lastOutputs,
 ): Promise<void> {
-  const { order = [], unreached = [] } = ((await outputs()) as LeftOrder | undefined) ?? {};
+  const { order = [], drained = [] } = ((await outputs()) as LastOrder | undefined) ?? {};
   const [first] = order;
-  if (first === undefined || unreached.includes(first) || pis.some(({ name }) => name === first)) return;
+  if (first === undefined || drained.includes(first) || pis.some(({ name }) => name === first)) return;
   refuse(
     `${first} is not in twopir:pis any more, and it is the Pi that gives the commands to gluster, so nothing was changed. List ` +
       `it again with drained: true and run pulumi up, then take it out.`,
   );
-}
-
-interface LeftOrder {
-  readonly order?: readonly string[];
-  readonly unreached?: readonly string[];
 }
 
 /**
@@ -170,28 +167,33 @@ export async function refuseOtherVolume(
 }
 
 /**
- * Refuses to withdraw a record where none of the Pis that keep theirs answers: the name would lead to nobody.
+ * Refuses what nobody answers to. An update would withdraw the records of those that are drained or taken out, so that the
+ * name leads to nobody; and it would end well, and have the engine take every Pi for a dead one, whose copy and peer are
+ * then forgotten when it is taken out, and not removed.
  *
  * @param unreached Names of the Pis that are drained or did not answer.
+ * @param dryRun True for a preview, which says what does not answer anyway. Default: asked of the engine.
  * @param names Of the stack's resources. Default: asked of the engine.
- * @example await refuseLastRecord(config, ["pi1", "pi2"]) // where pi2 is drained
- * @throws pulumi.RunError that names them, unless `fewRecords` is set.
+ * @example await refuseSilence(config, ["pi1", "pi2"]) // where pi2 is drained
+ * @throws pulumi.RunError that names them; in a preview only where records would be withdrawn.
  */
-export async function refuseLastRecord(
-  { hostname, pis, dns }: Pick<Edited, "hostname" | "pis" | "dns">,
+export async function refuseSilence(
+  { hostname, pis }: Pick<Edited, "hostname" | "pis">,
   unreached: readonly string[],
+  dryRun: boolean = pulumi.runtime.isDryRun(),
   names: () => Promise<Iterable<string>> = declaredNames,
 ): Promise<void> {
-  const keeping = pis.filter(({ drained }) => !drained).map(({ name }) => name);
-  if (dns.fewRecords || keeping.some((name) => !unreached.includes(name))) return;
+  const asked = pis.filter(({ drained }) => !drained).map(({ name }) => name);
+  if (asked.some((name) => !unreached.includes(name))) return;
   const having = [...(await names())].flatMap((name) => /^(.*)-a-record$/.exec(name)?.[1] ?? []);
-  const losing = having.filter((name) => !keeping.includes(name));
-  if (losing.length === 0) return;
-  refuse(
-    `the A record of ${losing.join(" and ")} would be withdrawn, and ${keeping.join(" and ")}, to which ${hostname} leads ` +
-      `then, does not answer, so nothing was changed. Get ${keeping.join(" or ")} to run first; if the site is to be off ` +
-      `meanwhile, say so, with twopir:dns.fewRecords: true.`,
-  );
+  const losing = having.filter((name) => !asked.includes(name));
+  const none = asked.length > 1 ? `none of ${asked.join(", ")} answers` : `${asked.join("")} does not answer`;
+  if (losing.length > 0)
+    refuse(
+      `${none}, and the A record of ${losing.join(" and ")} would be withdrawn, so that ${hostname} led to nobody. Nothing ` +
+        `was changed: get ${asked.join(" or ")} to run first.`,
+    );
+  if (!dryRun) refuse(`${none}, so nothing was changed.`);
 }
 
 const VOLUME_KEYS = ["name", "brick", "mount"] as const;

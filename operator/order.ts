@@ -2,12 +2,14 @@
 export interface LastOrder {
   /** Names of the Pis. */
   readonly order?: readonly string[];
+  /** Names of the Pis that are drained. */
+  readonly drained?: readonly string[];
   /** Which Pi is preferred for which floating address, by the names of the Pis. */
   readonly floating?: Readonly<Record<string, string>>;
 }
 
 interface Listed {
-  readonly pis: readonly { readonly name: string }[];
+  readonly pis: readonly { readonly name: string; readonly drained: boolean }[];
   readonly floatingAddresses: readonly string[];
   readonly floatingAddresses6: readonly string[];
 }
@@ -33,9 +35,12 @@ export function inLastOrder<T extends Listed>(config: T, last: LastOrder): T {
   return { ...config, pis, floatingAddresses, floatingAddresses6 };
 }
 
-/** What {@link inLastOrder} goes by at the next update. */
+/** What {@link inLastOrder} goes by at the next update, and who may leave. */
 export const orderOf = ({ pis, floatingAddresses }: Listed): LastOrder => ({
   order: pis.map(({ name }) => name),
+  ...(pis.some(({ drained }) => drained) && {
+    drained: pis.filter(({ drained }) => drained).map(({ name }) => name),
+  }),
   ...(floatingAddresses.length > 0 && {
     floating: Object.fromEntries(pis.map(({ name }, i) => [name, floatingAddresses[i] ?? ""])),
   }),

@@ -105,7 +105,8 @@ export class Resources {
       if (!this.reached.has(pi)) throw new Error(`${state.name} names ${pi}, which is no Pi of the cluster`);
     const finding = this.seen.findings.get(state.name);
     const drifted = (finding?.reasons.length ?? 0) > 0;
-    const reason = drifted ? `${finding?.reasons.join("; ") ?? ""} (seen ${this.#seen} UTC)` : "";
+    // The time first: what is cut off of a long reason must not be what makes this update another one than the last.
+    const reason = drifted ? `seen ${this.#seen} UTC: ${finding?.reasons.join("; ") ?? ""}` : "";
     const reached = this.reached.get(state.on);
     const sudoPassword = state.brings ? reached?.login.sudoPassword : undefined;
     const input = stdin(state, sudoPassword);

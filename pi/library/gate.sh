@@ -10,6 +10,7 @@ takes brick
 takes accept # address of the Pi whose copy counts as full by the user's word where nobody can tell; empty: none
 
 must_stay=1 # full copies besides the one that goes
+going=''    # UUID of the Pi whose brick is about to be ended: what only it could say will be known to nobody
 
 # take_brick UUID: the brick of that Pi leaves the volume; the data stay in its folder. gluster takes no copy out of a
 # volume that has an arbiter, so the arbiter goes first, and joins again when there are two copies.
@@ -46,22 +47,38 @@ name_alone() {
     END { for (i = 1; i <= n; i++) if (has[mine[i]] == 1) { print mine[i]; exit } }'
 }
 
-# refill_brick: this Pi's copy, which lost its disk, its folder or what makes it one, is made anew from the others.
+# replace_brick UUID NEW: the brick of that Pi, which is away, gives its place to a new one. Beside a third one nobody
+# could tell any more whether the copy that is left has all that the one of two had which is away.
+replace_brick() {
+  local name answer
+  name=$(brick_name "$1")
+  need_full_copy "$1" "the brick $name keeps its place in volume $volume"
+  answer=$(gluster_tell volume replace-brick "$volume" "$name" "$2" commit force) ||
+    fail "cannot put $2 in the place of the brick $name: $answer"
+  say "$2 takes the place of the brick $name, whose Pi does not answer: what is on that stays there"
+}
+
+# refill_brick: this Pi's copy, which lost its disk, its folder or what makes it one, is made anew from the others. What
+# is shown must still be so when its process has ended.
 refill_brick() {
   local name answer
   name=$(brick_name "$(my_uuid)")
-  need_full_copy "$(my_uuid)" "the brick $name is not made anew"
+  going=$(my_uuid)
+  need_full_copy "$going" "the brick $name is not made anew"
   mkdir -p "$brick"
   # It ends what serves the folder. It may have been started by a run that was killed.
   answer=$(gluster_tell volume reset-brick "$volume" "$name" start) || say "reset-brick: $answer"
   end_old_processes
-  # Two Pis may be at this at once, each because of the other one's copy, whose process still ran.
-  need_full_copy "$(my_uuid)" "the brick $name is not made anew"
+  # Another Pi may have gone meanwhile, and then this copy may be the only one.
+  need_full_copy "$going" "the brick $name is not made anew" serve_again
   [ -z "$(ls -A "$brick")" ] || move_aside
   mkdir -p "$brick"
   answer=$(gluster_tell volume reset-brick "$volume" "$name" "$name" commit force) ||
     fail "cannot make the brick $name anew: $answer"
 }
+
+serve_again() { glusterd_starts is_serving || true; }
+is_serving() { [ -n "$(brick_process)" ]; }
 
 # drop_old_copy OTHER: this Pi's folder, without which the volume goes on at the Pi with the address OTHER. That one
 # says so itself: it has no brick of the Pi that it knows at this address, and none of this Pi's glusterd.
@@ -153,7 +170,8 @@ brick_processes() {
 
 ended_old() { [ -z "$(old_processes)" ]; }
 
-# need_full_copy UUID WHAT-THEN: as many copies other than that Pi's are full as must stay.
+# need_full_copy UUID WHAT-THEN [COMMAND]: as many copies other than that Pi's are full as must stay. Where they are
+# not, the command is run before it fails.
 need_full_copy() {
   local answer status=0 end=$((SECONDS + full_wait))
   while true; do
@@ -162,6 +180,7 @@ need_full_copy() {
       0) break ;;
       "$not_yet") [ $SECONDS -ge $end ] || { status=0 && sleep 1 && continue; } ;;
     esac
+    "${@:3}"
     fail "$2, since $(too_few): $answer. $(remedy)"
   done
   [ -z "$answer" ] || say "$answer"
@@ -198,6 +217,22 @@ need_no_stale_copy() {
   done
   hide "$shown"
   [ -n "$asked" ] || fail "$1, since no brick of volume $volume answers"
+}
+
+# lacking_copies: the bricks that answer and lack what another one has that answers.
+lacking_copies() {
+  local uuid other copies
+  copies=$(volume_copies)
+  show_bricks
+  for uuid in $copies; do
+    answers "$uuid" || continue
+    for other in $copies; do
+      if [ "$other" != "$uuid" ] && answers "$other" && ! accuses_not "$other" "$uuid"; then
+        brick_name "$uuid" && break
+      fi
+    done
+  done
+  hide "$shown"
 }
 
 # full_copy_besides UUID: true where as many are as must stay, false with the reasons, or not_yet where a Pi is there
@@ -260,14 +295,19 @@ incomplete() {
   others=$(volume_bricks | cut -d ' ' -f 1)
   for other in $others; do
     if [ "$other" = "$1" ]; then continue; fi
-    if accuses_not "$other" "$1"; then continue; fi
-    # It may also have ended since it was mounted: gluster's own health check ends one that lost its folder.
-    if answers "$other"; then echo "$(brick_name "$other") has what $name lacks" && return; fi
+    if accuses_not "$other" "$1"; then
+      [ "$other" = "$going" ] || continue
+    elif answers "$other"; then
+      # Or it has ended since it was mounted: gluster's own health check ends one that lost its folder.
+      echo "$(brick_name "$other") has what $name lacks" && return
+    fi
     silent=$other
   done
   [ -z "$silent" ] || most_agree_with "$1" || noted_full "$1" ||
-    echo "$(brick_name "$silent") does not answer, and may have what $name lacks"
+    echo "$(brick_name "$silent") $(silence "$silent"), and may have what $name lacks"
 }
+
+silence() { if [ "$1" = "$going" ]; then echo "will not answer then"; else echo "does not answer"; fi; }
 
 # most_agree_with UUID: no write was done without one of them. A brick that this one accuses knows nothing yet.
 most_agree_with() {
@@ -276,7 +316,7 @@ most_agree_with() {
   all=$(wc -l <<<"$others")
   [ "$all" -gt 2 ] && [ "$(volume_option cluster.quorum-type)" = auto ] || return 1
   for other in $others; do
-    if [ "$other" != "$1" ] && answers "$other" && accuses_not "$1" "$other"; then
+    if [[ $other != @($1|${going:-$1}) ]] && answers "$other" && accuses_not "$1" "$other"; then
       agree=$((agree + 1))
     fi
   done

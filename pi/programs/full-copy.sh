@@ -38,6 +38,7 @@ program() {
         [ "$(get_note "$full_note")" != "$(brick_process)" ] || forget_full
         continue
       fi
+      ! passed_over || forget_full
       if [ "$SECONDS" -ge "$due" ]; then
         if keep; then due=$((SECONDS + again)); else due=$((SECONDS + late)); fi
       fi
@@ -146,6 +147,13 @@ cut_off() {
 alone() {
   connections | awk -v mine="$(brick_name "$(my_uuid)")" '
     ($1 == mine) != $2 { other = 1 } END { exit other || NR == 0 }'
+}
+
+# passed_over: it is connected to another Pi's brick and not to this one's, as while this disk hangs: what is written,
+# the other one has.
+passed_over() {
+  connections | awk -v mine="$(brick_name "$(my_uuid)")" '
+    $1 == mine { own = $2 } $1 != mine && $2 { other = 1 } END { exit own || !other }'
 }
 
 # healed: there are two bricks, and nothing waits on the other one; otherwise its status says that something does, or

@@ -2,7 +2,7 @@
 # Before a record points at a Pi, its copy is complete. It runs when the list of those that serve changes, and is never
 # found to differ: while the site is written to, there is always something to heal for a moment.
 
-use heals
+use gate heals
 takes 'serving[]' # addresses of the Pis that have or get a record
 
 patience=3600 # seconds; a full copy of a 30 GB card at 10 MB/s
@@ -15,15 +15,18 @@ want() {
     fail "volume $volume still heals after $patience s ($waiting files): wait for it, then run pulumi up again"
 }
 
-# A brick that is off cannot be healed now and is not waited for; "-" stands for its number.
+# A brick that is off cannot be healed now and is not waited for; "-" stands for its number, and the others' count what
+# waits for it, too.
 healed() {
-  local now
+  local now lacking
   now=$(heal_counts)
+  [ -n "$now" ] || return 1 # gluster did not answer
   if grep -qxF -- - <<<"$now"; then
+    lacking=$(lacking_copies)
+    [ -z "$lacking" ] || { waiting="those of $lacking" && return 1; }
     say "a copy of $volume is off; the others serve ${serving[*]}"
     return 0
   fi
-  [ -n "$now" ] || return 1 # gluster did not answer
   now=$(awk '{ sum += $1 } END { print sum + 0 }' <<<"$now")
   [ "$now" = "$waiting" ] || [ "$now" -eq 0 ] || say "$now files to heal"
   waiting=$now

@@ -3,9 +3,10 @@
 # times of all files and none of their content.
 
 use gate heals
-takes 'copies[]' # addresses of the Pis that have one
-takes arbiter    # address; empty: none
-takes 'idle[]'   # addresses of the Pis that have no brick
+takes 'copies[]'  # addresses of the Pis that have one
+takes arbiter     # address; empty: none
+takes 'idle[]'    # addresses of the Pis that have no brick
+takes 'drained[]' # addresses of those of all these that are left alone
 
 want() {
   local address uuid missing=() is
@@ -27,7 +28,7 @@ want() {
   for address in "${copies[@]}"; do
     uuid=$(uuid_of "$address")
     if [ -z "$uuid" ] || [ -z "$(brick_name "$uuid")" ]; then
-      missing+=("$address")
+      [[ " ${drained[*]} " == *" $address "* ]] || missing+=("$address")
     elif [ "$uuid" = "$is" ]; then
       cannot_become "$address" "a full copy"
     fi
@@ -112,13 +113,49 @@ create() {
 
 # gluster adds no copy to a volume that has an arbiter.
 add_copies() { # ADDRESS...
-  local is
+  local is gone
   need_peers "$@"
   start_volume
   need_no_stale_copy "volume $volume gets no copy on $*"
+  gone=$(gone)
+  if [ $# -eq 1 ] && [ -n "$gone" ]; then
+    need_following_mounts
+    replace_brick "$gone" "$1:$brick"
+    heal_begins
+    # One that is drained may come back, and has its own state.
+    listed "$gone" || take_peer "$gone"
+    return
+  fi
   is=$(volume_arbiter)
   [ -z "$is" ] || take_brick "$is"
   add_bricks "$(($(volume_bricks | wc -l) + $#))" "${@/%/:$brick}"
+}
+
+# gone: UUID of a Pi that has a copy and does not answer, where twopir:pis does not list it any more, or as drained: it
+# is dead, or has come by a new card and another address.
+gone() {
+  local uuid having address
+  having=$(volume_copies)
+  for uuid in $having; do
+    if ! present "$uuid" && { ! listed "$uuid" || [ -n "$(of_drained "$uuid")" ]; }; then echo "$uuid" && return; fi
+  done
+}
+
+# listed UUID: it is one of the Pis of twopir:pis.
+listed() {
+  local address
+  for address in "${copies[@]}" $arbiter "${idle[@]}"; do
+    [ "$(uuid_of "$address")" != "$1" ] || return 0
+  done
+  return 1
+}
+
+# of_drained UUID: the address, where it is one of those.
+of_drained() {
+  local address
+  for address in "${drained[@]}"; do
+    [ "$(uuid_of "$address")" != "$1" ] || echo "$address"
+  done
 }
 
 # An arbiter is for two copies: where there are more, one of them is about to leave.
@@ -143,18 +180,22 @@ need_peers() {
 # The new ones are filled from the others; the heal goes on by itself, also after this script.
 add_bricks() { # BRICKS-THEN [arbiter 1] BRICK...
   local answer
-  until_true "$follow_wait" mounts_follow ||
-    fail "the mount at $(lost_mounts | xargs) on $pi has lost its glusterd, so it would learn of no new brick, and" \
-      "what is written there would not reach that: unmount it (sudo umount -l), mount it again (sudo mount), and run" \
-      "pulumi up again"
+  need_following_mounts
   answer=$(gluster_tell volume add-brick "$volume" replica "$@" force) ||
     fail "cannot add ${*:2} to volume $volume: $answer"
   heal_begins
 }
 
+# need_following_mounts: the site's config is written through a mount here.
+need_following_mounts() {
+  until_true "$follow_wait" mounts_follow ||
+    fail "the mount at $(lost_mounts | xargs) on $pi has lost its glusterd, so it would learn of no new brick, and" \
+      "what is written there would not reach that: unmount it (sudo umount -l), mount it again (sudo mount), and run" \
+      "pulumi up again"
+}
+
 follow_wait=10 # seconds; a client asks for its glusterd every 3 s
 
-# mounts_follow: the site's config is written through a mount here.
 mounts_follow() { [ -z "$(lost_mounts)" ]; }
 
 # What was there before us is left as it was.

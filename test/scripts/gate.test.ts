@@ -417,6 +417,7 @@ exec /bin/stat "$@"`,
         copies: [address(1), address(2)],
         arbiter: address(3),
         idle: [],
+        drained: [],
       });
       heals({}, 2);
       await host.run("apply", one);
@@ -495,6 +496,29 @@ exec /bin/stat "$@"`,
     expect(told(host)).toEqual([part, part, "peer detach pi2.lan force"]);
   });
 
+  it("replace_brick puts a new brick in the place of one that is away, where the other copy is full", async () => {
+    const anew = `replace_brick ${uuid(2)} ${name(3)}`;
+    glusterdKnows(host, pool(TWO, [2]));
+    silent(2);
+    expect((await apply(`full_wait=1; ${anew}`)).output).toContain(
+      `the brick ${name(2)} keeps its place in volume gv0, since ${KEPT}`,
+    );
+    expect(told(host)).toEqual([]);
+    note(1, process(1));
+    expect((await apply(anew)).status).toBe(0);
+    expect(told(host)).toEqual([`volume replace-brick gv0 ${name(2)} ${name(3)} commit force`]);
+  });
+
+  it("lacking_copies are those that answer, and are accused by one that does", async () => {
+    glusterdKnows(host, pool(THREE, [3]));
+    expect((await apply("lacking_copies")).output).toBe("");
+    heals({ 1: ["/www/a"] });
+    accuses(1, "/www/a", 3);
+    expect((await apply("lacking_copies")).output).toBe("");
+    accuses(1, "/www/a", 2);
+    expect((await apply("lacking_copies")).output).toBe(`${name(2)}\n`);
+  });
+
   it("a Pi that is taken out leaves two full copies, of which most agreed until it has left", async () => {
     const leaves = `must_stay=2; take_peer ${uuid(2)}`;
     glusterdKnows(host, pool(TWO));
@@ -570,13 +594,42 @@ exec /bin/stat "$@"`,
       expect(host.list(BRICK)).toEqual([]);
     });
 
-    it("asks again when its own process has ended, since the other Pi may be at it too", async () => {
+    it("asks again when its own process has ended, and has it serve again where the other one has, too", async () => {
       host.write("/run/then-told", "touch /run/silent-2");
-      const { status, output } = await apply("full_wait=1; refill_brick");
+      host.command("systemctl", "echo $@ >>/run/systemctl");
+      const { status, output } = await apply("full_wait=1 start_wait=1; refill_brick");
       expect(output).toContain(KEPT);
       expect(status).toBe(65);
       expect(told(host)).toEqual(ANEW.slice(0, 1));
       expect(inTheFolder()).toEqual(["gv0", "gv0/index.html"]);
+      expect(host.read("/run/systemctl")).toContain("restart glusterd.service");
+    });
+
+    it("ends nothing where the other copy is known to be full by this one alone", async () => {
+      rmSync(host.at("/run/silent-1"));
+      note(2, "1002 1");
+      const { status, output } = await apply("refill_brick");
+      expect(output).toContain(`${name(1)} will not answer then, and may have what ${name(2)} lacks`);
+      expect(status).toBe(65);
+      expect(told(host)).toEqual([]);
+    });
+
+    it("ends nothing where this copy has more, whatever the other one noted", async () => {
+      rmSync(host.at("/run/silent-1"));
+      heals({ 1: ["/www/a"] }, 2);
+      accuses(1, "/www/a", 2);
+      const { output } = await apply("refill_brick");
+      expect(output).toContain(`${name(1)} has what ${name(2)} lacks`);
+      expect(told(host)).toEqual([]);
+    });
+
+    it("ends nothing where of three one is away: the other one alone would serve nothing", async () => {
+      rmSync(host.at("/run/silent-1"));
+      glusterdKnows(host, pool(THREE, [3]));
+      const { status, output } = await apply("refill_brick");
+      expect(output).toContain(KEPT);
+      expect(status).toBe(65);
+      expect(told(host)).toEqual([]);
     });
 
     it("moves no empty folder aside, and makes a missing one", async () => {

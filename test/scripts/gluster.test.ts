@@ -220,6 +220,7 @@ esac`,
         copies: [address(1), address(2)],
         arbiter: "",
         idle: [],
+        drained: [],
         ...parameters,
       }),
     });
@@ -257,6 +258,13 @@ esac`,
       expect((await host.run("apply", idle)).status).toBe(65);
       expect(told(host)).toEqual([]);
       expect((await host.check(made({ idle: [address(3)] }))).output).toBe("");
+    });
+
+    it("lacks no copy of a Pi that is drained, but of one that has come anew", async () => {
+      glusterdKnows(host, volume({ options: { "user.twopir": "made" } }));
+      const more = { copies: [1, 2, 3].map(address) };
+      expect((await host.check(made(more))).changes).toEqual([`volume gv0 lacks the copy of ${address(3)}`]);
+      expect((await host.check(made({ ...more, drained: [address(3)] }))).changes).toEqual([]);
     });
 
     it("is ours where gluster came with us, and asked nothing once it is noted", async () => {

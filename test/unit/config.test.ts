@@ -126,6 +126,18 @@ describe("every rule names the key, the value and what would be right", () => {
       "at least one Pi that is not drained, or nobody serves the site",
     ],
     [
+      {
+        pis: [
+          pi1,
+          { ...pi2, drained: true },
+          { ...pi2, name: "pi3", address: "192.168.0.123", arbiter: true, drained: true },
+        ],
+      },
+      "pis",
+      "a list of 3",
+      "at most one drained Pi of three that store: where two are off, the third one serves nothing",
+    ],
+    [
       pisWith({ storage: false }),
       "pis",
       "a list of 2",

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -667,9 +668,19 @@ describe("what the engine is asked for", () => {
     expect(ignoreChanges).toEqual([]);
     expect(inputs?.create).toBe("bash -s apply pi1");
     expect(inputs?.update).toMatch(
-      /^bash -s apply pi1 # a is missing; b differs \(seen \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\)$/,
+      /^bash -s apply pi1 # seen \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC: a is missing; b differs$/,
     );
     expect(resources.get("pi1-default-site-gone")?.ignoreChanges).toEqual(UNCHANGED);
+  });
+
+  it("updates it again for the same reason, however long that is", async () => {
+    const long = { "pi1-nginx": { reasons: ["x".repeat(300)], disturbs: true, details: "" } };
+    const updates: unknown[] = [];
+    for (let up = 0; up < 2; up += 1) {
+      updates.push((await declare(args, { drifted: long })).resources.get("pi1-nginx")?.inputs.update);
+      await sleep(1000);
+    }
+    expect(new Set(updates).size).toBe(2);
   });
 
   it("tells a preview what differs, and spares it what is only not there yet", async () => {

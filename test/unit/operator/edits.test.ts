@@ -4,10 +4,10 @@ import {
   LAYOUT,
   refuseDrainedBefore,
   refuseFirstToLeave,
-  refuseLastRecord,
   refuseMoves,
   refuseOtherFloating,
   refuseOtherVolume,
+  refuseSilence,
   refuseToWithdraw,
 } from "../../../operator/edits";
 
@@ -61,33 +61,34 @@ it("the first Pi is taken out only when it is drained or off: no Pi takes its ow
   await expect(refusing(["pi2", "pi3"], { order })).rejects.toThrow(
     /^pi1 is not in twopir:pis any more, .*drained: true/,
   );
-  await refusing(["pi2", "pi3"], { order, unreached: ["pi1"] });
+  await expect(refusing(["pi2", "pi3"], { order, unreached: ["pi1"] })).rejects.toThrow(/drained: true/);
+  await refusing(["pi2", "pi3"], { order, drained: ["pi1"] });
   await refusing(["pi1", "pi3"], { order });
   await refusing(["pi2", "pi3"], {});
 });
 
-it("a record stays while none of the Pis that keep theirs answers", async () => {
+it("nothing is done to Pis of which none answers, and no record withdrawn", async () => {
   const refusing = (
     drained: readonly string[],
     unreached: readonly string[],
-    { names = ["pi1-a-record", "pi2-a-record"], fewRecords = false } = {},
+    { names = ["pi1-a-record", "pi2-a-record"], dryRun = true } = {},
   ): Promise<void> =>
-    refuseLastRecord(
+    refuseSilence(
       {
         hostname: "x.example.com",
         pis: ["pi1", "pi2"].map((name) => ({ name, address: "", drained: drained.includes(name) })),
-        dns: { provider: "rfc2136", fewRecords },
       },
       unreached,
+      dryRun,
       () => Promise.resolve(names),
     );
   await expect(refusing(["pi2"], ["pi1", "pi2"])).rejects.toThrow(
-    /^the A record of pi2 would be withdrawn, and pi1, to which x\.example\.com leads then, does not answer/,
+    /^pi1 does not answer, and the A record of pi2 would be withdrawn, so that x\.example\.com led to nobody/,
   );
-  await refusing(["pi2"], ["pi2"]);
   await refusing([], ["pi1", "pi2"]);
+  await expect(refusing([], ["pi1", "pi2"], { dryRun: false })).rejects.toThrow(/^none of pi1, pi2 answers/);
+  await refusing(["pi2"], ["pi2"], { dryRun: false });
   await refusing(["pi2"], ["pi1", "pi2"], { names: ["pi1-a-record"] });
-  await refusing(["pi2"], ["pi1", "pi2"], { fewRecords: true });
 });
 
 it("a Pi keeps its floating address, or has none any more", async () => {

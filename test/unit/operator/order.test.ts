@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { inLastOrder, orderOf } from "../../../operator/order";
 
 const listed = (names: string, addresses = "", addresses6 = "") => ({
-  pis: names.split(" ").map((name) => ({ name })),
+  pis: names.split(" ").map((name) => ({ name: name.replace("-", ""), drained: name.startsWith("-") })),
   floatingAddresses: addresses.split(" ").filter(Boolean),
   floatingAddresses6: addresses6.split(" ").filter(Boolean),
 });
@@ -34,6 +34,7 @@ describe("the order of the Pis and of the floating addresses", () => {
   it("is kept without floating addresses, too, and these may come and go", () => {
     const plain = orderOf(listed("pi1 pi2"));
     expect(plain).toEqual({ order: ["pi1", "pi2"] });
+    expect(orderOf(listed("pi1 -pi2"))).toEqual({ order: ["pi1", "pi2"], drained: ["pi2"] });
     expect(inLastOrder(listed("pi2 pi1", "a b"), plain)).toEqual(listed("pi1 pi2", "a b"));
     expect(inLastOrder(listed("pi2 pi1"), orderOf(before))).toEqual(listed("pi1 pi2"));
   });
