@@ -50,6 +50,7 @@ describe("a drained Pi", () => {
     expect(outcome.changed).toEqual({
       "gv0-healed": "update",
       "gv0-peer-pi2": "update",
+      "gv0-volume": "update", // it is told that this copy may be away
       "no-other-a-records": "update",
       "pi1-gluster-mount": "update", // it is told who is left to serve meanwhile, and finds nothing to do
       "pi1-brick-connections": "update", // the same
@@ -243,5 +244,62 @@ describe("a Pi that is dead for good", () => {
     expect(await inside("pi2", "cat /data/brick1/gv0/www/written")).toBe("written");
     await lab("on", "pi1");
     expect(await inside("pi1", "cat /data/brick1/gv0/www/written")).toBe("written");
+  });
+});
+
+describe("a copy that is lost for good", () => {
+  const volume = (): Promise<string> =>
+    inside("pi1", "gluster volume info gv0 | grep -E '^(Number|Brick[0-9])'");
+  const connectedPeers = (): Promise<string> =>
+    inside("pi1", "gluster pool list | tail -n +2 | grep -v localhost");
+
+  beforeAll(async () => {
+    cluster = await begin("converged");
+    await lab("on", "pi3");
+    await inside("pi1", "echo written >/mnt/gluster1/www/written");
+  });
+
+  it("gives its place to that of a new Pi, and its Pi is taken out then", async () => {
+    const drained = pi("pi2", { drained: true });
+    await notesFull("pi1");
+    await lab("off", "pi2");
+    await cluster.configure({ "twopir:pis": [pi("pi1"), drained] });
+    await upUnnoticed();
+    await cluster.configure({ "twopir:pis": [pi("pi1"), drained, pi("pi3")] });
+    await upUnnoticed();
+    expect(await volume()).toContain("1 x 2 = 2");
+    expect(await volume()).not.toContain(address("pi2"));
+    await healed("pi1");
+    expect(await inside("pi3", "cat /data/brick1/gv0/www/written")).toBe("written");
+    expect((await cluster.preview()).changed).toEqual({});
+    await cluster.configure({ "twopir:pis": [pi("pi1"), pi("pi3")] });
+    await upUnnoticed();
+    expect(await connectedPeers()).toMatch(new RegExp(`^\\S+\\s+${address("pi3")}\\s+Connected *$`));
+    expect((await cluster.preview()).changed).toEqual({});
+  });
+
+  it("is made anew by another machine at another address, under the name of the dead one", async () => {
+    await notesFull("pi1");
+    await lab("off", "pi3");
+    await lab("blank", "pi2", "--trust");
+    await cluster.configure({ "twopir:pis": [pi("pi1"), pi("pi3", { address: address("pi2") })] });
+    await upUnnoticed();
+    expect(await volume()).toContain("1 x 2 = 2");
+    expect(await volume()).toContain(address("pi2"));
+    expect(await connectedPeers()).toMatch(new RegExp(`^\\S+\\s+${address("pi2")}\\s+Connected *$`));
+    await healed("pi1");
+    expect(await inside("pi2", "cat /data/brick1/gv0/www/written")).toBe("written");
+    expect((await addresses()).sort()).toEqual([address("pi1"), address("pi2")]);
+    expect((await cluster.preview()).changed).toEqual({});
+  });
+
+  it("is no reason to change anything where no Pi answers", async () => {
+    for (const name of ["pi1", "pi2"]) await lab("off", name);
+    const preview = await cluster.preview();
+    expect(preview.failed).toBe(false);
+    expect(preview.changed).toEqual({});
+    const up = await cluster.up();
+    expect(up.failed).toBe(true);
+    expect(up.said).toContain("none of pi1, pi3 answers, so nothing was changed.");
   });
 });
