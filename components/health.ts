@@ -20,7 +20,7 @@ export const healthStates = ({ pis, volume }: Pick<ClusterArgs, "pis" | "volume"
   }));
 
 /**
- * What a Pi's owner should see to, of its clock, card and power.
+ * What a Pi's owner should see to, of its clock, card, power and gateway.
  *
  * @param began When the look began by this machine's clock, in ms since 1970; a Pi's own is between the two.
  * @param ended When it had ended.
@@ -32,11 +32,19 @@ export function healthProblems(
   began: number,
   ended: number,
 ): HostProblem[] {
+  const leads = (pi: Pi): boolean =>
+    factsOf(seen.findings.get(stateName(pi))).some(([fact, value]) => fact === "gateway" && value === "yes");
+  const leading = pis.filter(leads).map(({ name }) => name);
   return pis.flatMap((pi) => {
     const found = seen.findings.get(stateName(pi));
     const unknown = (found?.reasons ?? []).map((why) => new HostProblem(`${pi.name}: its health ${why}.`));
     const said = factsOf(found).flatMap(([fact, value]) => {
       if (fact === "warning") return new HostProblem(`${pi.name}: ${value}.`);
+      if (fact === "gateway" && value === "no" && leading.length > 0)
+        return new HostProblem(
+          `${pi.name}: it has no default route, so visitors from other networks get no answer from it, and no update comes: ` +
+            `give it the gateway that ${leading.join(" and ")} has (ip route).`,
+        );
       if (fact === "hint") return new HostProblem(`${pi.name}: ${value}.`, "hint");
       const off = fact === "clock" ? secondsOff(Number(value), began / 1000, ended / 1000) : 0;
       if (Math.abs(off) <= CLOCK_OFF) return [];

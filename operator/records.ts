@@ -73,8 +73,8 @@ export interface Elsewhere {
 }
 
 /**
- * Asks the zone's other name servers, and the one that this machine asks, for what the primary server has; nothing where
- * the config names no server, or that has no record.
+ * Asks the zone's other name servers, and the one that this machine asks, for what the primary server has; where the config
+ * names no server, as for Cloudflare, the latter alone. Nothing where there is no record, or the user keeps them.
  *
  * @param records What the primary has, of the types that are looked at.
  * @example await toldElsewhere("twopir.example.com", { A: ["192.168.0.121"] }, { provider: "rfc2136", server: "192.168.0.53", zone: "example.com" })
@@ -82,13 +82,14 @@ export interface Elsewhere {
 export async function toldElsewhere(
   name: string,
   records: Partial<Addresses>,
-  { server, zone }: Zone,
+  { provider, server, zone }: Zone,
 ): Promise<Elsewhere[]> {
   const right = TYPES.flatMap((type) => {
     const all = [...(records[type] ?? [])].sort();
     return all.length === 0 ? [] : { type, all };
   });
-  if (server === undefined || zone === undefined || right.length === 0) return [];
+  if (right.length === 0 || provider === "none") return [];
+  if (server === undefined || zone === undefined) return hiddenHere(name, right);
   const [others, here] = await Promise.all([
     otherServers(zone, server).catch(() => []),
     toldHere(name, right, zone, server).catch(() => []),
@@ -116,6 +117,22 @@ export async function toldElsewhere(
   );
   const found = answers.flat().filter((one) => one !== undefined);
   return [...found, ...here.map((message) => ({ message, hereOnly: true }))];
+}
+
+/** The types of which this machine finds no record, at a provider whose name servers are not asked. */
+async function hiddenHere(
+  name: string,
+  right: readonly { readonly type: RecordType }[],
+): Promise<Elsewhere[]> {
+  const found = await Promise.all(right.map(({ type }) => asked(name, type).catch(() => undefined)));
+  return right.flatMap(({ type }, i) => {
+    if (found[i]?.length !== 0) return [];
+    const message =
+      `the name server that this machine asks gives no ${type} record of ${name}: routers hide private addresses (DNS rebind ` +
+      `protection), so visitors of this network get none: exempt ${name} there; or the name servers that the registrar has ` +
+      `for the zone are not those of its provider.`;
+    return { message, hereOnly: true };
+  });
 }
 
 /** The zone's name servers, without the primary that is asked. */

@@ -95,6 +95,13 @@ export const DRIFTS: readonly Drift[] = [
     touched: [/^service-nginx/],
   },
   {
+    what: "nginx may have few files open at once, as after a start without its drop-in",
+    on: "pi1",
+    broken: "prlimit --pid $(cat /run/nginx.pid) --nofile=1024:",
+    named: ["pi1-nginx"],
+    reason: "nginx may have only 1024 files open at once, which many visitors use up",
+  },
+  {
     what: "nginx started by hand",
     on: "pi1",
     broken: "systemctl stop nginx && nginx",
@@ -295,6 +302,14 @@ export const DRIFTS: readonly Drift[] = [
     broken: "gluster --mode=script volume set gv0 network.ping-timeout 42 >/dev/null",
     named: ["gv0-options"],
     reason: "network.ping-timeout of gv0 is 42 instead of 10",
+    touched: [gluster],
+  },
+  {
+    what: "an option of a recipe, by which one Pi serves for minutes what was changed on another",
+    on: "pi1",
+    broken: "gluster --mode=script volume set gv0 performance.md-cache-timeout 600 >/dev/null",
+    named: ["gv0-options"],
+    reason: "performance.md-cache-timeout of gv0 is 600 instead of 1",
     touched: [gluster],
   },
   {

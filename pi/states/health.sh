@@ -9,7 +9,9 @@ full=85 # percent; a volume whose bricks are full refuses to write, and heals wa
 want() {
   fact clock "$(date +%s)"
   fact addresses "$(held_addresses | xargs)"
+  fact gateway "$(gateway)"
   about_file_systems
+  about_fstab
   about_memory
   about_power
   about_clock
@@ -42,6 +44,35 @@ about_file_systems() {
       fact warning "errors of the file system of $target so far: $errors. Its card or disk fails, or it was not" \
         "checked after a power cut; it may be read-only now (see dmesg). fsck, at a restart, forgets them"
   done
+}
+
+# gateway: whether there is a way to other networks.
+gateway() {
+  local to
+  while read -r _ to _; do
+    [ "$to" != 00000000 ] || { echo yes && return; }
+  done < <(cat /proc/net/route)
+  echo no
+}
+
+# about_fstab: what systemd waits for at boot and does not find, for 90 s; then it gives up, without ssh and nginx.
+about_fstab() {
+  local source target options device
+  while read -r source target _ options _; do
+    [[ $source != "#"* && ,$options, != *,@(nofail|noauto),* ]] || continue
+    case $source in
+      UUID=* | PARTUUID=* | LABEL=* | PARTLABEL=*)
+        device=${source%%=*}
+        device=/dev/disk/by-${device,,}/${source#*=}
+        ;;
+      /dev/*) device=$source ;;
+      *) continue ;;
+    esac
+    device=${device//\"/}
+    [ -e "$device" ] || findmnt -n --mountpoint "$target" >/dev/null ||
+      fact warning "the next restart would end in emergency mode, without ssh and nginx, since /etc/fstab wants" \
+        "$source at $target, which is not there: plug it in, or give the line the option nofail"
+  done < <(cat /etc/fstab 2>/dev/null || true)
 }
 
 # about_memory: what lies there is gone after the next restart. An overlay of raspi-config's or overlayroot's is on the

@@ -8,6 +8,7 @@ takes host    # the name of the site that has the A records
 # nginx-unit.sh writes it
 drop_in_path=/etc/systemd/system/nginx.service.d/twopir.conf
 patience=10    # seconds until the page must come; the volume is mounted by now
+files=8192     # that a worker may have open at once, see the unit's drop-in
 config_wait=12 # seconds until nginx has read its config, part of which lies on the volume (see stat_wait)
 
 want() {
@@ -164,7 +165,18 @@ outdated() {
     echo "nginx does not run the config that is on disk$(objection)"
   elif [ -n "$(lost_files "$workers")" ]; then
     echo "nginx has files open of a mount that is gone"
+  elif [ "$(files_at_once)" -lt "$files" ]; then
+    echo "nginx may have only $(files_at_once) files open at once, which many visitors use up"
   fi
+}
+
+# files_at_once: by the limits of nginx's master, which its next workers have, too.
+files_at_once() {
+  local line most=$files
+  while read -r line; do
+    [[ ! $line =~ ^"Max open files "\ *([0-9]+) ]] || most=${BASH_REMATCH[1]}
+  done < <(cat "/proc/$(main_pid nginx.service)/limits" 2>/dev/null || true)
+  echo "$most"
 }
 
 # lost_files PIDS: mounts that nginx's workers have files open on, and that are not there any more. nginx keeps files

@@ -21,10 +21,26 @@ want() {
   want_ours "$service_path"
   want_file "$timer_path" "$(timer)"$'\n'
   need unattended-upgrade unattended-upgrades
+  tell_if_overruled
   want_service twopir-upgrade.timer
   is_read "$(unit_facts twopir-upgrade.service)" ||
     mend "systemd has not read the unit files of twopir-upgrade.service" systemctl daemon-reload
   [ ! -e "$former" ] || mend "$former is left over from an earlier version" rm -f "$former"
+}
+
+# tell_if_overruled: of several files of apt's the last one counts, by their names.
+tell_if_overruled() {
+  local setting value
+  [ -e "$apt_path" ] || return 0
+  for setting in Unattended-Upgrade::Automatic-Reboot=false APT::Periodic::Unattended-Upgrade=1; do
+    value=$(once apt-config dump | sed -n "s/^${setting%%=*} \"\(.*\)\";\$/\1/p" | tail -n 1)
+    [ -z "$value" ] || [ "$value" = "${setting#*=}" ] ||
+      note "a file of /etc/apt/apt.conf.d comes after $apt_path and sets ${setting%%=*} to $value: $(so "$setting")" \
+        say "take it out: grep -r ${setting%%=*} /etc/apt/apt.conf.d"
+  done
+}
+so() { # KEY=VALUE
+  if [[ $1 == *Reboot* ]]; then echo "all Pis may restart at once"; else echo "no updates come"; fi
 }
 
 timer() {

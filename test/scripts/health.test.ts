@@ -22,10 +22,12 @@ echo "2: eth0    inet 192.168.0.221/32 scope global eth0"`,
     host.write("/run/synchronised", "");
     host.command(
       "cat",
-      `case $1 in */ntp-units.d/*) set -- /run/units ;; /proc/cmdline) set -- /run/cmdline ;; esac
+      `case $1 in */ntp-units.d/*) set -- /run/units ;; /proc/cmdline) set -- /run/cmdline ;;
+  /proc/net/route) set -- /run/route ;; esac
 exec /usr/bin/cat "$@"`,
     );
     host.write("/run/cmdline", "console=tty1 root=PARTUUID=1234abcd-02 rootfstype=ext4 rootwait\n");
+    host.write("/run/route", "Iface Destination Gateway\neth0 00000000 0100A8C0\neth0 0000A8C0 00000000\n");
     host.write("/run/units", "# comment\nchrony.service\nsystemd-timesyncd.service\n");
   });
   afterEach(() => host.remove());
@@ -44,8 +46,9 @@ exec /usr/bin/cat "$@"`,
 
   it("tells the time, and warns of nothing where all is well", async () => {
     host.write("/run/df", " 84%    9% /\n 12%     - /boot/firmware\n 84%    9% /\n");
-    const [clock, addresses, ...rest] = await facts();
+    const [clock, addresses, gateway, ...rest] = await facts();
     expect(rest).toEqual([]);
+    expect(gateway).toBe("gateway=yes");
     expect(addresses).toBe("addresses=192.168.0.121 192.168.0.221");
     expect(clock).toMatch(/^clock=\d+$/);
     expect(Math.abs(Number(clock?.split("=")[1]) - Date.now() / 1000)).toBeLessThan(60);
@@ -71,6 +74,31 @@ exec /usr/bin/cat "$@"`,
       ]);
     },
   );
+
+  it.each([
+    ["UUID=dead-beef /mnt/usb ext4 defaults 0 2", true],
+    ['LABEL="disk" /mnt/usb ext4 defaults 0 2', true],
+    ["/dev/sdz9 /mnt/usb ext4 noatime", true],
+    ["UUID=dead-beef /mnt/usb ext4 defaults,nofail 0 2", false],
+    ["UUID=dead-beef /mnt/usb ext4 noauto 0 2", false],
+    ["# UUID=dead-beef /mnt/usb ext4 defaults 0 2", false],
+    ["192.168.0.9:/srv /mnt/nfs nfs defaults 0 0", false],
+    ["/dev/null /mnt/usb ext4 defaults 0 2", false],
+  ])("warns of what systemd waits for at boot and does not find: %s", async (line, warned) => {
+    host.write("/etc/fstab", `${line}\n`);
+    host.command(
+      "findmnt",
+      "case $* in *--mountpoint*) exit 1 ;; *FSTYPE*) echo ext4 ;; *) echo /dev/sda1 rw ;; esac",
+    );
+    expect(await warnings()).toEqual(
+      warned ? [expect.stringMatching(/emergency mode, .* at \/mnt\/usb, which is not there/)] : [],
+    );
+  });
+
+  it("tells whether there is a way to other networks", async () => {
+    host.write("/run/route", "Iface Destination Gateway\neth0 0000A8C0 00000000\n");
+    expect(await facts()).toContain("gateway=no");
+  });
 
   it("warns of a file system that has had errors", async () => {
     host.command("grep", `case $* in *mmcblk0p2/errors_count) echo 3 ;; *) exec /usr/bin/grep "$@" ;; esac`);
@@ -116,7 +144,7 @@ exec /usr/bin/cat "$@"`,
     ["VCHI initialization failed", []],
   ])("says what a Pi's firmware says: %s", async (bits, expected) => {
     host.command("vcgencmd", `[ "$1" = get_throttled ] && echo 'throttled=${bits}'`);
-    const said = (await facts()).slice(2);
+    const said = (await facts()).slice(3);
     expect(said).toHaveLength(expected.length);
     expected.forEach((beginning, i) => expect(said[i]).toContain(beginning));
   });

@@ -139,6 +139,19 @@ esac`,
     expect((await host.check(nginx())).changes).toEqual([]);
   });
 
+  it("has new workers where they may have few files open", async () => {
+    host.command("cat", '[ "$1" != /proc/480/limits ] || set -- /run/limits\nexec /usr/bin/cat "$@"');
+    const limits = (soft: number): void =>
+      host.write("/run/limits", `Max processes 94881 94881 processes\nMax open files ${soft} 524288 files\n`);
+    limits(8192);
+    expect((await host.check(nginx())).changes).toEqual([]);
+    limits(1024);
+    const why = ["nginx may have only 1024 files open at once, which many visitors use up"];
+    expect((await host.check(nginx())).changes).toEqual(why);
+    await host.run("apply", nginx());
+    expect(host.read("/run/told")).toBe("reload nginx.service\n");
+  });
+
   const OTHERS_MARK = "11111111-7b5a-4c39-9a51-1d2c3b4a5f60 pi1\n";
   const marked = (body: string): void =>
     answers("/.well-known/twopir", "200 OK", "Content-Type: text/plain", body);

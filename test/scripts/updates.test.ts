@@ -68,6 +68,19 @@ describe.skipIf(!canIsolate)("updates.sh", () => {
       others: ["192.168.0.122"],
     });
     await host.run("apply", updates);
+    host.command("apt-config", "cat /run/apt");
+    host.write(
+      "/run/apt",
+      'Unattended-Upgrade::Automatic-Reboot "false";\nAPT::Periodic::Unattended-Upgrade "1";\n',
+    );
+    expect((await host.run("check", updates)).output).not.toContain("apt.conf.d");
+    host.write(
+      "/run/apt",
+      'Unattended-Upgrade::Automatic-Reboot "true";\nAPT::Periodic::Unattended-Upgrade "0";\n',
+    );
+    const { output } = await host.run("check", updates);
+    expect(output).toMatch(/sets Unattended-Upgrade::Automatic-Reboot to true: all Pis may restart at once/);
+    expect(output).toMatch(/sets APT::Periodic::Unattended-Upgrade to 0: no updates come/);
     expect(host.read(TIMER)).toMatch(/^Persistent=true$/m);
     host.write("/run/reboot-required", "");
     host.write("/run/mounts", "");

@@ -47,6 +47,24 @@ it("a hint is none of what is not well, and what cannot be asked is", () => {
   ]);
 });
 
+it("names a Pi without a default route where another one has one", () => {
+  const findings = (...answers: string[]) => ({
+    findings: new Map(
+      answers.map((answer, i) => [
+        `pi${(i + 1).toString()}-health`,
+        { reasons: [], disturbs: false, details: `gateway=${answer}` },
+      ]),
+    ),
+  });
+  const saying = (...answers: string[]): string[] =>
+    healthProblems(cluster(2).pis, findings(...answers), NOON, NOON).map(({ message }) => message);
+  expect(saying("yes", "no")).toEqual([
+    expect.stringMatching(/^pi2: it has no default route, .*: give it the gateway that pi1 has/),
+  ]);
+  expect(saying("yes", "yes")).toEqual([]);
+  expect(saying("no", "no")).toEqual([]);
+});
+
 it("names the floating addresses that two Pis hold, and no others", () => {
   const args = cluster(2, { floatingAddresses: ["192.168.0.221", "192.168.0.222"] });
   const holding = (...addresses: string[]) => ({

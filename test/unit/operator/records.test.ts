@@ -62,11 +62,21 @@ describe("what others are told of the name", () => {
 
   it("is nothing where nobody else is there to ask, or nothing is known", async () => {
     expect(await told()).toEqual([]);
-    expect(await toldElsewhere(NAME, { A: ["192.168.0.121"] }, { provider: "cloudflare" })).toEqual([]);
     answers(ZONE.server, SOA, ...SERVERS);
     expect(await told()).toEqual([]);
     rmSync(join(folder, ZONE.server));
     expect(await told()).toEqual([]);
+  });
+
+  it("is nothing that this machine finds, where the zone's own name servers are not asked", async () => {
+    const cloudflare = { provider: "cloudflare" };
+    const hidden = async (): Promise<string[]> =>
+      (await toldElsewhere(NAME, { A: ["192.168.0.121"] }, cloudflare)).map(({ message }) => message);
+    answers("resolver", ...RECORDS);
+    expect(await hidden()).toEqual([]);
+    answers("resolver");
+    expect(await hidden()).toEqual([expect.stringMatching(/gives no A record of .* rebind/)]);
+    expect(await toldElsewhere(NAME, { A: ["192.168.0.121"] }, { provider: "none" })).toEqual([]);
   });
 
   it("is what the zone's other name servers have, in the zone or out of it", async () => {
