@@ -2,7 +2,14 @@ import { recordAddresses } from "./components/a-records";
 import { Cluster } from "./components/cluster";
 import { lookNow } from "./components/now";
 import { readConfig } from "./config";
-import { addressesByName, LAYOUT, pathsOf, refuseEdits, refuseSilence } from "./operator/edits";
+import {
+  addressesByName,
+  LAYOUT,
+  pathsOf,
+  refuseEdits,
+  refuseOtherName,
+  refuseSilence,
+} from "./operator/edits";
 import { declaredTriggers, lastHosts } from "./operator/engine";
 import { findHosts, RENEW } from "./operator/hosts";
 import { tellOfFormerName, tellOfLeft, tellOfMoved, urlOf } from "./operator/left";
@@ -19,7 +26,7 @@ export = async () => {
   const { users } = config;
   const ownWay = config.ownWay || (!RENEW && last.ownWay === true);
   const addresses = recordAddresses(config);
-  const [{ parts, reached, seen, unreached }, records, triggers] = await Promise.all([
+  const [{ parts, reached, seen, called, unreached }, records, triggers] = await Promise.all([
     lookNow(config),
     recordsNow(config.hostname, config.dns),
     declaredTriggers(),
@@ -31,6 +38,7 @@ export = async () => {
     tellOfFormerName(config.hostname),
   ]);
   await refuseSilence(config, unreached);
+  await refuseOtherName(config.pis, called);
   new Cluster("twopir", { parts, resources: new Resources(reached, seen, ownWay, records, triggers) });
   return {
     url: urlOf(config.hostname),

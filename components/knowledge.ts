@@ -12,6 +12,8 @@ export interface Knowledge {
   readonly peers: ReadonlySet<string>;
   /** Its id, by the word of those that have it; more than one where they do not agree. */
   readonly volumes: ReadonlySet<string>;
+  /** Names that each Pi has in the states that are noted on it, by the one that it has now. */
+  readonly called: ReadonlyMap<string, readonly string[]>;
   /** What the glusterd of each Pi that has one calls itself, by the Pi's name. */
   readonly uuids: ReadonlyMap<string, string>;
 }
@@ -48,6 +50,11 @@ export async function knowledge(
     ),
     peers: named("peers"),
     volumes: named("volume"),
+    called: new Map(
+      facts.flatMap(({ pi, name, value }) =>
+        name === "called" ? [[pi.name, value.split(" ").filter(Boolean)]] : [],
+      ),
+    ),
     uuids: new Map(facts.flatMap(({ pi, name, value }) => (name === "uuid" ? [[pi.name, value]] : []))),
   };
 }

@@ -23,6 +23,8 @@ export interface Now {
   readonly parts: readonly Part[];
   readonly reached: ReadonlyMap<string, Reached>;
   readonly seen: Look;
+  /** See {@link Knowledge}. */
+  readonly called: ReadonlyMap<string, readonly string[]>;
   /** Names of the Pis that are drained or did not answer. */
   readonly unreached: readonly string[];
 }
@@ -88,6 +90,7 @@ export async function lookNow(config: ReachableCluster, besides: readonly State[
   return {
     parts,
     reached,
+    called: known.called,
     seen: {
       ...seen,
       problems: [

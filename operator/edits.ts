@@ -89,6 +89,31 @@ export async function refuseMoves(
 }
 
 /**
+ * Refuses another name for a Pi that has another address as well, known by the states that are noted on it. As in
+ * {@link refuseMoves}, what the former name had would be removed from the same Pi.
+ *
+ * @param called Names by which states are noted on each Pi, by its name in the config.
+ * @param outputs Of the last update, in which `pis` has the addresses by name. Default: asked of the engine.
+ * @example await refuseOtherName([{ name: "pib", address: "192.168.0.142" }], new Map([["pib", ["pi2"]]]))
+ * @throws pulumi.RunError that names both.
+ */
+export async function refuseOtherName(
+  pis: readonly Placed[],
+  called: ReadonlyMap<string, readonly string[]>,
+  outputs: () => Promise<unknown> = lastOutputs,
+): Promise<void> {
+  const last = ((await outputs()) as { readonly pis?: Places } | undefined)?.pis ?? {};
+  for (const { name } of pis)
+    for (const was of called.get(name) ?? [])
+      if (last[was] !== undefined && !pis.some((pi) => pi.name === was))
+        refuse(
+          `${name} is the machine that was ${was} in the last pulumi up, so nothing was changed: what is taken out of ` +
+            `twopir:pis is removed from its Pi, here from ${name} itself. A Pi keeps its name: call it ${was} again, with ` +
+            `its new address.`,
+        );
+}
+
+/**
  * Refuses to take the first Pi out, unless it was drained: the commands to gluster are bound to it in the engine's state,
  * that by which it leaves too, and no Pi can take its own copy out.
  *

@@ -1,8 +1,8 @@
 # shellcheck shell=bash disable=SC2154
-# Whether this Pi can give the commands to gluster, which peers it has, the volume's id and glusterd's own, as lines of
-# NAME=VALUE; nothing is wanted and nothing is changed. A new card cannot, nor can a Pi whose glusterd does not know
-# whose a brick is, and is or meets somebody else, nor one that has another address than its brick: it cannot part
-# itself. Asked before all else, so of files, in 0.02 s.
+# Whether this Pi can give the commands to gluster, which peers it has, the volume's id and glusterd's own, and what the
+# Pi is called in the states that are noted on it, as lines of NAME=VALUE; nothing is wanted and nothing is changed. A
+# new card cannot give them, nor can a Pi whose glusterd does not know whose a brick is, and is or meets somebody else,
+# nor one that has another address than its brick: it cannot part itself. Asked before all else, so of files, in 0.02 s.
 
 takes volume address # address: of this Pi
 
@@ -17,6 +17,15 @@ want() {
     fact knows no
   fi
   fact uuid "$(my_uuid)"
+  fact called "$(called)"
+}
+
+called() {
+  local noted line
+  for noted in "$states"/*-twopir; do
+    [ -e "$noted" ] || continue
+    while read -r line; do [[ $line != pi=* ]] || printf '%s ' "${line#pi=}"; done <"$noted"
+  done
 }
 
 my_uuid() { values UUID "$files/glusterd.info"; }

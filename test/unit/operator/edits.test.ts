@@ -6,6 +6,7 @@ import {
   refuseFirstToLeave,
   refuseMoves,
   refuseOtherFloating,
+  refuseOtherName,
   refuseOtherVolume,
   refuseSilence,
   refuseToWithdraw,
@@ -65,6 +66,20 @@ it("the first Pi is taken out only when it is drained or off: no Pi takes its ow
   await refusing(["pi2", "pi3"], { order, drained: ["pi1"] });
   await refusing(["pi1", "pi3"], { order });
   await refusing(["pi2", "pi3"], {});
+});
+
+it("a Pi that has another address does not get another name, too", async () => {
+  const refusing = (called: readonly string[], pis = ["pi1", "pib"]): Promise<void> =>
+    refuseOtherName(
+      pis.map((name) => ({ name, address: "" })),
+      new Map([["pib", called]]),
+      () => Promise.resolve({ pis: { pi1: "192.168.0.121", pi2: "192.168.0.122" } }),
+    );
+  await expect(refusing(["pi2"])).rejects.toThrow(/^pib is the machine that was pi2 in the last pulumi up/);
+  await refusing([]);
+  await refusing(["pib"]);
+  await refusing(["pi7"]); // of another stack
+  await refusing(["pi2"], ["pi1", "pi2", "pib"]); // a machine is listed once, which is asked elsewhere
 });
 
 it("nothing is done to Pis of which none answers, and no record withdrawn", async () => {
