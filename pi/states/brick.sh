@@ -26,6 +26,9 @@ want() {
       change "$brick lies on another file system than before ($noted), so this copy is made anew" refill
     elif [ -n "$accept" ] && ! own "$accept" && differs_from "$(uuid_of "$accept")"; then
       change "this copy and the one at $accept differ, and that one counts as full, by twopir:volume.acceptCopy" refill
+    elif [ -n "$accept" ] && [ "$(volume_arbiter)" = "$(my_uuid)" ] && arbiter_objects "$(uuid_of "$accept")"; then
+      change "the arbiter knows of what the copy at $accept lacks, which counts as full, by twopir:volume.acceptCopy" \
+        refill
     fi
   elif counted=$(counted_on) && [ -n "$counted" ]; then
     # Its glusterd does not run, or is a new one; glusterd's own state says so.
@@ -67,6 +70,16 @@ differs_from() {
   known=$(known_difference "$mine" "$brick" && { [ -z "$at" ] || known_difference "$1" "$at"; })
   hide "$shown"
   grep -qE "^(${1:-none}|$mine) " <<<"$known"
+}
+
+# arbiter_objects UUID: this Pi's brick, an arbiter's, accuses that one's. As long as it does gluster takes it for the
+# only source of such a file, and fills the others from nothing: reading it is an error.
+arbiter_objects() {
+  local status=1
+  show_bricks
+  ! answers "$(my_uuid)" || accuses_not "$(my_uuid)" "$1" || status=0
+  hide "$shown"
+  return "$status"
 }
 
 # comes_at_boot: the file system that the brick lies on is mounted at boot, before glusterd starts the brick. With

@@ -109,6 +109,28 @@ describe("an arbiter", () => {
     expect((await cluster.preview()).changed).toEqual({});
   });
 
+  it("objects no more where the user's word is for a copy that lacks something, and begins anew with it", async () => {
+    await write("pi1", "word", "old");
+    await allHealed();
+    await lab("off", "pi1");
+    await until("pi2 writes", 30, async () => {
+      await write("pi2", "word", "new");
+      return true;
+    });
+    await lab("blank", "pi2", "--trust");
+    await lab("on", "pi1");
+    const refused = await cluster.up();
+    expect(refused.failed).toBe(true);
+    expect(refused.said).toContain("twopir:volume.acceptCopy");
+    await cluster.configure({ ...settings, "twopir:volume": { acceptCopy: "pi1" } });
+    succeeded(await cluster.up());
+    await allHealed();
+    for (const each of COPIES) expect(await copyOf(each, "word")).toBe("old");
+    for (const each of PIS) expect((await get(address(each), "/word")).body).toBe("old\n");
+    await cluster.configure(settings);
+    await nothingToChoose();
+  });
+
   it("leaves, unnoticed, and two Pis are as before: the one that is left serves alone", async () => {
     const seen = await whileFetching(async () => {
       await cluster.configure({});

@@ -750,6 +750,15 @@ exec /bin/stat "$@"`,
   });
 
   describe("stop_volume and delete_volume", () => {
+    it("leave what nobody knows to be full, also by the user's word for a copy that does not answer", async () => {
+      glusterdKnows(host, pool(TWO, [2]));
+      silent(2);
+      const { status, output } = await apply("full_wait=1; stop_volume", { accept: address(2) });
+      expect(output).toContain("the volume gv0 stays");
+      expect(status).toBe(65);
+      expect(told(host)).toEqual([]);
+    });
+
     it("stop what has a full copy, and delete what is stopped", async () => {
       glusterdKnows(host, pool(TWO));
       expect((await apply("stop_volume")).status).toBe(0);
