@@ -37,9 +37,10 @@ export = async () => {
     refuseEdits(config),
     tellOfFormerName(config.hostname),
   ]);
+  const resources = new Resources(reached, seen, ownWay, records, triggers);
   await refuseSilence(config, unreached);
   await refuseOtherName(config.pis, called);
-  new Cluster("twopir", { parts, resources: new Resources(reached, seen, ownWay, records, triggers) });
+  new Cluster("twopir", { parts, resources });
   return {
     url: urlOf(config.hostname),
     addresses: addresses.A,

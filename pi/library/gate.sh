@@ -271,11 +271,16 @@ known() { waiting_on "$(brick_name "$1")" >/dev/null && [ -n "$(served_by "$1")"
 # counts UUID: that Pi's copy counts as full, by what is known or by the user's word; and why it is not known to be, if
 # it is not. No word stands against a copy that answers and has more.
 counts() {
-  local other copies reason
+  local reason
   reason=$(incomplete "$1") || return 1
   [ -n "$reason" ] || return 0
   echo "$reason"
-  [ -n "$(accepted)" ] && [ "$1" = "$(uuid_of "$(accepted)")" ] && answers "$1" || return 1
+  [ -n "$(accepted)" ] && [ "$1" = "$(uuid_of "$(accepted)")" ] && answers "$1" && has_most "$1"
+}
+
+# has_most UUID: no other copy that answers has more.
+has_most() {
+  local other copies
   copies=$(volume_copies)
   for other in $copies; do
     if [ "$other" != "$1" ] && ! accuses_not "$other" "$1" && answers "$other"; then return 1; fi

@@ -2,9 +2,10 @@
 # Of two copies: notes on this Pi's brick (pid and port of its process) that it is full: both bricks are connected, and
 # the other one lists nothing that waits to be healed. While the other one is away the note stays as it is: what was
 # written meanwhile, this Pi has. It goes as soon as they are together again after that, until all is healed; as soon as
-# this Pi is itself cut off from the network, since the other one may then be written to; and it is about one process,
-# so that a Pi that was off, when the other one may have been written to as well, has none. What cuts the two from each
-# other and neither from those who write is not seen; then both are written to, which is a split brain.
+# this Pi is itself cut off from the network, or its brick answers nobody, since the other one may then be written to;
+# and it is about one process, so that a Pi that was off, when the other one may have been written to as well, has
+# none. What cuts the two from each other and neither from those who write is not seen; then both are written to, which
+# is a split brain.
 # Where the other one was away before, and this Pi was off for less than it takes the other to come, be written to and
 # go, a new process takes the note over: a power cut or a reboot of the one that is left is nothing that a user can
 # help. Runs for ever, as a service; gate.sh reads the note. With more copies most of them know, and none is noted.
@@ -149,10 +150,14 @@ alone() {
     ($1 == mine) != $2 { other = 1 } END { exit other || NR == 0 }'
 }
 
+own_name='' # of this Pi's brick; asked once, since gluster's command takes more than a look at the connections
+
 # passed_over: it is connected to another Pi's brick and not to this one's, as while this disk hangs: what is written,
 # the other one has.
 passed_over() {
-  connections | awk -v mine="$(brick_name "$(my_uuid)")" '
+  [ -n "$own_name" ] || own_name=$(brick_name "$(my_uuid)")
+  [ -n "$own_name" ] || return 1 # as while glusterd is being started
+  connections | awk -v mine="$own_name" '
     $1 == mine { own = $2 } $1 != mine && $2 { other = 1 } END { exit own || !other }'
 }
 

@@ -72,12 +72,14 @@ differs_from() {
   grep -qE "^(${1:-none}|$mine) " <<<"$known"
 }
 
-# arbiter_objects UUID: this Pi's brick, an arbiter's, accuses that one's. As long as it does gluster takes it for the
-# only source of such a file, and fills the others from nothing: reading it is an error.
+# arbiter_objects UUID: this Pi's brick, an arbiter's, accuses that one's, and no copy that answers has what that lacks.
+# As long as it does gluster takes it for the only source of such a file, and fills the others from nothing: reading it
+# is an error.
 arbiter_objects() {
-  local status=1
+  local mine status=1
+  mine=$(my_uuid)
   show_bricks
-  ! answers "$(my_uuid)" || accuses_not "$(my_uuid)" "$1" || status=0
+  if answers "$mine" && answers "$1" && known "$mine" && ! accuses_not "$mine" "$1" && has_most "$1"; then status=0; fi
   hide "$shown"
   return "$status"
 }

@@ -57,9 +57,9 @@ gateway() {
 
 # about_fstab: what systemd waits for at boot and does not find, for 90 s; then it gives up, without ssh and nginx.
 about_fstab() {
-  local source target options device
-  while read -r source target _ options _; do
-    [[ $source != "#"* && ,$options, != *,@(nofail|noauto),* ]] || continue
+  local source target type options device
+  while read -r source target type options _; do
+    [[ $source != "#"* && $type != swap && ,$options, != *,@(nofail|noauto|_netdev|x-systemd.automount),* ]] || continue
     case $source in
       UUID=* | PARTUUID=* | LABEL=* | PARTLABEL=*)
         device=${source%%=*}

@@ -7,11 +7,16 @@ takes 'defaults[]' # key=value, gluster's own, of options that nobody must have 
 
 want() {
   need_glusterd
-  local option have
+  local option have bricks
   for option in "${options[@]}"; do
+    # Most of three must go on to agree until one has left, or nobody knows any more what that one has; and of two, as
+    # while a third one is listed and not there yet, each must be able to serve alone.
+    if [[ $option == cluster.quorum-type=* ]]; then
+      bricks=$(volume_bricks | wc -l)
+      [[ $option != *=none || $bricks -le 2 ]] || continue
+      [[ $option != *=auto || $bricks -gt 2 ]] || option=${option%=*}=none
+    fi
     have=$(volume_option "${option%%=*}")
-    # Most of three must go on to agree until one has left, or nobody knows any more what that one has.
-    [[ $option != cluster.quorum-type=none || $(volume_bricks | wc -l) -le 2 ]] || continue
     [ "$have" = "${option#*=}" ] ||
       change "${option%%=*} of $volume is ${have:-not set} instead of ${option#*=}" \
         set_option "${option%%=*}" "${option#*=}" "${have:-$unset}"

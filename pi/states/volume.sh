@@ -123,7 +123,7 @@ add_copies() { # ADDRESS...
     replace_brick "$gone" "$1:$brick"
     heal_begins
     # One that is drained may come back, and has its own state.
-    listed "$gone" || take_peer "$gone"
+    listed "$gone" || [ -n "$(left_on "$gone")" ] || take_peer "$gone"
     return
   fi
   is=$(volume_arbiter)
@@ -134,18 +134,19 @@ add_copies() { # ADDRESS...
 # gone: UUID of a Pi that has a copy and does not answer, where twopir:pis does not list it any more, or as drained: it
 # is dead, or has come by a new card and another address.
 gone() {
-  local uuid having address
+  local uuid having
   having=$(volume_copies)
   for uuid in $having; do
     if ! present "$uuid" && { ! listed "$uuid" || [ -n "$(of_drained "$uuid")" ]; }; then echo "$uuid" && return; fi
   done
 }
 
-# listed UUID: it is one of the Pis of twopir:pis.
+# listed UUID: it is one of the Pis of twopir:pis, or may be the one of which nobody knows who it is.
 listed() {
-  local address
+  local address uuid
   for address in "${copies[@]}" $arbiter "${idle[@]}"; do
-    [ "$(uuid_of "$address")" != "$1" ] || return 0
+    uuid=$(uuid_of "$address")
+    if [ "${uuid:-$1}" = "$1" ]; then return; fi
   done
   return 1
 }

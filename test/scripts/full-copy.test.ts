@@ -118,6 +118,17 @@ esac`,
       );
   }
 
+  it("goes where this brick answers nobody and the other one does, as while its disk hangs", async () => {
+    before(3, `echo 'connected = 0' >${client(1)}`);
+    expect(await watch(4)).toEqual(["gone", "noted", "gone", "gone"]);
+  });
+
+  it("stays where glusterd says nothing for a moment", async () => {
+    before(3, away, "cp /run/pool/here/info /run/info && : >/run/pool/here/info");
+    before(5, "cp /run/info /run/pool/here/info");
+    expect(await watch(6)).toEqual(["gone", "noted"]);
+  });
+
   it("notes once that all is healed, after a former note is gone", async () => {
     setAttribute(host, BRICK, NOTE, "1 49151");
     expect(await watch(4)).toEqual(["gone", "noted"]);

@@ -432,9 +432,17 @@ esac`,
       glusterdKnows(host, volume({ options: auto, bricks: [brick(1), brick(2), brick(3)] }));
       expect((await host.check(none)).changes).toEqual([]);
       glusterdKnows(host, volume({ options: auto }));
-      expect((await host.check(none)).changes).toEqual([
-        "cluster.quorum-type of gv0 is auto instead of none",
-      ]);
+      const why = ["cluster.quorum-type of gv0 is auto instead of none"];
+      expect((await host.check(none)).changes).toEqual(why);
+      // A third one is listed, and not there yet.
+      const three = state("volume-options", {
+        volume: "gv0",
+        options: ["cluster.quorum-type=auto"],
+        defaults: [],
+      });
+      expect((await host.check(three)).changes).toEqual(why);
+      glusterdKnows(host, volume({ options: auto, bricks: [brick(1), brick(2), brick(3)] }));
+      expect((await host.check(three)).changes).toEqual([]);
     });
 
     it("have everything compared where heals were switched off, since what began meanwhile was not", async () => {
