@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
-import { address, inside, NAME, root, SUBNET } from "./lab";
+import { address, lab, NAME, root, SUBNET } from "./lab";
 import { TTL } from "./stack";
 
 /** One thing that somebody changed by hand on a running cluster. */
@@ -818,8 +818,11 @@ export const OBSTACLES: readonly Obstacle[] = [
 /** Changes what the program has made, in that Pi or by an update of the zone. */
 export async function breakByHand({ on, broken }: Pick<Drift, "on" | "broken">): Promise<void> {
   if (on === "dns") nsupdate(broken);
-  else await inside(on, broken);
+  else await lab("exec", on, "timeout", PATIENCE.toString(), "bash", "-c", broken);
 }
+
+/** Seconds. After a few other things are broken, gluster's command may wait ten minutes for an answer. */
+const PATIENCE = 60;
 
 /** Changes the lab's zone behind the program's back, as lines for nsupdate. */
 export function nsupdate(lines: string): void {
