@@ -128,6 +128,7 @@ describe("an arbiter", () => {
     for (const each of COPIES) expect(await copyOf(each, "word")).toBe("old");
     for (const each of PIS) expect((await get(address(each), "/word")).body).toBe("old\n");
     await cluster.configure(settings);
+    succeeded(await cluster.up());
     await nothingToChoose();
   });
 
