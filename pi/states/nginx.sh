@@ -170,11 +170,13 @@ outdated() {
   fi
 }
 
-# files_at_once: by the limits of nginx's master, which its next workers have, too.
+# files_at_once: by the limits of nginx's master, which its next workers have, too; where that may have more (its hard
+# limit).
 files_at_once() {
   local line most=$files
   while read -r line; do
-    [[ ! $line =~ ^"Max open files "\ *([0-9]+) ]] || most=${BASH_REMATCH[1]}
+    [[ $line =~ ^"Max open files "\ *([0-9]+)\ +([0-9]+) ]] && [ "${BASH_REMATCH[2]}" -ge "$files" ] || continue
+    most=${BASH_REMATCH[1]}
   done < <(cat "/proc/$(main_pid nginx.service)/limits" 2>/dev/null || true)
   echo "$most"
 }

@@ -141,9 +141,14 @@ esac`,
 
   it("has new workers where they may have few files open", async () => {
     host.command("cat", '[ "$1" != /proc/480/limits ] || set -- /run/limits\nexec /usr/bin/cat "$@"');
-    const limits = (soft: number): void =>
-      host.write("/run/limits", `Max processes 94881 94881 processes\nMax open files ${soft} 524288 files\n`);
+    const limits = (soft: number, hard = 524_288): void =>
+      host.write(
+        "/run/limits",
+        `Max processes 94881 94881 processes\nMax open files ${soft} ${hard} files\n`,
+      );
     limits(8192);
+    expect((await host.check(nginx())).changes).toEqual([]);
+    limits(1024, 4096); // which nobody can help
     expect((await host.check(nginx())).changes).toEqual([]);
     limits(1024);
     const why = ["nginx may have only 1024 files open at once, which many visitors use up"];
