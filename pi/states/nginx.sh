@@ -175,8 +175,9 @@ outdated() {
 files_at_once() {
   local line most=$files
   while read -r line; do
-    [[ $line =~ ^"Max open files "\ *([0-9]+)\ +([0-9]+) ]] && [ "${BASH_REMATCH[2]}" -ge "$files" ] || continue
-    most=${BASH_REMATCH[1]}
+    if [[ $line =~ ^"Max open files "\ *([0-9]+)\ +([0-9]+) ]] && [ "${BASH_REMATCH[2]}" -ge "$files" ]; then
+      most=${BASH_REMATCH[1]}
+    fi
   done < <(cat "/proc/$(main_pid nginx.service)/limits" 2>/dev/null || true)
   echo "$most"
 }
