@@ -73,9 +73,8 @@ export async function refuseMoves(
     const renamed = pis.find((pi) => pi.address === address);
     if (renamed === undefined || pis.some((pi) => pi.name === name)) continue;
     refuse(
-      `${renamed.name} has the address ${address}, which was that of ${name}, so nothing was changed: what is taken out ` +
-        `of twopir:pis is removed from its Pi, here from ${renamed.name} itself. A Pi keeps its name: call it ${name} ` +
-        `again. If it is another machine, take ${name} out first, by a pulumi up of its own, and then list ${renamed.name}.`,
+      `${renamed.name} has the address ${address}, which was that of ${name}, ${keepsName(renamed.name, name)}. If it is ` +
+        `another machine, take ${name} out first, by a pulumi up of its own, and then list ${renamed.name}.`,
     );
   }
   const moved = pis.filter(({ name, address }) => (last[name] ?? address) !== address);
@@ -107,11 +106,13 @@ export async function refuseOtherName(
     for (const was of called.get(name) ?? [])
       if (last[was] !== undefined && !pis.some((pi) => pi.name === was))
         refuse(
-          `${name} is the machine that was ${was} in the last pulumi up, so nothing was changed: what is taken out of ` +
-            `twopir:pis is removed from its Pi, here from ${name} itself. A Pi keeps its name: call it ${was} again, with ` +
-            `its new address.`,
+          `${name} is the machine that was ${was} in the last pulumi up, ${keepsName(name, was)}, with its new address.`,
         );
 }
+
+const keepsName = (name: string, was: string): string =>
+  `so nothing was changed: what is taken out of twopir:pis is removed from its Pi, here from ${name} itself. A Pi keeps its ` +
+  `name: call it ${was} again`;
 
 /**
  * Refuses to take the first Pi out, unless it was drained: the commands to gluster are bound to it in the engine's state,

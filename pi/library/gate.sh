@@ -221,16 +221,11 @@ need_no_stale_copy() {
 
 # lacking_copies: the bricks that answer and lack what another one has that answers.
 lacking_copies() {
-  local uuid other copies
+  local uuid copies
   copies=$(volume_copies)
   show_bricks
   for uuid in $copies; do
-    answers "$uuid" || continue
-    for other in $copies; do
-      if [ "$other" != "$uuid" ] && answers "$other" && ! accuses_not "$other" "$uuid"; then
-        brick_name "$uuid" && break
-      fi
-    done
+    if answers "$uuid" && ! has_most "$uuid"; then brick_name "$uuid"; fi
   done
   hide "$shown"
 }

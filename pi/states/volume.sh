@@ -137,7 +137,7 @@ gone() {
   local uuid having
   having=$(volume_copies)
   for uuid in $having; do
-    if ! present "$uuid" && { ! listed "$uuid" || [ -n "$(of_drained "$uuid")" ]; }; then echo "$uuid" && return; fi
+    if ! present "$uuid" && { ! listed "$uuid" || is_drained "$uuid"; }; then echo "$uuid" && return; fi
   done
 }
 
@@ -151,12 +151,12 @@ listed() {
   return 1
 }
 
-# of_drained UUID: the address, where it is one of those.
-of_drained() {
+is_drained() { # UUID
   local address
   for address in "${drained[@]}"; do
-    [ "$(uuid_of "$address")" != "$1" ] || echo "$address"
+    if [ "$(uuid_of "$address")" = "$1" ]; then return; fi
   done
+  return 1
 }
 
 # An arbiter is for two copies: where there are more, one of them is about to leave.
