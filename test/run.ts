@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statfsSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -14,6 +15,10 @@ import * as plan from "./plan";
 
 /** How many run at once where nobody says: two keep two processors 94 % busy, and with three all takes twice the time. */
 const LABS = 2;
+/** GB of disk that each of them takes: its cards, and the states that are saved of them (two took 5 at most). */
+const ROOM = 4;
+/** What part of a disk is used where a Pi begins to warn of it, as pi/states/health.sh has it. */
+const FULL = 0.85;
 /** Lines of what a failed case said that are shown; the rest is in the log. */
 const SHOWN = 20;
 
@@ -282,6 +287,19 @@ function command(name: string, report: string): string[] {
   ];
 }
 
+/** The lab's Pis have this machine's disk, and warn where it is nearly full: no preview would be as it should. */
+function needRoom(labs: number): void {
+  const { blocks, bfree, bavail, bsize } = statfsSync(root);
+  const [used, free] = [((blocks - bfree) * bsize) / 1e9, (bavail * bsize) / 1e9];
+  const lacking = used + labs * ROOM - FULL * (used + free);
+  if (lacking > 0)
+    throw new Error(
+      `the tests need ${(labs * ROOM).toString()} GB of disk in ${root}, and the lab's Pis warn where more than ` +
+        `${(FULL * 100).toString()} % are used: make room for ${Math.ceil(lacking).toString()} GB, e.g. by ` +
+        '"bash lab/lab.sh purge" (TWOPIR_LAB=... for a lab of another name), then begin again',
+    );
+}
+
 /** Labs that are there though nothing runs. */
 function takeDownOldLabs(): void {
   const old = Array.from({ length: 9 }, (_, i) => i + 1).filter((worker) =>
@@ -323,6 +341,7 @@ async function main(): Promise<void> {
     say(`==> left out, since they would not end within ${values.minutes ?? ""} minutes: ${left.join(", ")}`);
   mkdirSync(results, { recursive: true });
   takeDownOldLabs();
+  needRoom(workers);
   process.exitCode = (await new Run(files, workers, times, deadline).go()) ? 0 : 1;
 }
 

@@ -307,7 +307,7 @@ incomplete() {
     echo "$(brick_name "$silent") $(silence "$silent"), and may have what $name lacks"
 }
 
-silence() { if [ "$1" = "$going" ]; then echo "will not answer then"; else echo "does not answer"; fi; }
+silence() { if answers "$1"; then echo "will not answer then"; else echo "does not answer"; fi; }
 
 # most_agree_with UUID: no write was done without one of them. A brick that this one accuses knows nothing yet.
 most_agree_with() {

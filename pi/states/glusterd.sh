@@ -9,6 +9,7 @@ takes 'earlier[]' # addresses of those that twopir:pis lists before this one
 
 drop_in_path=/etc/systemd/system/glusterd.service.d/twopir.conf
 files=/var/lib/glusterd
+config=/etc/glusterfs/glusterd.vol
 silent_wait=150  # seconds
 join_patience=15 # seconds until a glusterd that was started has met the others; 2 s in the lab
 
@@ -136,10 +137,21 @@ damaged() {
   if [ "$mode" = apply ] && ! systemctl is-active -q glusterd.service; then
     systemctl daemon-reload
     unmask glusterd.service
-    # Where it may be because of a file of the user's, want_service says so, and these are left alone.
-    systemctl start glusterd.service 2>/dev/null || [ -n "$(others_files glusterd.service)" ] ||
-      echo "glusterd does not start"
+    if systemctl start glusterd.service 2>/dev/null; then return; fi
+    # Where it may be because of a file of the user's, these are left alone; of its unit's want_service tells.
+    ! has_own_config ||
+      fail "glusterd does not start, and $config is not as the package brings it: correct it (see" \
+        "/var/log/glusterfs/glusterd.log), or take it away, then run pulumi up again, which brings the package's own"
+    [ -n "$(others_files glusterd.service)" ] || echo "glusterd does not start"
   fi
+}
+
+# has_own_config: glusterd's config is not as Debian's package has it.
+has_own_config() {
+  local noted
+  noted=$(dpkg-query -W -f='${Conffiles}\n' 'glusterfs-*' 2>/dev/null |
+    awk -v config="$config" '$1 == config && $3 != "obsolete" { print $2 }') || true
+  [ -n "$noted" ] && [ "$(md5sum 2>/dev/null <"$config" | cut -d ' ' -f 1)" != "$noted" ]
 }
 
 # stranger: why this glusterd is not the peer that the pool knows. One that says nothing, as for minutes after a peer

@@ -19,21 +19,25 @@ want() {
 
 # lost_programs: package and path of each program and library that is missing or empty, as a card that fails leaves it,
 # or a power cut in the middle of an upgrade. What runs goes on without it, and does not start again. The packages are
-# those of the same sources, by their names: a config file may be gone because its user wanted it so.
+# those of the same sources, by their names. A config file may be gone because its user wanted it so; but glusterd does
+# not start without its own.
 lost_programs() {
   local package found path lists=()
   for package in "${packages[@]%%-*}"; do lists+=(/var/lib/dpkg/info/*"$package"*.list); done
-  { grep -sHE '^(/usr)?/s?bin/[^/]+$|\.so[.0-9]*$' "${lists[@]}" || true; } | while read -r found; do
+  { grep -sHE '^(/usr)?/s?bin/[^/]+$|\.so[.0-9]*$|/glusterd\.vol$' "${lists[@]}" || true; } | while read -r found; do
     path=${found#*.list:}
     [ -s "$path" ] || echo "$(basename "${found%%.list:*}") $path"
   done | sort -u
 }
 
 reinstall() {
-  local names
+  local names path
   mapfile -t names < <(lost_programs | cut -d ' ' -f 1 | sort -u)
   prepare_apt "${names[@]}"
-  quiet apt-get "${apt_options[@]}" install -y --reinstall --no-install-recommends "${names[@]}"
+  # dpkg keeps a config file, also an empty one.
+  lost_programs | while read -r _ path; do [[ $path != *.vol ]] || rm -f "$path"; done
+  quiet apt-get "${apt_options[@]}" -o DPkg::Options::=--force-confmiss \
+    install -y --reinstall --no-install-recommends "${names[@]}"
   # It runs on as the program that it was, which the new files may be an update of.
   ! systemctl is-active -q nginx.service || [[ " ${names[*]} " != *nginx* ]] || wants_reboot nginx
   [ -z "$(lost_programs)" ] || fail "still missing or empty after ${names[*]} came anew: $(lost_programs | xargs)"

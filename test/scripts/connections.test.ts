@@ -41,7 +41,7 @@ describe.skipIf(!canIsolate)("connections.sh", () => {
     );
     host.command("ss", "cat /run/ss");
     hasGlusterd(true);
-    host.hurry(/(heal_)?patience|settle/, 1);
+    host.hurry(/(heal_)?patience|settle|arp_wait/, 1);
   });
   afterEach(() => host.remove());
 

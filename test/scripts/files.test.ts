@@ -140,6 +140,26 @@ describe.skipIf(!canIsolate)("on a scratch host", () => {
       expect((await host.check(nginx)).changes).toEqual([]);
     });
 
+    it("has the config come anew without which glusterd does not start, and keeps any other one", async () => {
+      const gluster = state("package", { packages: ["glusterfs-server"] });
+      host.command("dpkg-query", "echo glusterfs-server installed");
+      host.write(
+        "/var/lib/dpkg/info/glusterfs-server.list",
+        "/etc/glusterfs/glusterd.vol\n/etc/glusterfs/other.conf\n",
+      );
+      host.write("/etc/glusterfs/glusterd.vol", "");
+      expect((await host.check(gluster)).changes).toEqual(["missing or empty: /etc/glusterfs/glusterd.vol"]);
+      // As dpkg does: what is there stays.
+      host.command(
+        "apt-get",
+        `[[ $* == *--force-confmiss*" install "* ]] && set -C && echo volume >/etc/glusterfs/glusterd.vol`,
+      );
+      host.write("/run/twopir-apt-lists", "");
+      expect((await host.run("apply", gluster)).status).toBe(0);
+      expect(host.read("/etc/glusterfs/glusterd.vol")).toBe("volume\n");
+      expect((await host.check(gluster)).changes).toEqual([]);
+    });
+
     it("fails where that brings nothing", async () => {
       host.command("apt-get", "");
       host.write("/run/twopir-apt-lists", "");

@@ -94,8 +94,18 @@ describe.skipIf(!canIsolate)("the firewall", () => {
       expect(await seen("exit 124", "true")).not.toContain("refuse:");
     });
 
-    it("is not suspected where that Pi is off", async () => {
-      expect(await seen("exit 124", "false")).not.toContain("refuse:");
+    it.each([
+      ["was heard of since", "used 30/0/3 probes 1 REACHABLE", true],
+      ["was not", "used 30/20/3 probes 1 REACHABLE", false],
+      ["is off", "used 30/60/3 probes 6 FAILED", false],
+      ["is in another network", "", false],
+    ])("that drops a ping, too, is suspected where the Pi %s", async (_, neighbour, suspected) => {
+      host.hurry(/arp_wait/, 2);
+      host.command(
+        "ip",
+        `echo '192.168.0.122 dev eth0 src 192.168.0.121 uid 0'; [ "$2" != neighbour ] || echo '192.168.0.122 ${neighbour}'`,
+      );
+      expect((await seen("exit 124", "sleep 1 && false")).includes("refuse:")).toBe(suspected);
     });
   });
 
