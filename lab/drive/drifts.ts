@@ -347,7 +347,7 @@ export const DRIFTS: readonly Drift[] = [
   {
     what: "self-heal daemon dead",
     on: "pi2",
-    broken: "pkill -KILL -f 'process-name glustershd'",
+    broken: "pkill -KILL -f '[p]rocess-name glustershd'",
     named: ["pi2-brick-process"],
     reason: "gluster's self-heal daemon does not run",
     touched: [gluster, /^service-glusterd$/],
@@ -355,7 +355,7 @@ export const DRIFTS: readonly Drift[] = [
   {
     what: "self-heal daemon hangs",
     on: "pi1",
-    broken: "pkill -STOP -f 'process-name glustershd'",
+    broken: "pkill -STOP -f '[p]rocess-name glustershd'",
     named: ["pi1-brick-process"],
     reason: "gluster's self-heal daemon does not run",
   },
