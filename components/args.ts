@@ -63,7 +63,7 @@ export type Dns =
       /** True: an update may leave fewer than half of the records that there are. */
       readonly fewRecords: boolean;
     }
-  /** Any server that takes dynamic updates with a TSIG key (hmac-sha256): BIND, Knot, PowerDNS, Windows. */
+  /** Any server that takes dynamic updates with a TSIG key (hmac-sha256): BIND, Knot, PowerDNS. */
   | {
       readonly provider: "rfc2136";
       /** IPv4 address or name of the primary server. */

@@ -80,12 +80,10 @@ export function volumePart(
         on: pi.name,
         script: "brick",
         parameters: { ...gated, address: pi.address, others: addressesBut(pi) },
-        // gluster takes a copy out of a volume only after its arbiter, which then begins anew. One after the other: of two
-        // that are to be made anew each would be, because of the other one.
-        after: [
-          ...(pi.arbiter ? pis.map(peer) : [peer(pi)]),
-          ...stores.slice(0, i).slice(-1).map(names.brick),
-        ],
+        // gluster takes a copy out of a volume only after its arbiter, which then begins anew.
+        after: pi.arbiter ? pis.map(peer) : [peer(pi)],
+        // Two that are made anew at once would each count on the copy that the other one is about to drop.
+        notBeside: stores.slice(0, i).map(names.brick),
         // A new glusterd means a new card, or files that a power cut has taken.
         disturbedBy: [...(pi.arbiter ? pis.map(peer) : [peer(pi)]), names.glusterd(pi)],
       })),

@@ -216,7 +216,7 @@ export async function refuseSilence(
   const none = asked.length > 1 ? `none of ${asked.join(", ")} answers` : `${asked.join("")} does not answer`;
   if (losing.length > 0)
     refuse(
-      `${none}, and the A record of ${losing.join(" and ")} would be withdrawn, so that ${hostname} led to nobody. Nothing ` +
+      `${none}, and the A record of ${losing.join(" and ")} would be withdrawn, so that ${hostname} would lead to nobody. Nothing ` +
         `was changed: get ${asked.join(" or ")} to run first.`,
     );
   if (!dryRun) refuse(`${none}, so nothing was changed.`);

@@ -128,9 +128,9 @@ async function hiddenHere(
   return right.flatMap(({ type }, i) => {
     if (found[i]?.length !== 0) return [];
     const message =
-      `the name server that this machine asks gives no ${type} record of ${name}: routers hide private addresses (DNS rebind ` +
-      `protection), so visitors of this network get none: exempt ${name} there; or the name servers that the registrar has ` +
-      `for the zone are not those of its provider.`;
+      `the name server that this machine asks gives no ${type} record of ${name}. Perhaps it hides private addresses, as ` +
+      `routers do (DNS rebind protection), so visitors of this network get none: exempt ${name} there. Or the registrar has ` +
+      `other name servers for the zone than its provider's. Or it still remembers that there was no record.`;
     return { message, hereOnly: true };
   });
 }

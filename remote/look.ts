@@ -243,12 +243,15 @@ export async function ask(states: readonly State[], reached: ReadonlyMap<string,
         );
         const greeting = beforeFindings(answer, nonce);
         const sends = here.some(({ name, upload }) => upload && answered.get(name)?.disturbs);
-        if (pi?.client && greeting !== "" && sends && !(await takesFiles(pi.client)))
+        if (pi?.client && sends && !(await takesFiles(pi.client)))
           problems.push(
             new HostProblem(
-              `${place}: the login shell of user ${pi.login.user} prints "${printable(greeting)}", which breaks sftp, by ` +
-                `which files are sent. Let it print in a terminal only, e.g. by this line at the top of its ~/.bashrc: ` +
-                `[[ $- == *i* ]] || return`,
+              greeting === ""
+                ? `${place}: its ssh server offers no sftp, by which files are sent. Give /etc/ssh/sshd_config there the line ` +
+                    `"Subsystem sftp internal-sftp", then: sudo systemctl restart ssh`
+                : `${place}: the login shell of user ${pi.login.user} prints "${printable(greeting)}", which breaks sftp, by ` +
+                    `which files are sent. Let it print in a terminal only, e.g. by this line at the top of its ~/.bashrc: ` +
+                    `[[ $- == *i* ]] || return`,
               "refused",
             ),
           );

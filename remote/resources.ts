@@ -104,7 +104,7 @@ export class Resources {
     for (const pi of pis)
       if (!this.reached.has(pi)) throw new Error(`${state.name} names ${pi}, which is no Pi of the cluster`);
     const finding = this.seen.findings.get(state.name);
-    const drifted = (finding?.reasons.length ?? 0) > 0;
+    const drifted = this.#drifted(state.name);
     // The time first: what is cut off of a long reason must not be what makes this update another one than the last.
     const reason = drifted ? `seen ${this.#seen} UTC: ${finding?.reasons.join("; ") ?? ""}` : "";
     const reached = this.reached.get(state.on);
@@ -118,7 +118,8 @@ export class Resources {
       addPreviousOutputInEnv: false, // needs AcceptEnv in the Pi's sshd
       ...(state.identity === undefined ? {} : { triggers: [...state.identity] }),
     };
-    const after = state.after.map((name) => this.#resource(name));
+    const others = drifted ? (state.notBeside ?? []).filter((name) => this.#drifted(name)) : [];
+    const after = [...state.after, ...others].map((name) => this.#resource(name));
     const options = {
       parent,
       dependsOn: [...after, ...this.#send(state, parent, after)],
@@ -134,6 +135,11 @@ export class Resources {
         : new remote.Command(state.name, { ...args, connection: connection(reached) }, options);
     if (drifted && pulumi.runtime.isDryRun()) this.#tell(state, resource);
     return resource;
+  }
+
+  /** Whether the look found that it has something to do. */
+  #drifted(name: string): boolean {
+    return (this.seen.findings.get(name)?.reasons.length ?? 0) > 0;
   }
 
   /**

@@ -32,7 +32,9 @@ export interface State {
   readonly secrets?: Readonly<Record<string, string>>;
   /** States that must be there before this one. */
   readonly after: readonly string[];
-  /** Those of them whose repair can undo this one, so that it runs after them too. Default: none. */
+  /** States that are done before this one where both have something to do. Default: none. */
+  readonly notBeside?: readonly string[];
+  /** Those of `after` whose repair can undo this one, so that it runs after them too. Default: none. */
   readonly disturbedBy?: readonly string[];
   /** The Pi without which nothing can be said or done about it. Default: the one that it runs on alone. */
   readonly concerns?: string;

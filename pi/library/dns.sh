@@ -67,7 +67,7 @@ remedy() {
       "is not yours any more, have Pulumi forget the record: pulumi state delete the URN of $state (see pulumi stack" \
       "--show-urns)"
   else
-    echo "Are twopir:dns.keyName, twopir:tsigSecret and twopir:dns.zone right, and does the zone allow updates with" \
-      "that key?"
+    echo "Are twopir:dns.keyName, twopir:tsigSecret and twopir:dns.zone right, does the zone allow updates with that" \
+      "key, and (BADTIME) is the clock of this machine right?"
   fi
 }

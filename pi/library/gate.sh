@@ -10,7 +10,7 @@ takes brick
 takes accept # address of the Pi whose copy counts as full by the user's word where nobody can tell; empty: none
 
 must_stay=1 # full copies besides the one that goes
-going=''    # UUID of the Pi whose brick is about to be ended: what only it could say will be known to nobody
+going=''    # UUID of the Pi whose brick is about to be ended: what only this brick can tell must not be counted on
 
 # take_brick UUID: the brick of that Pi leaves the volume; the data stay in its folder. gluster takes no copy out of a
 # volume that has an arbiter, so the arbiter goes first, and joins again when there are two copies.
@@ -47,8 +47,8 @@ name_alone() {
     END { for (i = 1; i <= n; i++) if (has[mine[i]] == 1) { print mine[i]; exit } }'
 }
 
-# replace_brick UUID NEW: the brick of that Pi, which is away, gives its place to a new one. Beside a third one nobody
-# could tell any more whether the copy that is left has all that the one of two had which is away.
+# replace_brick UUID NEW: the brick of that Pi, which is away, gives its place to a new one. If the new one came
+# as a third, nobody could tell any more whether the copy that is left has all that the absent one had.
 replace_brick() {
   local name answer
   name=$(brick_name "$1")
@@ -231,7 +231,8 @@ lacking_copies() {
 }
 
 # full_copy_besides UUID: true where as many are as must stay, false with the reasons, or not_yet where a Pi is there
-# and its brick is not, or is not known. What it says besides is for the user.
+# and its brick is not, or is not known; for the user's word, until the `end` of need_full_copy. What it says besides is
+# for the user.
 full_copy_besides() {
   local uuid copies why='' reason full=0
   copies=$(volume_copies)
@@ -239,6 +240,8 @@ full_copy_besides() {
   for uuid in $copies; do
     [ "$uuid" != "$1" ] || continue
     if reason=$(counts "$uuid"); then
+      # One that is just being started may have more.
+      [ -z "$reason" ] || [ "$SECONDS" -ge "$end" ] || ! comes_yet "$1" || return "$not_yet"
       [ -z "$reason" ] || echo "the copy in $(brick_name "$uuid") counts as full, by twopir:volume.acceptCopy: $reason"
       full=$((full + 1))
       [ "$full" -lt "$must_stay" ] || return 0
@@ -257,6 +260,15 @@ full_copy_besides() {
   return 1
 }
 not_yet=2
+
+# comes_yet UUID: another Pi's copy than that one's does not answer, while the Pi does.
+comes_yet() {
+  local other
+  for other in $copies; do
+    if [ "$other" != "$1" ] && ! answers "$other" && present "$other"; then return; fi
+  done
+  return 1
+}
 
 # known UUID: gluster says of that Pi's brick, which answers, what waits on it, and who serves it. It does not while the
 # process is about to end, as gluster's own health check has it for one that lost its folder, and while the glusterd
@@ -307,7 +319,7 @@ incomplete() {
     echo "$(brick_name "$silent") $(silence "$silent"), and may have what $name lacks"
 }
 
-silence() { if answers "$1"; then echo "will not answer then"; else echo "does not answer"; fi; }
+silence() { if answers "$1"; then echo "is about to be stopped"; else echo "does not answer"; fi; }
 
 # most_agree_with UUID: no write was done without one of them. A brick that this one accuses knows nothing yet.
 most_agree_with() {

@@ -27,7 +27,7 @@ sockets_at() {
   done <<<"$(once ss -Hltnpe)"
 }
 
-arp_wait=10 # seconds; a neighbour that was not heard of for a while is asked for 5 s after it is next sent something
+arp_wait=6 # seconds; a neighbour that was not heard of for a while is asked for 5 s after it is next sent something
 
 # is_alive ADDRESS: the Pi there answers now; one just cut off does not. A firewall may drop a ping, but not the answer
 # by which the kernel finds a neighbour (ARP): of that it says how many seconds ago it was confirmed.

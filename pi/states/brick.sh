@@ -95,6 +95,8 @@ comes_at_boot() {
     why="$disk is not mounted at boot"
   elif ! leads_there "$disk"; then
     why="the disk that is mounted at $disk is not the one that /etc/fstab has there"
+  elif grep -qsE "^/dev/sd[^[:space:]]*[[:space:]]+${disk}[[:space:]]" /etc/fstab; then
+    why="/etc/fstab has $disk by a name that another disk may get, when one more is plugged in"
   fi
   [ -z "$why" ] ||
     note "$why, and this copy would be missing after a boot" \

@@ -19,6 +19,7 @@ want() {
   need gluster glusterfs-server
   all_joined || ask_anew
   tell_shut_out
+  tell_nameless
   mounted && mount_answers || return 0 # its own state says so
   if has_lost_glusterd && once systemctl is-active -q glusterd.service && may_interrupt &&
     ! until_true "$patience" has_glusterd; then
@@ -74,6 +75,18 @@ tell_shut_out() {
     listens "$knock_wait" "$other" 80 || status=$?
     [ "$status" != 124 ] || note "no answer from port 80 of $other, where this Pi asks whether that one serves" \
       say "something closes port 80 of $other to $pi, perhaps a firewall that is not twopir's: open it"
+  done
+}
+
+# tell_nameless: by which names the volume has bricks, of one that was there before, that lead nowhere any more. What is
+# connected stays so until a boot.
+tell_nameless() {
+  local name host
+  for name in $(volume_bricks | cut -d ' ' -f 2); do
+    host=${name%%:*}
+    [[ $host =~ ^[0-9.]+$ ]] || timeout 3 getent ahostsv4 "$host" >/dev/null ||
+      note "no address is known for $host, by which the volume has the brick $name, so a boot parts the Pis" \
+        say "put $host into /etc/hosts on $pi, with the address of its Pi"
   done
 }
 

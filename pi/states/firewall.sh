@@ -82,16 +82,19 @@ knock=2 # seconds; the kernel asks twice in that time
 
 # others_let_us_in: what a firewall drops is not answered at all; where nothing listens yet it is refused.
 others_let_us_in() {
-  local another port status
+  local another port status shut
   for another in $(pis_in <<<"$rules"); do
     [ "$another" != "$address" ] || continue
+    shut=''
     for port in 24007 49152; do
       status=0
       listens "$knock" "$another" "$port" || status=$?
-      if [ "$status" != 124 ] || ! is_alive "$another"; then continue; fi
-      refuse "a firewall of $another, which is not twopir's, or one on the way, keeps $pi from port $port there," \
-        "where GlusterFS will listen: let the Pis in to each other, e.g. \"sudo ufw allow from $address\""
+      [ "$status" != 124 ] || shut+="${shut:+ }$port"
     done
+    [ -z "$shut" ] || ! is_alive "$another" ||
+      refuse "a firewall of $another, which is not twopir's, or one on the way, keeps $pi from port" \
+        "${shut// / and } there, where GlusterFS will listen: let the Pis in to each other, e.g." \
+        "\"sudo ufw allow from $address\""
   done
 }
 

@@ -139,19 +139,19 @@ damaged() {
     unmask glusterd.service
     if systemctl start glusterd.service 2>/dev/null; then return; fi
     # Where it may be because of a file of the user's, these are left alone; of its unit's want_service tells.
-    ! has_own_config ||
-      fail "glusterd does not start, and $config is not as the package brings it: correct it (see" \
-        "/var/log/glusterfs/glusterd.log), or take it away, then run pulumi up again, which brings the package's own"
+    is_whole ||
+      fail "glusterd does not start, since $config is not whole (see /var/log/glusterfs/glusterd.log): correct it, or" \
+        "take it away, then run pulumi up again, which brings the package's own"
     [ -n "$(others_files glusterd.service)" ] || echo "glusterd does not start"
   fi
 }
 
-# has_own_config: glusterd's config is not as Debian's package has it.
-has_own_config() {
-  local noted
-  noted=$(dpkg-query -W -f='${Conffiles}\n' 'glusterfs-*' 2>/dev/null |
-    awk -v config="$config" '$1 == config && $3 != "obsolete" { print $2 }') || true
-  [ -n "$noted" ] && [ "$(md5sum 2>/dev/null <"$config" | cut -d ' ' -f 1)" != "$noted" ]
+# is_whole: glusterd's config begins a volume of its type, and ends it.
+is_whole() {
+  awk '$1 == "volume" { begun = 1 }
+    begun && $1 == "type" && $2 == "mgmt/glusterd" { typed = 1 }
+    typed && $1 == "end-volume" { whole = 1 }
+    END { exit !whole }' "$config" 2>/dev/null
 }
 
 # stranger: why this glusterd is not the peer that the pool knows. One that says nothing, as for minutes after a peer

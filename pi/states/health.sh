@@ -2,6 +2,7 @@
 # What is no part of twopir's and a cluster stands on: clock, card, power; and which addresses the Pi has. Facts, as
 # lines of NAME=VALUE, with a warning of each thing that its owner should see to; nothing is wanted and nothing changed.
 
+use network
 takes brick # empty where it stores nothing
 
 full=85 # percent; a volume whose bricks are full refuses to write, and heals wait
@@ -9,7 +10,7 @@ full=85 # percent; a volume whose bricks are full refuses to write, and heals wa
 want() {
   fact clock "$(date +%s)"
   fact addresses "$(held_addresses | xargs)"
-  fact gateway "$(gateway)"
+  about_router
   about_file_systems
   about_fstab
   about_memory
@@ -46,13 +47,21 @@ about_file_systems() {
   done
 }
 
-# gateway: whether there is a way to other networks.
-gateway() {
-  local to
-  while read -r _ to _; do
-    [ "$to" != 00000000 ] || { echo yes && return; }
+# about_router: whether there is a way to other networks, and a router where it leads. One that drops pings is there
+# where the kernel knows its hardware's address.
+about_router() {
+  local to by router
+  while read -r _ to by _; do
+    [ "$to" = 00000000 ] || continue
+    fact gateway yes
+    router=$(printf '%d.%d.%d.%d' "0x${by:6:2}" "0x${by:4:2}" "0x${by:2:2}" "0x${by:0:2}")
+    [ "$router" = 0.0.0.0 ] || pinged "$router" ||
+      [[ $(ip neighbour show to "$router") != @(*FAILED*|*INCOMPLETE*) ]] ||
+      fact warning "nothing answers at $router, which its default route leads to, so visitors from other networks get" \
+        "no answer from it, no update comes, and nothing sets its clock: give it the router that there is (ip route)"
+    return
   done < <(cat /proc/net/route)
-  echo no
+  fact gateway no
 }
 
 # about_fstab: what systemd waits for at boot and does not find, for 90 s; then it gives up, without ssh and nginx.

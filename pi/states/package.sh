@@ -31,13 +31,17 @@ lost_programs() {
 }
 
 reinstall() {
-  local names path
+  local names path extra=()
   mapfile -t names < <(lost_programs | cut -d ' ' -f 1 | sort -u)
   prepare_apt "${names[@]}"
-  # dpkg keeps a config file, also an empty one.
-  lost_programs | while read -r _ path; do [[ $path != *.vol ]] || rm -f "$path"; done
-  quiet apt-get "${apt_options[@]}" -o DPkg::Options::=--force-confmiss \
-    install -y --reinstall --no-install-recommends "${names[@]}"
+  # dpkg keeps an empty config file, and brings none that is missing.
+  while read -r _ path; do
+    if [[ $path == *.vol ]]; then
+      rm -f "$path"
+      extra=(-o DPkg::Options::=--force-confmiss)
+    fi
+  done < <(lost_programs)
+  quiet apt-get "${apt_options[@]}" "${extra[@]}" install -y --reinstall --no-install-recommends "${names[@]}"
   # It runs on as the program that it was, which the new files may be an update of.
   ! systemctl is-active -q nginx.service || [[ " ${names[*]} " != *nginx* ]] || wants_reboot nginx
   [ -z "$(lost_programs)" ] || fail "still missing or empty after ${names[*]} came anew: $(lost_programs | xargs)"

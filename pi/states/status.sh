@@ -30,13 +30,17 @@ want() {
 
 # updates: what of them somebody should know. apt's own timers tell of a failure by nothing but a stamp that stays old.
 updates() {
-  local stamp others settings=/etc/apt/apt.conf.d/52twopir
+  local stamp till others settings=/etc/apt/apt.conf.d/52twopir
   local held=/etc/apt/apt.conf.d/53twopir-held kept=/var/lib/unattended-upgrades/kept-back
   systemctl is-enabled -q twopir-upgrade.timer 2>/dev/null || { echo off && return; }
   for stamp in /var/lib/apt/periodic/update-stamp /var/lib/apt/periodic/upgrade-stamp; do
     [ -e "$stamp" ] || stamp=$settings # no day has passed yet
     [ -z "$(find "$stamp" -mtime "+$stale")" ] || { echo "failed: none since $(date -r "$stamp" +%F)" && return; }
   done
+  # apt-get update succeeds, too, where no server can be reached.
+  till=$(cat /var/lib/apt/lists/*security*Release 2>/dev/null | sed -n 's/^Valid-Until: //p' | head -n 1)
+  [ -z "$till" ] || [ "$(date -d "$till" +%s)" -gt "$(date +%s)" ] ||
+    { echo "failed: the list of security updates was good until $till (does this Pi find names?)" && return; }
   [ "$(systemctl show -P Result twopir-upgrade.service)" = success ] ||
     { echo "failed: journalctl -u twopir-upgrade" && return; }
   if [ -s "$kept" ]; then
@@ -44,6 +48,8 @@ updates() {
     others=$(tr ' ' '\n' <"$kept" |
       grep -vE "^($(grep -o '"[^"]*"' "$held" | tr -d '"' | paste -sd '|'))" | xargs) || true
     [ -z "$others" ] || { echo "held back: $others" && return; }
+    others=$(apt-mark showhold 2>/dev/null | { grep -xFf <(tr ' ' '\n' <"$kept") || true; } | xargs)
+    [ -z "$others" ] || { echo "held back: $others (sudo apt-mark unhold $others)" && return; }
     echo "wait for the window" && return
   fi
   if [ -e /run/reboot-required ]; then echo "reboot waits"; else echo current; fi

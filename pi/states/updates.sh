@@ -35,11 +35,11 @@ tell_if_overruled() {
   for setting in Unattended-Upgrade::Automatic-Reboot=false APT::Periodic::Unattended-Upgrade=1; do
     value=$(once apt-config dump | sed -n "s/^${setting%%=*} \"\(.*\)\";\$/\1/p" | tail -n 1)
     [ -z "$value" ] || [ "$value" = "${setting#*=}" ] ||
-      note "a file of /etc/apt/apt.conf.d comes after $apt_path and sets ${setting%%=*} to $value: $(so "$setting")" \
-        say "take it out: grep -r ${setting%%=*} /etc/apt/apt.conf.d"
+      note "a file of /etc/apt/apt.conf.d after $apt_path sets ${setting%%=*} to $value: $(effect "$setting")" \
+        say "find the file, and take that line out of it: grep -r ${setting%%=*} /etc/apt/apt.conf.d"
   done
 }
-so() { # KEY=VALUE
+effect() { # KEY=VALUE
   if [[ $1 == *Reboot* ]]; then echo "all Pis may restart at once"; else echo "no updates come"; fi
 }
 

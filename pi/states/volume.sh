@@ -9,7 +9,7 @@ takes 'idle[]'    # addresses of the Pis that have no brick
 takes 'drained[]' # addresses of those of all these that are left alone
 
 want() {
-  local address uuid missing=() is
+  local address uuid missing=() is place=''
   need_glusterd
   [ "$(cat "$accept_note" 2>/dev/null)" = "$accept" ] ||
     mend "twopir:volume.acceptCopy is ${accept:-not set} now" note_accepted
@@ -33,13 +33,14 @@ want() {
       cannot_become "$address" "a full copy"
     fi
   done
+  [ "${#missing[@]}" -ne 1 ] || place=$(gone)
   if [ "${#missing[@]}" -gt 0 ]; then
-    change "volume $volume lacks the copy of ${missing[*]}" add_copies "${missing[@]}"
+    change "volume $volume lacks the copy of ${missing[*]}$(in_place_of "$place")" add_copies "${missing[@]}"
   fi
   [ -n "$arbiter" ] || return 0
   uuid=$(uuid_of "$arbiter")
   if [ -z "$uuid" ] || [ -z "$(brick_name "$uuid")" ]; then
-    change "volume $volume lacks the arbiter $arbiter" add_arbiter
+    [[ " ${drained[*]} " == *" $arbiter "* ]] || change "volume $volume lacks the arbiter $arbiter" add_arbiter
   elif [ "$uuid" != "$is" ]; then
     cannot_become "$arbiter" "an arbiter"
   fi
@@ -113,22 +114,35 @@ create() {
 
 # gluster adds no copy to a volume that has an arbiter.
 add_copies() { # ADDRESS...
-  local is gone
+  local is
   need_peers "$@"
   start_volume
   need_no_stale_copy "volume $volume gets no copy on $*"
-  gone=$(gone)
-  if [ $# -eq 1 ] && [ -n "$gone" ]; then
+  if [ -n "$place" ]; then
+    say "waiting up to $boot_wait s for the Pi of $(brick_name "$place"), which may just be restarting"
+    ! until_true "$boot_wait" is_back "$place" ||
+      fail "the Pi of $(brick_name "$place") is back, so its copy keeps its place: run pulumi up again"
     need_following_mounts
-    replace_brick "$gone" "$1:$brick"
-    heal_begins
+    replace_brick "$place" "$1:$brick"
     # One that is drained may come back, and has its own state.
-    listed "$gone" || [ -n "$(left_on "$gone")" ] || take_peer "$gone"
+    listed "$place" || [ -n "$(left_on "$place")" ] || take_peer "$place"
+    heal_begins
     return
   fi
   is=$(volume_arbiter)
   [ -z "$is" ] || take_brick "$is"
   add_bricks "$(($(volume_bricks | wc -l) + $#))" "${@/%/:$brick}"
+}
+
+in_place_of() { [ -z "$1" ] || echo "; it takes the place of $(brick_name "$1"), whose Pi does not answer"; } # UUID
+
+boot_wait=60 # seconds; a Pi boots in 20 to 40
+
+# is_back UUID: asked anew, not once for all of this script.
+is_back() {
+  # shellcheck disable=SC2034 # see once
+  answers=''
+  present "$1"
 }
 
 # gone: UUID of a Pi that has a copy and does not answer, where twopir:pis does not list it any more, or as drained: it

@@ -87,7 +87,7 @@ describe.skipIf(!canIsolate)("the firewall", () => {
       "refuse: a firewall of 192.168.0.122, which is not twopir's, or one on the way, keeps pi1 from port";
 
     it("that drops what the Pis need is found before anything is changed", async () => {
-      expect(await seen("exit 124", "true")).toContain(`${shut} 24007 there`);
+      expect(await seen("exit 124", "true")).toContain(`${shut} 24007 and 49152 there`);
       expect(await seen('[ "$6" != 49152 ] || exit 124', "true")).toContain(`${shut} 49152 there`);
       expect(await seen("exit 1", "true")).not.toContain("refuse:");
       host.write("/etc/twopir/firewall.nft", RULES);

@@ -368,6 +368,22 @@ exec /bin/stat "$@"`,
     });
   });
 
+  it("has the user's word wait for a copy whose Pi is there, and which may have more", async () => {
+    glusterdKnows(host, pool(THREE));
+    accuses(2, "/www/a", 1);
+    heals({ 2: ["/www/a"] });
+    for (const n of [2, 3]) silent(n);
+    const wait = async (seconds: number): Promise<string> =>
+      (
+        await apply(`full_wait=${seconds.toString()}; need_full_copy ${uuid(3)} "it stays"; say open`, {
+          accept: address(1),
+        })
+      ).output;
+    expect(await wait(1)).toMatch(/counts as full[^]*open\n$/);
+    host.command("sleep", "rm -f /run/silent-2");
+    expect(await wait(5)).toContain(`${name(2)} has what ${name(1)} lacks`);
+  });
+
   it("takes the word of today, where what was made with another one is removed", async () => {
     glusterdKnows(host, pool(TWO, [2]));
     heals({ 2: "-" }, 2);
@@ -609,7 +625,7 @@ exec /bin/stat "$@"`,
       rmSync(host.at("/run/silent-1"));
       note(2, "1002 1");
       const { status, output } = await apply("refill_brick");
-      expect(output).toContain(`${name(1)} will not answer then, and may have what ${name(2)} lacks`);
+      expect(output).toContain(`${name(1)} is about to be stopped, and may have what ${name(2)} lacks`);
       expect(status).toBe(65);
       expect(told(host)).toEqual([]);
     });

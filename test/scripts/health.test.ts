@@ -28,6 +28,7 @@ exec /usr/bin/cat "$@"`,
     );
     host.write("/run/cmdline", "console=tty1 root=PARTUUID=1234abcd-02 rootfstype=ext4 rootwait\n");
     host.write("/run/route", "Iface Destination Gateway\neth0 00000000 0100A8C0\neth0 0000A8C0 00000000\n");
+    host.command("ping", "true");
     host.write("/run/units", "# comment\nchrony.service\nsystemd-timesyncd.service\n");
   });
   afterEach(() => host.remove());
@@ -99,6 +100,18 @@ exec /usr/bin/cat "$@"`,
   it("tells whether there is a way to other networks", async () => {
     host.write("/run/route", "Iface Destination Gateway\neth0 0000A8C0 00000000\n");
     expect(await facts()).toContain("gateway=no");
+  });
+
+  it.each([
+    ["a ping", "true", "", false],
+    ["ARP alone", "false", "192.168.0.1 dev eth0 lladdr 02:00:00:00:00:01 DELAY", false],
+    ["nothing", "false", "192.168.0.1 dev eth0  FAILED", true],
+  ])("warns of a router that is not there: it answers %s", async (_, ping, neighbour, warned) => {
+    host.command("ping", `[ "\${!#}" = 192.168.0.1 ] && ${ping}`);
+    host.command("ip", `[ "$1" != neighbour ] || echo '${neighbour}'`);
+    expect(await warnings()).toEqual(
+      warned ? [expect.stringMatching(/^nothing answers at 192\.168\.0\.1, which its default route/)] : [],
+    );
   });
 
   it("warns of a file system that has had errors", async () => {

@@ -42,9 +42,10 @@ describe.each([2, 3, 5])("the plain states of %i Pis", (count) => {
 
   it("have names of their own, and come after all that they name", () => {
     const before = new Map<string, Set<string>>(); // a state, and all that comes before it
-    for (const { name, after, disturbedBy = [] } of all) {
+    for (const { name, after, disturbedBy = [], notBeside = [] } of all) {
       expect([...before.keys()]).not.toContain(name);
-      for (const other of after) expect([...before.keys()], `${name} comes after ${other}`).toContain(other);
+      for (const other of [...after, ...notBeside])
+        expect([...before.keys()], `${name} comes after ${other}`).toContain(other);
       const earlier = new Set(after.flatMap((other) => [other, ...(before.get(other) ?? [])]));
       for (const other of disturbedBy)
         expect([...earlier], `${name} is disturbed by ${other}`).toContain(other);
@@ -91,6 +92,8 @@ describe.each([2, 3, 5])("the plain states of %i Pis", (count) => {
     expect(named.get("gv0-volume")?.after).toEqual(
       expect.arrayContaining(stores.map((pi) => `${pi.name}-brick`)),
     );
+    const bricks = stores.map((pi) => named.get(`${pi.name}-brick`));
+    expect(bricks.map((state, i) => [...(state?.notBeside ?? [])].length === i)).not.toContain(false);
     for (const pi of args.pis) {
       const others = args.pis.filter((other) => other !== pi).map((other) => other.address);
       expect(named.get(`${pi.name}-gluster-mount`)?.parameters.fstab_line).toMatch(

@@ -3,10 +3,11 @@ import { exceptionsSet } from "../../../components/exceptions";
 import { cluster, rfc2136 } from "./cluster";
 
 it("names what was meant for one up, and what takes it out", () => {
-  const { volume } = cluster(2);
-  expect(exceptionsSet({ volume, dns: rfc2136 })).toEqual([]);
-  expect(exceptionsSet({ volume, dns: { provider: "none" } })).toEqual([]);
+  const { pis, volume } = cluster(2);
+  expect(exceptionsSet({ pis, volume, dns: rfc2136 })).toEqual([]);
+  expect(exceptionsSet({ pis, volume, dns: { provider: "none" } })).toEqual([]);
   const set = exceptionsSet({
+    pis,
     volume: { ...volume, acceptCopy: "pi2", disconnect: true },
     dns: { ...rfc2136, fewRecords: true },
   });
@@ -17,4 +18,16 @@ it("names what was meant for one up, and what takes it out", () => {
     ["dns.fewRecords", "pulumi config rm --path twopir:dns.fewRecords"],
   ]);
   expect(set[0]?.message).toContain("counts the copy of pi2 as full again, unasked");
+});
+
+it("names a Pi that is still drained", () => {
+  const { pis, volume } = cluster(2);
+  const set = exceptionsSet({
+    pis: pis.map((pi) => ({ ...pi, drained: pi.name === "pi2" })),
+    volume,
+    dns: rfc2136,
+  });
+  expect(set.map(({ kind, message }) => `${kind}: ${message}`)).toEqual([
+    expect.stringMatching(/^hint: pi2 is drained: it serves nobody/),
+  ]);
 });

@@ -98,7 +98,7 @@ it("nothing is done to Pis of which none answers, and no record withdrawn", asyn
       () => Promise.resolve(names),
     );
   await expect(refusing(["pi2"], ["pi1", "pi2"])).rejects.toThrow(
-    /^pi1 does not answer, and the A record of pi2 would be withdrawn, so that x\.example\.com led to nobody/,
+    /^pi1 does not answer, and the A record of pi2 would be withdrawn, so that x\.example\.com would lead to nobody/,
   );
   await refusing([], ["pi1", "pi2"]);
   await expect(refusing([], ["pi1", "pi2"], { dryRun: false })).rejects.toThrow(/^none of pi1, pi2 answers/);
