@@ -40,6 +40,8 @@ interface Edit {
   readonly here?: readonly [before: string, after: string];
   /** Files that are the user's from then on. Default: none. */
   readonly stays?: RegExp;
+  /** What a preview with nothing to do says then. Default: nothing. */
+  readonly hint?: RegExp;
   /** The floating addresses that are asked meanwhile, besides the name. Default: all. */
   readonly asked?: readonly string[];
 }
@@ -74,7 +76,11 @@ const EDITS: readonly Edit[] = [
       "twopir:floatingAddresses": Object.values(FLOATING).reverse(),
     },
   },
-  { what: "`drained: true`", settings: { "twopir:pis": [pi("pi1"), pi("pi2", { drained: true })] } },
+  {
+    what: "`drained: true`",
+    settings: { "twopir:pis": [pi("pi1"), pi("pi2", { drained: true })] },
+    hint: /^pi2 is drained: [^\n]*\s*$/,
+  },
   {
     what: "`user`",
     settings: { "twopir:pis": PIS.map((name) => pi(name, { user: "ops" })) },
@@ -188,7 +194,7 @@ const filesOf = async (name: string): Promise<string[]> =>
 describe("an edit of the config of a cluster that serves", () => {
   it.each(EDITS)(
     "is made and taken back unnoticed: $what",
-    async ({ what, settings, prepared, here, stays, asked }) => {
+    async ({ what, settings, prepared, here, stays, hint, asked }) => {
       if (what.includes("keyFile")) await letIn();
       for (const name of PIS) if (prepared) await inside(name, prepared[0]);
       if (here) await run("bash", ["-c", here[0]]);
@@ -197,7 +203,7 @@ describe("an edit of the config of a cluster that serves", () => {
       const preview = await cluster.preview();
       rows.push([what, planned(preview)]);
       await upUnnoticed(asked);
-      await nothingToDo(cluster);
+      await nothingToDo(cluster, hint);
       await cluster.configure(BASE);
       await upUnnoticed(asked);
       await nothingToDo(cluster);
