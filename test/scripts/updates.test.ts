@@ -89,3 +89,40 @@ describe.skipIf(!canIsolate)("updates.sh", () => {
     expect((await window()).output).not.toContain("is not mounted");
   });
 });
+
+describe.skipIf(!canIsolate)("what status.sh says of updates", () => {
+  let host: Host;
+  beforeEach(() => {
+    host = new Host();
+    host.command("systemctl", '[ "$1" != show ] || echo success');
+    host.command("findmnt", "exit 1");
+    host.command("apt-mark", "cat /run/held");
+    for (const stamp of ["update-stamp", "upgrade-stamp"]) host.write(`/var/lib/apt/periodic/${stamp}`, "");
+    host.write("/etc/apt/apt.conf.d/53twopir-held", 'Blacklist { "nginx"; };\n');
+    host.write("/run/held", "");
+  });
+  afterEach(() => host.remove());
+
+  const updates = async (): Promise<string | undefined> => {
+    const asked = { brick: "", address: "192.168.0.121", host: "x.example.com" };
+    const one = state("status", { ...asked, volume: "gv0", mount_point: MOUNT });
+    return /^updates=(.*)$/m.exec((await host.check(one)).output)?.[1];
+  };
+
+  it("is whether any could come: apt succeeds, too, where it reaches no server", async () => {
+    expect(await updates()).toBe("current");
+    const list = (until: Date): void =>
+      host.write("/var/lib/apt/lists/x_debian-security_InRelease", `Valid-Until: ${until.toUTCString()}\n`);
+    list(new Date(Date.now() + 60_000));
+    expect(await updates()).toBe("current");
+    list(new Date(Date.now() - 60_000));
+    expect(await updates()).toMatch(/^failed: the list of security updates was good until /);
+  });
+
+  it("is what waits for the window, and what somebody holds back for ever", async () => {
+    host.write("/var/lib/unattended-upgrades/kept-back", "nginx nginx-common");
+    expect(await updates()).toBe("wait for the window");
+    host.write("/run/held", "nginx\n");
+    expect(await updates()).toBe("held back: nginx (sudo apt-mark unhold nginx)");
+  });
+});
