@@ -119,13 +119,19 @@ export async function toldElsewhere(
   return [...found, ...here.map((message) => ({ message, hereOnly: true }))];
 }
 
-/** The types of which this machine finds no record, at a provider whose name servers are not asked. */
-async function hiddenHere(
-  name: string,
-  right: readonly { readonly type: RecordType }[],
-): Promise<Elsewhere[]> {
+/** The records of one type that a name is to have. */
+interface Right {
+  readonly type: RecordType;
+  readonly all: readonly string[];
+}
+
+/** What this machine finds none of, or something else for good, at a provider whose name servers are not asked. */
+async function hiddenHere(name: string, right: readonly Right[]): Promise<Elsewhere[]> {
   const found = await Promise.all(right.map(({ type }) => asked(name, type).catch(() => undefined)));
+  const own = await Promise.all(right.map((one, i) => ownHere(name, one, found[i] ?? [])));
   return right.flatMap(({ type }, i) => {
+    const others = own[i];
+    if (others !== undefined) return { message: others, hereOnly: true };
     if (found[i]?.length !== 0) return [];
     const message =
       `the name server that this machine asks gives no ${type} record of ${name}. Perhaps it hides private addresses, as ` +
@@ -133,6 +139,28 @@ async function hiddenHere(
       `other name servers for the zone than its provider's. Or it still remembers that there was no record.`;
     return { message, hereOnly: true };
   });
+}
+
+/**
+ * What is wrong with the records that the name server has which this machine asks: they are its own, as of a former site.
+ * Of what it keeps for a while it counts down the seconds.
+ */
+async function ownHere(
+  name: string,
+  { type, all }: Right,
+  has: readonly string[],
+): Promise<string | undefined> {
+  if (has.length === 0 || areSame(has, all)) return undefined;
+  const lines = async (): Promise<string> =>
+    (await digLines(["+noall", "+answer", `${name}.`, type])).sort().join("\n");
+  const first = await lines().catch(() => undefined);
+  await sleep(AGAIN * 1000);
+  if (first === undefined || first !== (await lines().catch(() => ""))) return undefined;
+  return (
+    `the name server that this machine asks has a record of its own of ${name}, ${has.join(", ")}, where the zone has ` +
+    `${all.join(", ")}: visitors in this network get that alone, without failover. Take it out there (the router's host ` +
+    `names, the local DNS records of a Pi-hole).`
+  );
 }
 
 /** The zone's name servers, without the primary that is asked. */
@@ -156,7 +184,7 @@ async function otherServers(zone: string, server: string): Promise<{ host: strin
  */
 async function toldHere(
   name: string,
-  right: readonly { readonly type: RecordType; readonly all: readonly string[] }[],
+  right: readonly Right[],
   zone: string,
   server: string,
 ): Promise<string[]> {
@@ -167,8 +195,13 @@ async function toldHere(
   ]);
   const primaryOf = (soa: string | undefined): string | undefined => soa?.split(" ")[0]?.toLowerCase();
   const knowsZone = here !== undefined && primaryOf(here) === primaryOf(there);
+  const own = await Promise.all(
+    right.map((one, i) => (knowsZone ? ownHere(name, one, found[i] ?? []) : undefined)),
+  );
   return right.flatMap(({ type, all }, i) => {
+    const others = own[i];
     const has = (found[i] ?? []).filter((address) => !/^(0\.|127\.|::1?$)/.test(address));
+    if (knowsZone && has.length > 0 && others !== undefined) return others;
     if (knowsZone && has.length === 0)
       return (
         `the name server that this machine asks knows ${zone}, and gives no ${type} record of ${name}: routers hide private ` +
@@ -192,8 +225,11 @@ const asked = async (name: string, type: RecordType, server?: string): Promise<s
 /** What a server answers itself, a line each; without one, what the name server says that this machine asks. */
 async function dig(name: string, type: string, server?: string): Promise<string[]> {
   const from = server === undefined ? [] : ["+tcp", "+norecurse", `@${server}`];
-  const words = ["+short", `+time=${PATIENCE}`, "+tries=1", ...from, `${name}.`, type];
-  const { stdout } = await promisify(execFile)("dig", words);
+  return digLines(["+short", ...from, `${name}.`, type]);
+}
+
+async function digLines(words: readonly string[]): Promise<string[]> {
+  const { stdout } = await promisify(execFile)("dig", [`+time=${PATIENCE}`, "+tries=1", ...words]);
   return stdout.split("\n").filter((line) => line !== "" && !line.startsWith(";"));
 }
 

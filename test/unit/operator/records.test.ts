@@ -10,7 +10,8 @@ vi.mock("../../../operator/names", () => ({
 
 /**
  * A stand-in for dig: a file for each server, "resolver" for the one that this machine asks, has lines "TYPE NAME ANSWER";
- * a server without a file does not answer.
+ * a server without a file does not answer. Of its own records the resolver tells the TTL; what it keeps has less of that
+ * from second to second.
  */
 const DIG = `#!/bin/bash
 server=resolver
@@ -19,7 +20,9 @@ for word; do
 done
 name=\${*: -2:1} type=\${*: -1}
 [ -e "$ANSWERS/$server" ] || { echo ";; no servers could be reached"; exit 9; }
-sed -n "s/^$type \${name%.} //p" "$ANSWERS/$server"
+ttl=
+case " $* " in *" +answer "*) if [ -e "$ANSWERS/own" ]; then ttl="30 "; else ttl="$(date +%s%N) "; fi ;; esac
+sed -n "s/^$type \${name%.} /$ttl/p" "$ANSWERS/$server"
 `;
 const ZONE = { provider: "rfc2136", server: "192.168.0.53", zone: "example.com" };
 const NAME = "www.example.com";
@@ -127,6 +130,25 @@ describe("what others are told of the name", () => {
       answers("resolver", SOA, kept); // perhaps for the rest of the TTL
       expect(await told()).toEqual([]);
     }
+  });
+
+  it("is what the name server that this machine asks has of its own, as of a former site", async () => {
+    const own = [
+      [
+        `the name server that this machine asks has a record of its own of ${NAME}, 192.168.0.121, where the zone has 192.168.0.121, 192.168.0.122`,
+        true,
+      ],
+    ];
+    answers("own");
+    answers("resolver", SOA, RECORDS[1] ?? "");
+    expect(await told()).toEqual(own);
+    const cloudflare = { provider: "cloudflare" };
+    const all = { A: ["192.168.0.121", "192.168.0.122"] };
+    expect((await toldElsewhere(NAME, all, cloudflare)).map(({ message }) => message.split(":")[0])).toEqual([
+      own[0]?.[0],
+    ]);
+    rmSync(join(folder, "own"));
+    expect(await toldElsewhere(NAME, all, cloudflare)).toEqual([]);
   });
 
   it("is what the name server that this machine asks has of another zone, where it has the name", async () => {
