@@ -195,9 +195,7 @@ async function toldHere(
   ]);
   const primaryOf = (soa: string | undefined): string | undefined => soa?.split(" ")[0]?.toLowerCase();
   const knowsZone = here !== undefined && primaryOf(here) === primaryOf(there);
-  const own = await Promise.all(
-    right.map((one, i) => (knowsZone ? ownHere(name, one, found[i] ?? []) : undefined)),
-  );
+  const own = knowsZone ? await Promise.all(right.map((one, i) => ownHere(name, one, found[i] ?? []))) : [];
   return right.flatMap(({ type, all }, i) => {
     const others = own[i];
     const has = (found[i] ?? []).filter((address) => !/^(0\.|127\.|::1?$)/.test(address));
