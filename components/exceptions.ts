@@ -10,11 +10,16 @@ export function exceptionsSet({
   pis,
   volume,
   dns,
-}: Pick<ClusterArgs, "pis" | "volume" | "dns">): HostProblem[] {
+  splitBrain,
+}: Pick<ClusterArgs, "pis" | "volume" | "dns" | "splitBrain">): HostProblem[] {
   const { acceptCopy, disconnect } = volume;
   const set = [
     acceptCopy !== undefined && ["volume.acceptCopy", `counts the copy of ${acceptCopy} as full again`],
     disconnect && ["volume.disconnect", "cuts off whoever else has mounted the volume"],
+    pis.some(({ name }) => name === splitBrain) && [
+      "splitBrain",
+      `takes the file of ${splitBrain} in any split brain`,
+    ],
     dns.fewRecords === true && ["dns.fewRecords", "withdraws most of the A records"],
   ].filter((one) => one !== false);
   return [

@@ -53,7 +53,11 @@ const EDITS: readonly Edit[] = [
   { what: "`updates: off`", settings: { "twopir:updates": "off" } },
   { what: "`updates: all`", settings: { "twopir:updates": "all" } },
   { what: "`splitBrain: newest`", settings: { "twopir:splitBrain": "newest" } },
-  { what: "`splitBrain: pi2`", settings: { "twopir:splitBrain": "pi2" } },
+  {
+    what: "`splitBrain: pi2`",
+    settings: { "twopir:splitBrain": "pi2" },
+    hint: /^twopir:splitBrain is set: [^\n]*\s*$/,
+  },
   { what: "`volume.clients`: one more", settings: { "twopir:volume": { clients: [`${SUBNET}.200`] } } },
   {
     what: "`site`: published from now on; its releases stay on the volume",
