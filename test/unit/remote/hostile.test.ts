@@ -277,6 +277,15 @@ describe.skipIf(process.getuid?.() !== 0)("a host that is not what it seems", ()
     );
   });
 
+  it("is refused where a file must be sent and there is no sftp", async () => {
+    const sends = { ...state, parameters: { path: "/etc" }, upload: { from: "/no/such", as: "file" } };
+    const { problems } = await seenOf(sends);
+    expect(problems.map(({ kind }) => kind)).toEqual(["refused"]);
+    expect(problems[0]?.message).toContain("pi1: its ssh server offers no sftp, by which files are sent");
+    await sshd?.stop();
+    expect((await seenOf(sends, "Subsystem=sftp internal-sftp")).problems).toEqual([]);
+  });
+
   it.each([
     ["output that never ends", "yes", /printed more than 1 MiB/],
     ["megabytes on one line", "head -c 3000000 /dev/zero | tr '\\0' x", /printed more than 1 MiB/],
