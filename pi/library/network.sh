@@ -39,6 +39,9 @@ heard_of() { # ADDRESS SINCE
     END { exit !found }'
 }
 
+# unheard ADDRESS: the kernel has asked that neighbour for its hardware's address, and got no answer.
+unheard() { [[ $(ip -4 neighbour show "$1") == @(*FAILED*|*INCOMPLETE*) ]]; }
+
 # Where twopir's keepalived is, which asks the same by it.
 # shellcheck disable=SC2034 # firewall.sh and keepalived.sh use it
 tracker_path=/usr/local/lib/twopir/serves

@@ -134,14 +134,14 @@ timeless() {
 # cut_off: this Pi has its address on no link that works, or its router is not there: it may answer no ping, but it must
 # say where it is to whoever has something for it.
 cut_off() {
-  local link gateway neighbour
+  local link gateway gone=no
   link=$(interface "$address")
   [ -n "$link" ] && [[ $(ip link show dev "$link") == *LOWER_UP* ]] || return 0
   gateway=$(ip -4 route show default | awk '{ print $3; exit }')
   [ -n "$gateway" ] || return 1
-  neighbour=$(ip -4 neighbour show "$gateway")
+  ! unheard "$gateway" || gone=yes
   { echo >"/dev/udp/$gateway/9"; } 2>/dev/null || true # what comes of it is seen at the next beat
-  [[ $neighbour == *FAILED* || $neighbour == *INCOMPLETE* ]]
+  [ "$gone" = yes ]
 }
 
 # alone: it is connected to this Pi's brick, and to no other one.

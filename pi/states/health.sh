@@ -55,8 +55,7 @@ about_router() {
     [ "$to" = 00000000 ] || continue
     fact gateway yes
     router=$(printf '%d.%d.%d.%d' "0x${by:6:2}" "0x${by:4:2}" "0x${by:2:2}" "0x${by:0:2}")
-    [ "$router" = 0.0.0.0 ] || pinged "$router" ||
-      [[ $(ip neighbour show to "$router") != @(*FAILED*|*INCOMPLETE*) ]] ||
+    [ "$router" = 0.0.0.0 ] || pinged "$router" || ! unheard "$router" ||
       fact warning "nothing answers at $router, which its default route leads to, so visitors from other networks get" \
         "no answer from it, no update comes, and nothing sets its clock: give it the router that there is (ip route)"
     return

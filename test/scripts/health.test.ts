@@ -108,7 +108,7 @@ exec /usr/bin/cat "$@"`,
     ["nothing", "false", "192.168.0.1 dev eth0  FAILED", true],
   ])("warns of a router that is not there: it answers %s", async (_, ping, neighbour, warned) => {
     host.command("ping", `[ "\${!#}" = 192.168.0.1 ] && ${ping}`);
-    host.command("ip", `[ "$1" != neighbour ] || echo '${neighbour}'`);
+    host.command("ip", `[ "$2" != neighbour ] || echo '${neighbour}'`);
     expect(await warnings()).toEqual(
       warned ? [expect.stringMatching(/^nothing answers at 192\.168\.0\.1, which its default route/)] : [],
     );
