@@ -199,7 +199,7 @@ async function toldHere(
   return right.flatMap(({ type, all }, i) => {
     const others = own[i];
     const has = (found[i] ?? []).filter((address) => !/^(0\.|127\.|::1?$)/.test(address));
-    if (knowsZone && has.length > 0 && others !== undefined) return others;
+    if (has.length > 0 && others !== undefined) return others;
     if (knowsZone && has.length === 0)
       return (
         `the name server that this machine asks knows ${zone}, and gives no ${type} record of ${name}: routers hide private ` +

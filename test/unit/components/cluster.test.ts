@@ -92,8 +92,10 @@ describe.each([2, 3, 5])("the plain states of %i Pis", (count) => {
     expect(named.get("gv0-volume")?.after).toEqual(
       expect.arrayContaining(stores.map((pi) => `${pi.name}-brick`)),
     );
-    const bricks = stores.map((pi) => named.get(`${pi.name}-brick`));
-    expect(bricks.map((state, i) => [...(state?.notBeside ?? [])].length === i)).not.toContain(false);
+    const bricks = stores.map((pi) => `${pi.name}-brick`);
+    expect(bricks.map((name) => named.get(name)?.notBeside)).toEqual(
+      bricks.map((_, i) => bricks.slice(0, i)),
+    );
     for (const pi of args.pis) {
       const others = args.pis.filter((other) => other !== pi).map((other) => other.address);
       expect(named.get(`${pi.name}-gluster-mount`)?.parameters.fstab_line).toMatch(
