@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { packSite } from "../operator/pack";
 import { presentRecords, TYPES, type RecordType } from "../operator/records";
-import { hasIpv6, visit, type Visit } from "../operator/visitors";
-import { look, reach, type Look, type PiAddress, type Reached, type Ssh } from "../remote/look";
-import { HostProblem } from "../remote/ssh";
+import { answersByHttps, hasIpv6, isHttpsOnly, visit, type Visit } from "../operator/visitors";
+import { close, look, reach, type Look, type PiAddress, type Reached, type Ssh } from "../remote/look";
+import { forward, HostProblem } from "../remote/ssh";
 import { mayBeCause, type State } from "../remote/state";
 import { recordAddresses, recordTargets } from "./a-records";
 import type { ClusterArgs, Pi } from "./args";
@@ -13,7 +13,7 @@ import { bothHold, healthProblems, healthStates, heldTwice } from "./health";
 import { oneMachine } from "./identity";
 import { knowledge } from "./knowledge";
 import type { Part } from "./part";
-import { foundElsewhere, ledAway, missedByVisitors, noIpv6Here } from "./visits";
+import { foundElsewhere, ledAway, missedByVisitors, noHttps, noIpv6From } from "./visits";
 
 /** Seconds until an address is asked once more. */
 const AGAIN = 1;
@@ -47,16 +47,30 @@ export interface ReachableCluster extends ClusterArgs {
 export async function lookNow(config: ReachableCluster, besides: readonly State[] = []): Promise<Now> {
   const release = await packSite(config);
   const reached = await reach(config.pis, config.ssh);
+  try {
+    return await lookBy(reached, { ...config, release }, besides);
+  } finally {
+    close(reached);
+  }
+}
+
+async function lookBy(
+  reached: ReadonlyMap<string, Reached>,
+  config: ReachableCluster,
+  besides: readonly State[],
+): Promise<Now> {
   const reachable = new Set([...reached].filter(([, { client }]) => client).map(([name]) => name));
   const known = await knowledge(config, reached);
-  const parts = clusterParts({ ...config, release }, reachable, known);
+  const parts = clusterParts(config, reachable, known);
   const states = statesOf(parts);
-  // Twice, for an answer that was lost on the way.
+  // Behind a jump host this machine is in another network, so the visitor is there.
+  const via = [...reached.values()].find((one) => one.via)?.via;
+  const way = via ? { dial: (address: string, port: number) => forward(via, { address, port }) } : {};
   const ask = async (address: string): Promise<Visit> => {
-    const first = await visit(address, config.hostname, known.volumes);
+    const first = await visit(address, config.hostname, known.volumes, way);
     if (first.why === undefined) return first;
-    await sleep(AGAIN * 1000);
-    return visit(address, config.hostname, known.volumes);
+    await sleep(AGAIN * 1000); // twice, for an answer that was lost on the way
+    return visit(address, config.hostname, known.volumes, way);
   };
   const lookTimed = async (): Promise<{ seen: Look; health: HostProblem[] }> => {
     const began = Date.now();
@@ -75,17 +89,18 @@ export async function lookNow(config: ReachableCluster, besides: readonly State[
   ]);
   const doubled = await stillHeldTwice(config, seen);
   // After the look, which waits until floating addresses are where they should be, and where all is well: then each nginx
-  // has read its mark. Behind a jump host this machine is in another network.
+  // has read its mark. A jump host may have no IPv6, and does not say so.
   const well = isWell(states, seen);
-  const asks = well && !config.ssh.jumpHost;
-  const ipv6 = hasIpv6();
-  const targets = (asks ? TYPES : []).flatMap((type) =>
+  const ipv6 = hasIpv6() && !config.ssh.jumpHost;
+  const targets = (well ? TYPES : []).flatMap((type) =>
     type === "AAAA" && !ipv6 ? [] : recordTargets(config, type).filter(({ pi }) => reachable.has(pi.name)),
   );
-  const foreign = asks ? leading.filter((address) => !wanted.AAAA.includes(address)) : [];
-  const [visits, elsewhere] = await Promise.all([
+  const foreign = well ? leading.filter((address) => !wanted.AAAA.includes(address)) : [];
+  const byHttp = !well || !isHttpsOnly(config.hostname);
+  const [visits, elsewhere, opens] = await Promise.all([
     Promise.all(targets.map(async ({ pi, address }) => ({ ...(await ask(address)), pi: pi.name }))),
     Promise.all(foreign.map(ask)),
+    byHttp || answersByHttps(config.hostname),
   ]);
   return {
     parts,
@@ -98,9 +113,10 @@ export async function lookNow(config: ReachableCluster, besides: readonly State[
         ...oneMachine(reached, known.uuids),
         ...health,
         ...doubled,
-        ...missedByVisitors(config.hostname, visits),
-        ...(asks && !ipv6 && wanted.AAAA.length > 0 ? [noIpv6Here()] : []),
+        ...missedByVisitors(config.hostname, visits, via ? "the jump host" : "this machine"),
+        ...(well && !ipv6 && wanted.AAAA.length > 0 ? [noIpv6From(config.ssh.jumpHost !== undefined)] : []),
         ...ledAway(config.hostname, elsewhere),
+        ...(opens ? [] : [noHttps(config.hostname)]),
         ...kept.flat(),
         // Where something is not well, an exception may be what mends it.
         ...(well ? exceptionsSet(config) : []),

@@ -7,24 +7,26 @@ import { HostProblem } from "../remote/ssh";
  * be the cause, and when it is mended this is asked again.
  *
  * @param visits Each with the Pi whose address it is.
+ * @param visitor Who asked: "this machine" or "the jump host".
  */
 export function missedByVisitors(
   hostname: string,
   visits: readonly (Visit & { readonly pi: string })[],
+  visitor: string,
 ): HostProblem[] {
   const missed = visits.filter(({ why }) => why !== undefined);
   if (missed.length > 0 && visits.every(({ silent }) => silent))
     return [
       new HostProblem(
-        `this machine gets an answer on port 80 from none of the Pis, which serve the page as they see it themselves: a firewall ` +
-          `that is not twopir's, on them or on the way, keeps visitors away, or this machine alone (${missed[0]?.why ?? ""}).`,
+        `${visitor} gets an answer on port 80 from none of the Pis, which serve the page as they see it themselves: a firewall ` +
+          `that is not twopir's, on them or on the way, keeps visitors away, or ${visitor} alone (${missed[0]?.why ?? ""}).`,
         "unseen",
       ),
     ];
   return visits.flatMap(({ address, pi, from = pi, why }) =>
     why !== undefined
       ? new HostProblem(
-          `http://${hostname}/ is not to be had at ${address} from this machine (${why}), while the Pis serve it as they see it ` +
+          `http://${hostname}/ is not to be had at ${address} from ${visitor} (${why}), while the Pis serve it as they see it ` +
             `themselves: look for a firewall that is not twopir's, and for another machine with that address.`,
         )
       : from === pi
@@ -70,9 +72,19 @@ export const ledAway = (hostname: string, visits: readonly Visit[]): HostProblem
         ),
   );
 
-/** Where this machine cannot ask for what visitors by IPv6 get. */
-export const noIpv6Here = (): HostProblem =>
+/** Where browsers ask for the site in a way that it does not answer. */
+export const noHttps = (hostname: string): HostProblem =>
   new HostProblem(
-    `this machine has no IPv6 address, so the Pis' IPv6 addresses were not tested from here.`,
+    `browsers open names under .${hostname.split(".").at(-1) ?? ""} by https alone, and nothing answers https://${hostname}/ with a ` +
+      `certificate that this machine trusts; the Pis speak http. Put something before them that speaks https, or take ` +
+      `another name (twopir:hostname).`,
+    "unseen",
+  );
+
+/** Where this machine cannot ask for what visitors by IPv6 get. */
+export const noIpv6From = (behindJumpHost: boolean): HostProblem =>
+  new HostProblem(
+    `${behindJumpHost ? "behind the jump host there may be no IPv6" : "this machine has no IPv6 address"}, so the Pis' IPv6 ` +
+      `addresses were not tested from here.`,
     "unseen",
   );

@@ -1,11 +1,17 @@
 import { request } from "node:http";
+import { createConnection } from "node:net";
 import { networkInterfaces } from "node:os";
+import type { Duplex } from "node:stream";
+import { connect } from "node:tls";
 
 /** Seconds that a visitor's question may take; a Pi in the same network answers in some milliseconds. */
 const PATIENCE = 3;
 
 /** By which a cluster's own answer is known, see pi/states/nginx-settings.sh: its volume's id, and the Pi's name. */
 const MARK = "/.well-known/twopir";
+
+/** Opens a connection to a port of an address, from where a visitor is. */
+export type Dial = (address: string, port: number) => Promise<Duplex>;
 
 /** What a visitor gets at an address. */
 export interface Visit {
@@ -23,16 +29,16 @@ export interface Visit {
  * before, the cluster's own answer is not known from another's.
  *
  * @param volumes Ids of the volume as the Pis know it; none: whose it is cannot be told, and is not asked.
- * @param port Default: 80.
+ * @param way The port; default: 80. Who connects; default: this machine.
  * @example await visit("192.168.0.121", "twopir.example.com", new Set(["0f6f0a3e-..."])) // { address, silent: false, from: "pi1" }
  */
 export async function visit(
   address: string,
   hostname: string,
   volumes: ReadonlySet<string>,
-  port = 80,
+  { port = 80, dial }: { readonly port?: number; readonly dial?: Dial } = {},
 ): Promise<Visit> {
-  const get = (path: string): Promise<Answer> => answerOf({ host: address, port, path }, hostname);
+  const get = (path: string): Promise<Answer> => answerOf({ host: address, port, path }, hostname, dial);
   try {
     const page = await get("/");
     if (page.status !== 200)
@@ -47,6 +53,30 @@ export async function visit(
     return { address, silent: true, why: error instanceof Error ? error.message : String(error) };
   }
 }
+
+/**
+ * Whether browsers open a name by https alone: its top-level domain is on their list (hstspreload.org). Of those that
+ * anybody can have a name in.
+ *
+ * @example isHttpsOnly("pi.example.dev") // true
+ */
+export const isHttpsOnly = (hostname: string): boolean => HTTPS_ONLY.has(hostname.split(".").at(-1) ?? "");
+const HTTPS_ONLY = new Set(
+  "app bank boo channel dad day dev esq foo ing insurance meme mov new nexus page phd prof rsvp zip".split(
+    " ",
+  ),
+);
+
+/** Whether somebody answers by https at a name, as this machine finds it, with a certificate that it trusts. */
+export const answersByHttps = (hostname: string, port = 443): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect({ host: hostname, port, servername: hostname, timeout: PATIENCE * 1000 });
+    const end = (answers: boolean) => () => {
+      resolve(answers);
+      socket.destroy();
+    };
+    socket.on("secureConnect", end(true)).on("timeout", end(false)).on("error", end(false));
+  });
 
 /** Whether this machine has an IPv6 address that leads beyond its own link. */
 export const hasIpv6 = (): boolean =>
@@ -66,15 +96,24 @@ interface Answer {
 const answerOf = (
   to: { readonly host: string; readonly port: number; readonly path: string },
   hostname: string,
+  dial?: Dial,
 ): Promise<Answer> =>
   new Promise((resolve, reject) => {
     let late = false;
     const asked = request({
       ...to,
       headers: { Host: hostname, "User-Agent": "twopir" },
-      agent: false,
-      timeout: PATIENCE * 1000,
+      createConnection: (_, made) => {
+        if (dial === undefined) return createConnection(to.port, to.host);
+        dial(to.host, to.port).then((socket) => made(null, socket), reject);
+        return undefined;
+      },
     });
+    const timer = setTimeout(() => {
+      late = true;
+      asked.destroy(new Error(`nothing answers within ${PATIENCE.toString()} s`));
+    }, PATIENCE * 1000);
+    asked.on("close", () => clearTimeout(timer));
     asked.on("response", (response) => {
       const status = response.statusCode ?? 0;
       response.setEncoding("utf8").once("data", (body: string) => {
@@ -86,10 +125,6 @@ const answerOf = (
         const broken = late ? `stops for ${PATIENCE.toString()} s` : `breaks off (${error.message})`;
         reject(new Error(`the answer begins, and ${broken}`));
       });
-    });
-    asked.on("timeout", () => {
-      late = true;
-      asked.destroy(new Error(`nothing answers within ${PATIENCE.toString()} s`));
     });
     asked.on("error", reject).end();
   });

@@ -278,18 +278,22 @@ export async function ask(states: readonly State[], reached: ReadonlyMap<string,
   return { findings, problems };
 }
 
+/** Closes all connections. */
+export function close(reached: ReadonlyMap<string, Reached>): void {
+  for (const { client, via } of reached.values()) {
+    client?.end();
+    via?.end();
+  }
+}
+
 /**
- * The last question: the checks of all states, with what their repairs disturb; then the connections are closed.
+ * The last question: the checks of all states, with what their repairs disturb.
  *
  * @param states In order: each after those that it names.
  */
 export async function look(states: readonly State[], reached: ReadonlyMap<string, Reached>): Promise<Look> {
   const unreached = [...reached.values()].flatMap((r) => (r.problem ? [r.problem] : []));
   const { findings: found, problems } = await ask(states, reached);
-  for (const { client, via } of reached.values()) {
-    client?.end();
-    via?.end();
-  }
   const findings = new Map(found);
   for (const { name, concerns } of states)
     if (concerns !== undefined && !reached.get(concerns)?.client) findings.delete(name);

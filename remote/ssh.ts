@@ -131,8 +131,11 @@ const agent = (socket = process.env.SSH_AUTH_SOCK) => (socket === undefined ? {}
 /** What sshd says of a host that it cannot reach for us, by the code that the same has here. */
 const CODES = { "timed out": "ETIMEDOUT", "No route": "EHOSTUNREACH", refused: "ECONNREFUSED" };
 
-/** A way through the jump host. */
-function forward(via: Client, { address, port = SSH_PORT }: Login): Promise<ClientChannel> {
+/** A way through the jump host, to the port of its sshd unless another one is given. */
+export function forward(
+  via: Client,
+  { address, port = SSH_PORT }: Pick<Login, "address" | "port">,
+): Promise<ClientChannel> {
   return new Promise((resolve, reject) => {
     const fail = (message: string): void => {
       const [, code] = Object.entries(CODES).find(([text]) => message.includes(text)) ?? [];

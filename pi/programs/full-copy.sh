@@ -10,7 +10,7 @@
 # go, a new process takes the note over: a power cut or a reboot of the one that is left is nothing that a user can
 # help. Runs for ever, as a service; gate.sh reads the note. With more copies most of them know, and none is noted.
 # Of any number of copies: it compares this one with the next when they meet, and once a day; see compare.sh.
-# It also gives the volume's root and what lies in it a time of change where a heal has left them none.
+# It also gives folders a time of change where a heal has left them none.
 
 use connections compare network
 takes brick mount_point address # address: of this Pi
@@ -50,7 +50,7 @@ program() {
       parted=no due=0 met=$SECONDS compare_due=0 list_due=0
     fi
     [ "$SECONDS" -ge "$due" ] || continue
-    give_times
+    give_times -maxdepth 1
     heals=0
     healed || heals=$?
     due=$((SECONDS + late))
@@ -96,6 +96,7 @@ compare() {
       begin
       # shellcheck disable=SC2034 # the bricks are mounted to be read only
       mode=check
+      give_times # of all, which the list walks through, too
       [ "$SECONDS" -lt "$list_due" ] || write_list || exit "$unwritten"
       compare_copies || exit
     ) &
@@ -111,25 +112,27 @@ together() {
   [ -n "$all" ] && ! grep -q ' 0$' <<<"$all"
 }
 
-# give_times: gluster 10 and 11 may write 0 as the time of change of a folder that they heal (their issues 4266 and
-# 4314). A brick's process that is started then lets nobody in but root, and says so as long as it runs: visitors get
-# an error, from all Pis when the last brick was started. A chmod that changes nothing cures it at once.
+# give_times [DEPTH...]: of all folders, or as deep as find is told. gluster 10 and 11 may write 0 as the time of change
+# of a folder that they heal (their issues 4266 and 4314). A brick's process that is started then lets nobody in but
+# root, and says so as long as it runs: visitors get an error, from all Pis when the last brick was started. A chmod
+# that changes nothing cures it at once.
 give_times() {
-  local at path=''
-  for at in "$brick" "$brick"/*; do
-    timeless "$at" || continue
-    [ "$at" = "$brick" ] || path=/${at##*/}
-    chmod "$(stat -c %a "$mount_point$path")" "$mount_point$path" || true
-  done
+  local path
+  while IFS= read -r -d '' path; do
+    chmod "$(stat -c %a "$mount_point/$path")" "$mount_point/$path" || true
+  done < <(timeless "$@")
 }
 
-# timeless PATH: what gluster keeps of times there begins with a version (2 digits), flags (16) and the seconds of the
-# last change (16).
-timeless() {
-  local times
-  times=$(getfattr -h -e hex -n trusted.glusterfs.mdata "$1" 2>/dev/null | sed -n 's/^trusted.glusterfs.mdata=0x//p')
-  [[ ${times:18:16} =~ ^0{16}$ ]]
-}
+# timeless [DEPTH...]: such folders in the brick, ended by NUL. What gluster keeps of times there begins with a version
+# (2 digits), flags (16) and the seconds of the last change (16).
+timeless() (
+  cd "$brick" || return 1
+  { find . "$@" -path ./.glusterfs -prune -o -type d -print0 |
+    xargs -0 -r getfattr -h -e hex -n trusted.glusterfs.mdata 2>/dev/null || true; } |
+    perl -ne '
+      if (/^# file: (.*)/) { ($path = $1) =~ s/\\([0-7]{3})/chr oct $1/ge }
+      elsif (/^trusted.glusterfs.mdata=0x.{18}0{16}/) { print "$path\0" }'
+)
 
 # cut_off: this Pi has its address on no link that works, or its router is not there: it may answer no ping, but it must
 # say where it is to whoever has something for it.

@@ -41,6 +41,7 @@ want() {
   elif [ -e "$candidate" ] && ! systemctl is-active -q "$roll_back.timer"; then
     change "$candidate was never confirmed" rm -f "$candidate"
   fi
+  visitors_may_come
 }
 
 # nobody_is_cut_off: no machine that has mounted the volume, or is a peer whose self-heal daemon looks at it, and that
@@ -62,20 +63,37 @@ nobody_is_cut_off() {
 # for each resource, and where it is shut out half-way, every other one fails.
 all_may_log_in() {
   local rule
-  rule=$({
-    nft list ruleset || true
-    iptables-save || true
-  } 2>/dev/null | awk -v ports="$(paste -sd '|' <<<"ssh${logins:+$'\n'$logins}")" '
-    $1 == "table" { family = $2 }
-    family == "ip6" || $0 !~ "dports? ([{] )?([0-9a-z-]+, ?)*(" ports ")([ ,]|$)" { next }
-    !/limit|recent|meter|ct count|(add|update) @/ { if (/accept|ACCEPT/) exit; next }
-    /log|LOG/ && !/drop|reject|accept|DROP|REJECT|ACCEPT/ { next }
-    / [0-9]+\/second/ || / [0-9][0-9][0-9]+\/minute/ { next } # more often than an up does
-    { $1 = $1; print; exit }')
+  rule=$(limiting ssh "$logins")
   [ -z "$rule" ] ||
     refuse "a firewall of $pi, which is not twopir's, limits how often one may log in by ssh ($rule), and the first" \
       "up does so some 30 times in two minutes: let the machine that runs it in before that rule, or take the limit" \
       "away until it is done, e.g. \"sudo ufw delete limit ssh && sudo ufw allow ssh\""
+}
+
+# visitors_may_come: a browser opens some connections at once, and one for each file where none is kept alive.
+visitors_may_come() {
+  local rule
+  rule=$(limiting http 80)
+  # Ten at once are more than a browser opens, and who limits that has meant it.
+  [[ -z $rule || $rule == *"ct count over "[0-9][0-9]* ]] ||
+    note "a firewall of $pi, which is not twopir's, limits how often visitors may connect to port 80 ($rule), so that" \
+      "pages come without their pictures, or not at all" \
+      say "let visitors in as often as they come, e.g. \"sudo ufw delete limit http && sudo ufw allow http\""
+}
+
+# limiting SERVICE PORTS: the rule here by which one may connect to it only so often, unless there is one before it that
+# lets all in.
+limiting() {
+  {
+    nft list ruleset || true
+    iptables-save || true
+  } 2>/dev/null | awk -v ports="$(paste -sd '|' <<<"$1${2:+$'\n'$2}")" '
+    $1 == "table" { family = $2 }
+    family == "ip6" || $0 !~ "dports? ([{] )?([0-9a-z-]+, ?)*(" ports ")([ ,]|$)" { next }
+    !/limit|recent|meter|ct count|(add|update) @/ { if (/accept|ACCEPT/) exit; next }
+    /log|LOG/ && !/drop|reject|accept|DROP|REJECT|ACCEPT/ { next }
+    / [0-9]+\/second/ || / [0-9][0-9][0-9]+\/minute/ { next } # more often than an up does, or a browser
+    { $1 = $1; print; exit }'
 }
 
 knock=2 # seconds; the kernel asks twice in that time

@@ -37,7 +37,7 @@ want() {
 }
 
 # By Debian's packages and their own. All that is installed as Debian's "httpd" would take as long as all of apt's list.
-web_servers=(apache2 caddy lighttpd pihole-FTL)
+web_servers=(apache2 caddy haproxy lighttpd pihole-FTL varnish)
 
 # tell_if_overtaken: nginx waits for the volume at boot, so any other web server that starts has port 80 before it.
 tell_if_overtaken() {

@@ -306,6 +306,15 @@ describe("an ssh agent and a jump host", () => {
     }
   });
 
+  it("tell what a visitor does not get there, where the jump host is", async () => {
+    const rule = `nft 'add table inet theirs; add chain inet theirs input { type filter hook input priority 5; }; add rule inet theirs input ip saddr ${address(JUMP)} tcp dport 80 drop'`;
+    await inside("pi2", rule);
+    const { said } = await cluster.preview();
+    await inside("pi2", "nft delete table inet theirs");
+    expect(said).toMatch(/is not to be had at \S+ from the jump host \(.*while the Pis serve it/);
+    expect((await cluster.preview()).said).not.toContain("is not to be had");
+  });
+
   it("name the jump host where it is away, and change nothing then", async () => {
     await lab("off", JUMP);
     const outcome = await cluster.up();

@@ -122,4 +122,20 @@ describe.skipIf(!canIsolate)("the firewall", () => {
     const { output } = await host.check(one);
     expect(output.includes(`limits how often one may log in by ssh (${rule})`)).toBe(refused);
   });
+
+  it.each([
+    ["-A ufw-user-input -p tcp -m tcp --dport 80 -m conntrack --ctstate NEW -m recent --set", true],
+    ["tcp dport { 80, 443 } ct state new limit rate over 12/minute drop", true],
+    ["tcp dport http meter visitors { ip saddr limit rate over 5/minute } drop", true],
+    ["tcp dport { 80, 443 } ct state new limit rate over 50/second drop", false],
+    ["tcp dport 80 ct count over 50 drop", false],
+    ["tcp dport 8080 ct state new limit rate over 12/minute drop", false],
+    ["tcp dport 80 accept", false],
+  ])("is named later on where it lets a browser in too seldom: %s: %j", async (rule, named) => {
+    host.write("/run/listening", sshd(22));
+    host.write("/run/theirs", `table inet mine {\n${rule}\n}\n`);
+    host.write("/etc/twopir/firewall.nft", RULES);
+    const { output } = await host.check(one);
+    expect(output.includes(`limits how often visitors may connect to port 80 (${rule})`)).toBe(named);
+  });
 });

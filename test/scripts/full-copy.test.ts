@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { dirname } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { statesOf } from "../../components/cluster";
@@ -228,7 +228,13 @@ esac`,
     const given = async (): Promise<string[]> => {
       host.command("chmod", 'echo "chmod $*" >>/run/chmod');
       await watch(2);
-      return existsSync(host.at("/run/chmod")) ? host.read("/run/chmod").trimEnd().split("\n") : [];
+      return existsSync(host.at("/run/chmod"))
+        ? host
+            .read("/run/chmod")
+            .trimEnd()
+            .replace(/\/\.(?=\/|$)/gm, "")
+            .split("\n")
+        : [];
     };
     beforeEach(() => {
       for (const at of [BRICK, "/mnt/gluster1"])
@@ -242,6 +248,13 @@ esac`,
         "chmod 755 /mnt/gluster1",
         "chmod 755 /mnt/gluster1/www",
       ]);
+    });
+    it("is given to a folder deeper down when the copies are compared, whatever its name", async () => {
+      const path = "www/a/b c\\d";
+      for (const at of [BRICK, "/mnt/gluster1"]) mkdirSync(host.at(`${at}/${path}`), { recursive: true });
+      chmodSync(host.at(`/mnt/gluster1/${path}`), 0o750);
+      setAttribute(host, `${BRICK}/${path}`, TIMES, times("0000000000000000"));
+      expect([...new Set(await given())]).toEqual([`chmod 750 /mnt/gluster1/${path}`]);
     });
     it("is left as it is where there is one", async () => {
       setAttribute(host, BRICK, TIMES, times("0000000065a1b2c3"));

@@ -15,7 +15,7 @@ const got = { address: "192.168.0.121", silent: false, pi: "pi1", from: "pi1" };
 const silent = { address: "192.168.0.122", silent: true, pi: "pi2", why: "nothing answers within 3 s" };
 
 const missed = (...visits: Parameters<typeof missedByVisitors>[1]): string[] =>
-  missedByVisitors("twopir.example.com", visits).map(({ message }) => message);
+  missedByVisitors("twopir.example.com", visits, "this machine").map(({ message }) => message);
 
 describe("what visitors miss", () => {
   it("is named by address", () => {

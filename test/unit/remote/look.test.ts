@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { ask, look, reach, type PiAddress, type Reached } from "../../../remote/look";
+import { ask, close, look, reach, type PiAddress, type Reached } from "../../../remote/look";
 import { HostProblem, type ProblemKind } from "../../../remote/ssh";
 import { OPERATOR, type State } from "../../../remote/state";
 import { freePort, newKey, publicKey, startAgent, startSshd, type Sshd } from "./sshd";
@@ -43,17 +43,10 @@ const pi = (name: string, more: Partial<PiAddress> = {}): PiAddress => ({
   ...more,
 });
 const ssh = () => ({ keyFile: sshd.userKey, knownHosts: text("known_hosts") });
-const closeAll = (reached: ReadonlyMap<string, Reached>): void => {
-  for (const { client, via } of reached.values()) {
-    client?.end();
-    via?.end();
-  }
-};
-
 describe("reach", () => {
   it("connects by known_hosts, or by the pinned key without it", async () => {
     const reached = await reach([pi("pi1"), pi("pi2", { address: "127.0.0.2", hostKey })], ssh());
-    closeAll(reached);
+    close(reached);
     expect(
       [...reached].map(([name, one]) => [name, one.login.hostKey, one.problem, one.client !== undefined]),
     ).toEqual([
@@ -106,7 +99,7 @@ describe("reach", () => {
 
   it("reaches the others where one is off", async () => {
     const reached = await reach([pi("pi1", { address: "127.0.0.9", hostKey }), pi("pi2")], ssh());
-    closeAll(reached);
+    close(reached);
     expect(reached.get("pi1")?.problem?.message).toContain("nothing listens on port 22");
     expect(reached.get("pi1")?.problem?.kind).toBe("other");
     expect(reached.get("pi2")?.client).toBeDefined();
@@ -130,7 +123,7 @@ describe("an ssh agent", () => {
     expect(refused?.message).toContain("refuses every key of the ssh agent");
     spawnSync("ssh-add", ["-q", sshd.userKey], { env: { ...process.env, SSH_AUTH_SOCK: socket() } });
     const reached = await reach([pi("pi1")], keyless());
-    closeAll(reached);
+    close(reached);
     expect(reached.get("pi1")?.problem).toBeUndefined();
     expect(reached.get("pi1")?.login).not.toHaveProperty("privateKey");
   });
@@ -169,7 +162,7 @@ describe("another port", () => {
     const other = publicKey(newKey(text("of_port_22")));
     writeFileSync(knownHosts, `127.0.0.1 ${other}\n[127.0.0.1]:2222 ${hostKey}\n`);
     const reached = await reach([pi("pi1", { port })], { ...ssh(), knownHosts });
-    closeAll(reached);
+    close(reached);
     expect(reached.get("pi1")?.problem).toBeUndefined();
     expect(reached.get("pi1")?.login).toMatchObject({ port, hostKey });
   });
@@ -180,7 +173,7 @@ describe("another port", () => {
     writeFileSync(knownHosts, `[127.0.0.1]:2222 ${other}\n[pi1.local]:2222 ${hostKey}\n`);
     const asked = (hostName: string) => reach([pi("pi1", { port, hostName })], { ...ssh(), knownHosts });
     const right = await asked("pi1.local");
-    closeAll(right);
+    close(right);
     expect(right.get("pi1")?.problem).toBeUndefined();
     writeFileSync(knownHosts, `[pi1.local]:2222 ${other}\n`);
     const wrong = await asked("pi1.local");
@@ -192,7 +185,7 @@ describe("another port", () => {
     writeFileSync(knownHosts, `one ${hostKey}\n[pi1.local]:2222 ${publicKey(newKey(text("of_the_name")))}\n`);
     const named = pi("pi1", { port, hostName: "pi1.local", knownAs: "one" });
     const reached = await reach([named], { ...ssh(), knownHosts });
-    closeAll(reached);
+    close(reached);
     expect(reached.get("pi1")?.problem).toBeUndefined();
   });
 
@@ -215,7 +208,7 @@ describe("a jump host", () => {
   const jumpHost = (more = {}) => ({ address: "127.0.0.1", port: 22, user: sshd.user, ...more });
   const through = async (more = {}, target: Partial<PiAddress> = {}): Promise<Reached | undefined> => {
     const reached = await reach([pi("pi1", target)], { ...ssh(), jumpHost: jumpHost(more) });
-    closeAll(reached);
+    close(reached);
     return reached.get("pi1");
   };
 
@@ -238,7 +231,7 @@ describe("a jump host", () => {
     const behind = async (gate: object, target: Partial<PiAddress>): Promise<HostProblem | undefined> => {
       const way = { keyFile: other, knownHosts, jumpHost: jumpHost({ address, knownAs: "gate", ...gate }) };
       const reached = await reach([pi("pi1", target)], way);
-      closeAll(reached);
+      close(reached);
       return reached.get("pi1")?.problem;
     };
     expect(await behind({ keyFile }, { keyFile })).toBeUndefined();
@@ -276,7 +269,7 @@ describe.skipIf(process.getuid?.() !== 0)("look", () => {
 
   afterEach(() => vi.useRealTimers());
 
-  it("runs every check where it belongs, in check mode, and closes the connections", async () => {
+  it("runs every check where it belongs, in check mode, and the connections are closed by who asked", async () => {
     const reached = await reach([pi("pi1"), pi("pi2")], ssh());
     const closed = [...reached.values()].map(
       ({ client }) => new Promise((resolve) => client?.once("end", () => resolve(true))),
@@ -298,6 +291,7 @@ describe.skipIf(process.getuid?.() !== 0)("look", () => {
       c: ["check on this machine"],
       d: [],
     });
+    close(reached);
     expect(await Promise.all(closed)).toEqual([true, true]);
   });
 
@@ -340,7 +334,7 @@ describe.skipIf(process.getuid?.() !== 0)("look", () => {
     const { findings } = await ask([state("a", "pi1", "say knows=yes")], reached);
     expect(findings.get("a")?.details).toBe("knows=yes");
     expect((await ask([state("b", "pi1", "say again")], reached)).findings.get("b")?.details).toBe("again");
-    closeAll(reached);
+    close(reached);
   });
 
   it("hands drift on across places", async () => {
