@@ -702,6 +702,16 @@ export const OBSTACLES: readonly Obstacle[] = [
     said: `http://${NAME}/ is not to be had at ${address("pi1")} from this machine`,
     fails: false,
   },
+  {
+    what: "a firewall that limits how often visitors may connect",
+    on: "pi1",
+    ...table(
+      "{ type filter hook input priority 0; }' && nft 'add rule inet mine c tcp dport 80 ct state new limit rate over 12/minute burst 1000 packets drop'",
+    ),
+    named: ["pi1-firewall"],
+    said: "limits how often visitors may connect to port 80 (tcp dport 80 ct state new limit rate over 12/minute",
+    fails: false,
+  },
   // By the flag of a first packet: to connection tracking, which only begins with such a rule, each connection is new.
   {
     what: "a firewall that lets glusterd of one Pi not connect anew to that of the other",

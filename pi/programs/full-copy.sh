@@ -30,9 +30,10 @@ program() {
   local parted=yes due=0 failed=0 heals met=0 comparing='' compare_due=0 list_due=0
   # shellcheck disable=SC2034 # each question is asked anew, and may stay without an answer
   mode=watch
+  rm -f "$compared"
   while sleep "$beat"; do
     if ! together; then
-      [ "$parted" = yes ] || due=0
+      [ "$parted" = yes ] || { due=0 && rm -f "$compared"; }
       parted=yes
       if cut_off; then
         # What a former process noted is judged when the network is there: a boot begins without.
@@ -48,6 +49,7 @@ program() {
     if [ "$parted" = yes ]; then
       forget_full
       parted=no due=0 met=$SECONDS compare_due=0 list_due=0
+      touch "$compared"
     fi
     [ "$SECONDS" -ge "$due" ] || continue
     give_times -maxdepth 1
@@ -84,6 +86,7 @@ compare() {
     [ "$begun" -ge "$met" ] || return 0 # they have parted since
     if [ "$status" = 0 ]; then
       compare_due=$((SECONDS + daily)) list_due=$compare_due
+      touch "$compared"
     elif [ $((SECONDS - met)) -lt "$compare_wait" ] && [ -z "$(known_difference "$(my_uuid)" "$brick")" ]; then
       compare_due=0 # the other one's list is not there yet, or something is being healed
       [ "$status" != "$unwritten" ] || list_due=0

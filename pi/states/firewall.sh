@@ -72,12 +72,12 @@ all_may_log_in() {
 
 # visitors_may_come: a browser opens some connections at once, and one for each file where none is kept alive.
 visitors_may_come() {
-  local rule
+  local rule why
   rule=$(limiting http 80)
+  why="a firewall of $pi, which is not twopir's, limits how often visitors may connect to port 80"
   # Ten at once are more than a browser opens, and who limits that has meant it.
   [[ -z $rule || $rule == *"ct count over "[0-9][0-9]* ]] ||
-    note "a firewall of $pi, which is not twopir's, limits how often visitors may connect to port 80 ($rule), so that" \
-      "pages come without their pictures, or not at all" \
+    note "$why ($rule), so that pages come without their pictures, or not at all" \
       say "let visitors in as often as they come, e.g. \"sudo ufw delete limit http && sudo ufw allow http\""
 }
 

@@ -6,6 +6,7 @@ use files services compare
 takes volume brick mount_point address # what programs/full-copy.sh takes
 
 unit_path=/etc/systemd/system/twopir-full-copy.service
+uncompared=3 # days; it is done each day
 former=/usr/local/lib/twopir/full-copy # of a version that had it by itself
 
 want() {
@@ -16,7 +17,12 @@ want() {
   runs_current || change "twopir-full-copy.service runs an earlier program" systemctl restart twopir-full-copy.service
   [ ! -e "$former" ] || mend "$former is left over from an earlier version" rm -f "$former"
   read -r other path <<<"$(known_difference "$(my_uuid)" "$brick")"
-  [ -z "$other" ] || differs "$other" "$path"
+  if [ -n "$other" ]; then
+    differs "$other" "$path"
+  elif [ -n "$(find "$compared" -mtime "+$((uncompared - 1))" 2>/dev/null)" ]; then
+    note "since $(date -r "$compared" +%F) nobody could compare this copy with the next one's: something waits to be healed" \
+      say "it is tried every ten minutes; gluster volume heal $volume info tells what waits"
+  fi
 }
 
 # differs UUID PATH: from that Pi's copy. What was written to the volume since may have cured it; whether there is more
@@ -54,7 +60,7 @@ runs_current() {
 # The note stays for the gate, which is asked when the volume is stopped, and goes with the brick.
 unwant() {
   systemctl disable -q --now twopir-full-copy.service 2>/dev/null || true
-  rm -f "$unit_path"
+  rm -f "$unit_path" "$compared"
   systemctl daemon-reload
   forget_list
 }

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync, utimesSync } from "node:fs";
 import { dirname } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { statesOf } from "../../components/cluster";
@@ -285,6 +285,25 @@ esac`,
     expect(status).toBe(65);
     note("4711"); // the other one was made anew since
     expect((await host.check(state)).output).not.toContain("differ,");
+  });
+
+  it("tells that the copies have not been compared for days", async () => {
+    const [state] = statesOf([part()]);
+    if (state === undefined) throw new Error("there is no state");
+    host.command("systemctl", "");
+    const said = /since \d{4}-\d\d-\d\d nobody could compare this copy with the next one's/;
+    const of = async (days: number): Promise<boolean> => {
+      const then = Date.now() / 1000 - days * 86_400;
+      utimesSync(host.at("/var/lib/twopir/compared"), then, then);
+      return said.test((await host.check(state)).output);
+    };
+    await watch(2);
+    expect(await of(0)).toBe(false);
+    expect(await of(2.9)).toBe(false);
+    expect(await of(3.1)).toBe(true);
+    host.write(client(2), "connected = 0\n"); // with the other Pi off there is nothing to compare
+    await watch(2);
+    expect(existsSync(host.at("/var/lib/twopir/compared"))).toBe(false);
   });
 
   it("leaves the note when it goes: the gate needs it until the volume is stopped", async () => {
