@@ -20,7 +20,7 @@ want() {
   if [ -n "$other" ]; then
     differs "$other" "$path"
   elif [ -n "$(find "$compared" -mtime "+$((uncompared - 1))" 2>/dev/null)" ]; then
-    note "since $(date -r "$compared" +%F) nobody could compare this copy with the next one: something waits to be healed" \
+    note "since $(date -r "$compared" +%F) nobody could compare this copy with the next: something waits to be healed" \
       say "it is tried every ten minutes; gluster volume heal $volume info tells what waits"
   fi
 }
