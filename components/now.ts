@@ -15,7 +15,7 @@ import { knowledge } from "./knowledge";
 import type { Part } from "./part";
 import { foundElsewhere, ledAway, missedByVisitors, noHttps, noIpv6From } from "./visits";
 
-/** Seconds until an address is asked once more. */
+/** Seconds until something is asked once more. */
 const AGAIN = 1;
 
 /** A cluster as it is to be, and as it is now. */
@@ -87,7 +87,7 @@ async function lookBy(
       async (type) => foundElsewhere(config.hostname, type, wanted[type], await present(type)),
     ),
   ]);
-  const doubled = await stillHeldTwice(config, seen);
+  const doubled = await stillHeldTwice(config, reached, seen);
   // After the look, which waits until floating addresses are where they should be, and where all is well: then each nginx
   // has read its mark. A jump host may have no IPv6, and does not say so.
   const well = isWell(states, seen);
@@ -127,12 +127,15 @@ async function lookBy(
 }
 
 /** The floating addresses that two Pis hold, and still do when these are asked once more. */
-async function stillHeldTwice(config: ReachableCluster, seen: Look): Promise<HostProblem[]> {
+async function stillHeldTwice(
+  config: ReachableCluster,
+  reached: ReadonlyMap<string, Reached>,
+  seen: Look,
+): Promise<HostProblem[]> {
   const twice = heldTwice(config, seen);
   if (twice.size === 0) return [];
   await sleep(AGAIN * 1000);
-  const pis = config.pis.filter(({ name }) => [...twice.values()].flat().includes(name));
-  const later = await look(healthStates({ ...config, pis }), await reach(pis, config.ssh));
+  const later = await look(healthStates(config), reached);
   return [...heldTwice(config, later)].flatMap(([address, names]) =>
     twice.has(address) ? bothHold(address, names) : [],
   );

@@ -30,12 +30,12 @@ sockets_at() {
 arp_wait=6 # seconds; a neighbour that was not heard of for a while is asked for 5 s after it is next sent something
 
 # is_alive ADDRESS: the Pi there answers now; one just cut off does not. A firewall may drop a ping, but not the answer
-# by which the kernel finds a neighbour (ARP): of that it says how many seconds ago it was confirmed.
+# by which the kernel finds a neighbour (ARP): of that it says how many whole seconds ago it was confirmed.
 is_alive() { pinged "$1" || until_true "$arp_wait" heard_of "$1" "$SECONDS"; }
 pinged() { ping -q -c 1 -W 1 "$1" >/dev/null 2>&1; }
 heard_of() { # ADDRESS SINCE
   pinged "$1" || ip -s neighbour show to "$1" | awk -v since="$((SECONDS - $2))" '
-    { for (i = 1; i < NF; i++) if ($i == "used" && split($(i + 1), ago, "/") == 3 && ago[2] < since) found = 1 }
+    { for (i = 1; i < NF; i++) if ($i == "used" && split($(i + 1), ago, "/") == 3 && ago[2] + 1 < since) found = 1 }
     END { exit !found }'
 }
 
