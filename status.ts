@@ -1,12 +1,10 @@
 import { execFile } from "node:child_process";
 import { parseArgs, promisify } from "node:util";
-import { recordTargets } from "./components/a-records";
 import { lookNow } from "./components/now";
 import { clusterStatus, statusStates, type ClusterStatus, type PiStatus } from "./components/status";
 import { ConfigError, openOf, stackConfig, type Config } from "./config";
 import { findHosts, type Last } from "./operator/hosts";
 import { inLastOrder } from "./operator/order";
-import { presentRecords, toldElsewhere, TYPES, type Addresses, type RecordType } from "./operator/records";
 
 /** `npm run status -- [--stack NAME] [--json]`: the same look as preview's, as a table; exit status 0 if all is well. */
 async function main(): Promise<void> {
@@ -14,24 +12,10 @@ async function main(): Promise<void> {
     options: { json: { type: "boolean" }, stack: { type: "string", short: "s" } },
   });
   const config = await configOf(values.stack);
-  const records = recordsOf(config);
-  const [{ reached, seen }, found, elsewhere] = await Promise.all([
-    lookNow(config, statusStates(config)),
-    records,
-    records.then((all) => toldElsewhere(config.hostname, all, config.dns)),
-  ]);
-  const status = clusterStatus(config, reached, seen, found, elsewhere);
+  const { reached, seen, records, foundHere } = await lookNow(config, statusStates(config));
+  const status = clusterStatus(config, reached, seen, records, foundHere);
   console.log(values.json ? JSON.stringify(status, undefined, 2) : statusText(status));
   process.exitCode = status.well ? 0 : 1;
-}
-
-/** What there is of the types of records that there are to be; none of a type where nobody answers. */
-async function recordsOf(config: Config): Promise<Partial<Addresses>> {
-  const types = TYPES.filter((type) => recordTargets(config, type).length > 0);
-  const of = async (type: RecordType) =>
-    [type, await presentRecords(config.hostname, type, config.dns)] as const;
-  const found = await Promise.all(types.map(of));
-  return Object.fromEntries(found.filter(([, addresses]) => addresses !== undefined));
 }
 
 async function configOf(stack: string | undefined): Promise<Config> {

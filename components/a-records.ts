@@ -72,6 +72,7 @@ function recordStates(
       ...{ name, on: OPERATOR, script, secrets, after: [...serves, names.healed(volume.name)] },
       parameters: { ...parameters, address, ttl: dns.ttl },
       identity: [...identity, address],
+      aside: true,
     };
     if (dns.provider === "rfc2136") return [state];
     const { zoneId, ttl } = dns;
@@ -87,6 +88,7 @@ function recordStates(
     ...{ name: `${only.name}-${type.toLowerCase()}-records`, on: OPERATOR, script: only.script, secrets },
     parameters: { ...parameters, addresses: targets.map(({ address }) => address) },
     after: records.map(({ name }) => name),
+    aside: true,
   };
   return [...records, noOthers];
 }

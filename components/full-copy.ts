@@ -21,6 +21,7 @@ export const fullCopyPart = ({ pi, volume }: OnPi<"volume">): Part => ({
         address: pi.address,
       },
       after: [names.mount(pi)],
+      aside: true,
     },
   ],
 });

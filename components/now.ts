@@ -1,10 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { packSite } from "../operator/pack";
-import { presentRecords, TYPES, type RecordType } from "../operator/records";
-import { answersByHttps, hasIpv6, isHttpsOnly, visit, type Visit } from "../operator/visitors";
+import {
+  presentRecords,
+  toldElsewhere,
+  TYPES,
+  type Addresses,
+  type Elsewhere,
+  type RecordType,
+} from "../operator/records";
+import { answersByHttps, hasIpv6, isHttpsOnly, isNeighbour, visit, type Visit } from "../operator/visitors";
 import { close, look, reach, type Look, type PiAddress, type Reached, type Ssh } from "../remote/look";
 import { forward, HostProblem } from "../remote/ssh";
-import { mayBeCause, type State } from "../remote/state";
+import { explains, type State } from "../remote/state";
 import { recordAddresses, recordTargets } from "./a-records";
 import type { ClusterArgs, Pi } from "./args";
 import { clusterParts, statesOf } from "./cluster";
@@ -27,6 +34,10 @@ export interface Now {
   readonly called: ReadonlyMap<string, readonly string[]>;
   /** Names of the Pis that are drained or did not answer. */
   readonly unreached: readonly string[];
+  /** The addresses that the name has, of the types that it is to have; none of a type where nobody answers. */
+  readonly records: Partial<Addresses>;
+  /** What this machine finds for the name instead, where others may find what is right. */
+  readonly foundHere: readonly string[];
 }
 
 /** What a cluster is to be, and how to log in to it. */
@@ -78,27 +89,35 @@ async function lookBy(
     return { seen, health: healthProblems(config.pis, seen, began, Date.now()) };
   };
   const wanted = recordAddresses(config);
-  const present = async (type: RecordType): Promise<string[]> =>
-    (await presentRecords(config.hostname, type, config.dns)) ?? [];
-  const [{ seen, health }, leading, ...kept] = await Promise.all([
+  const present = (type: RecordType) => presentRecords(config.hostname, type, config.dns);
+  const types = TYPES.filter((type) => wanted[type].length > 0);
+  const lookUp = async (): Promise<{ records: Partial<Addresses>; elsewhere: Elsewhere[] }> => {
+    const found = await Promise.all(types.map(async (type) => [type, await present(type)] as const));
+    const records = Object.fromEntries(found.filter(([, addresses]) => addresses !== undefined));
+    return { records, elsewhere: await toldElsewhere(config.hostname, records, config.dns) };
+  };
+  const [{ seen, health }, leading, { records, elsewhere }] = await Promise.all([
     lookTimed(),
     config.ssh.jumpHost ? [] : present("AAAA"),
-    ...(config.dns.provider === "none" ? TYPES.filter((type) => wanted[type].length > 0) : []).map(
-      async (type) => foundElsewhere(config.hostname, type, wanted[type], await present(type)),
-    ),
+    lookUp(),
   ]);
   const doubled = await stillHeldTwice(config, reached, seen);
   // After the look, which waits until floating addresses are where they should be, and where all is well: then each nginx
   // has read its mark. A jump host may have no IPv6, and does not say so.
   const well = isWell(states, seen);
   const ipv6 = hasIpv6() && !config.ssh.jumpHost;
-  const targets = (well ? TYPES : []).flatMap((type) =>
-    type === "AAAA" && !ipv6 ? [] : recordTargets(config, type).filter(({ pi }) => reachable.has(pi.name)),
-  );
-  const foreign = well ? leading.filter((address) => !wanted.AAAA.includes(address)) : [];
+  const targets = (well ? TYPES : []).flatMap((type) => {
+    const { length: floating } = type === "A" ? config.floatingAddresses : config.floatingAddresses6;
+    return type === "AAAA" && !ipv6
+      ? []
+      : recordTargets(config, type).flatMap(({ pi, address }) =>
+          reachable.has(pi.name) ? { address, pi: pi.name } : floating > 0 ? { address } : [],
+        );
+  });
+  const foreign = well ? (leading ?? []).filter((address) => !wanted.AAAA.includes(address)) : [];
   const byHttp = !well || !isHttpsOnly(config.hostname);
-  const [visits, elsewhere, opens] = await Promise.all([
-    Promise.all(targets.map(async ({ pi, address }) => ({ ...(await ask(address)), pi: pi.name }))),
+  const [visits, visitsAway, opens] = await Promise.all([
+    Promise.all(targets.map(async (target) => ({ ...target, ...(await ask(target.address)) }))),
     Promise.all(foreign.map(ask)),
     byHttp || answersByHttps(config.hostname),
   ]);
@@ -113,15 +132,22 @@ async function lookBy(
         ...oneMachine(reached, known.uuids),
         ...health,
         ...doubled,
-        ...missedByVisitors(config.hostname, visits, via ? "the jump host" : "this machine"),
+        ...(via
+          ? missedByVisitors(config.hostname, visits, "the jump host", false)
+          : missedByVisitors(config.hostname, visits, "this machine", targets.some(isNear))),
         ...(well && !ipv6 && wanted.AAAA.length > 0 ? [noIpv6From(config.ssh.jumpHost !== undefined)] : []),
-        ...ledAway(config.hostname, elsewhere),
+        ...ledAway(config.hostname, visitsAway),
         ...(opens ? [] : [noHttps(config.hostname)]),
-        ...kept.flat(),
+        ...(config.dns.provider === "none" ? types : []).flatMap((type) =>
+          foundElsewhere(config.hostname, type, wanted[type], records[type] ?? []),
+        ),
+        ...elsewhere.flatMap(({ message, hereOnly }) => (hereOnly ? [] : new HostProblem(message))),
         // Where something is not well, an exception may be what mends it.
         ...(well ? exceptionsSet(config) : []),
       ],
     },
+    records,
+    foundHere: elsewhere.flatMap(({ message, hereOnly }) => (hereOnly ? message : [])),
     unreached: [...reached.keys()].filter((name) => !reachable.has(name)),
   };
 }
@@ -141,7 +167,8 @@ async function stillHeldTwice(
   );
 }
 
-/** Whether all of the cluster that answers is as it should be, as far as the Pis see it themselves. */
+const isNear = ({ address }: { readonly address: string }): boolean => isNeighbour(address);
+
+/** Whether all that the page stands on is as it should be, as far as the Pis that answer see it themselves. */
 export const isWell = (states: readonly State[], { findings, problems }: Look): boolean =>
-  problems.every(({ kind }) => kind === "silent") &&
-  !states.some(({ name }) => mayBeCause(findings.get(name)));
+  problems.every(({ kind }) => kind === "silent") && !states.some((state) => explains(state, findings));

@@ -36,6 +36,7 @@ export function piPart({
         script: "content-group",
         parameters: { user: pi.user, gid: CONTENT_GID },
         after,
+        aside: true,
       },
       {
         name: names.glusterd(pi),

@@ -26,6 +26,7 @@ export function programPart(args: OnPi<"hostname" | "volume">): Part {
         after: [],
         upload: { from: archive, as: "twopir-program.tgz" },
         brings: true,
+        aside: true,
       },
     ],
   };

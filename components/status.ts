@@ -1,4 +1,4 @@
-import { TYPES, type Addresses, type Elsewhere, type RecordType } from "../operator/records";
+import { TYPES, type Addresses, type RecordType } from "../operator/records";
 import type { Look, Reached } from "../remote/look";
 import { factsOf, type State } from "../remote/state";
 import { recordAddress, recordTargets } from "./a-records";
@@ -60,14 +60,14 @@ export const statusStates = (args: ClusterArgs): State[] =>
  * Puts the facts together.
  *
  * @param records The addresses that DNS gives for the name, by their type; none of a type where nobody answers.
- * @param elsewhere Where DNS gives others. Default: nowhere.
+ * @param foundHere What this machine finds instead, where others may find what is right. Default: nothing.
  */
 export function clusterStatus(
   args: ClusterArgs,
   reached: ReadonlyMap<string, Reached>,
   seen: Look,
   records: Partial<Addresses>,
-  elsewhere: readonly Elsewhere[] = [],
+  foundHere: readonly string[] = [],
 ): ClusterStatus {
   const leads = (pi: Pi, type: RecordType): boolean | undefined => {
     const address = recordAddress(args, pi, type);
@@ -105,7 +105,7 @@ export function clusterStatus(
   );
   const problems = [
     ...seen.problems.map((problem) => problem.message),
-    ...elsewhere.map(({ message }) => message),
+    ...foundHere,
     ...unknown.map((type) => `nobody answers which ${type} records ${args.hostname} has`),
   ];
   const notWell = pis.flatMap((pi) => faults(pi).map((fault) => `${pi.name}: ${fault}`));
@@ -113,10 +113,8 @@ export function clusterStatus(
     drift.length === 0 &&
     unknown.length === 0 &&
     seen.problems.every(({ kind }) => kind === "unseen" || kind === "hint") &&
-    elsewhere.every(({ hereOnly }) => hereOnly) &&
     notWell.length === 0;
-  const unseen =
-    seen.problems.some(({ kind }) => kind === "unseen") || elsewhere.some(({ hereOnly }) => hereOnly);
+  const unseen = seen.problems.some(({ kind }) => kind === "unseen") || foundHere.length > 0;
   return { hostname: args.hostname, well, unseen, pis, notWell, drift, problems };
 }
 

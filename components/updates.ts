@@ -52,6 +52,7 @@ export function updatesPart(args: OnPi<"pis" | "updates" | "volume">): Part {
         },
         after: [packageName],
         disturbedBy: [packageName],
+        aside: true,
       },
     ],
   };

@@ -6,21 +6,24 @@ import { HostProblem } from "../remote/ssh";
  * What a visitor does not get from here, where all of the cluster is well: nothing else would say so. Otherwise that may
  * be the cause, and when it is mended this is asked again.
  *
- * @param visits Each with the Pi whose address it is.
+ * @param visits Each with the Pi whose address it is; without one where that is away, and any other one may answer.
  * @param visitor Who asked: "this machine" or "the jump host".
+ * @param near Whether that is in the Pis' own network: then nothing on the way can be what keeps it alone away.
  */
 export function missedByVisitors(
   hostname: string,
-  visits: readonly (Visit & { readonly pi: string })[],
+  visits: readonly (Visit & { readonly pi?: string })[],
   visitor: string,
+  near: boolean,
 ): HostProblem[] {
   const missed = visits.filter(({ why }) => why !== undefined);
   if (missed.length > 0 && visits.every(({ silent }) => silent))
     return [
       new HostProblem(
         `${visitor} gets an answer on port 80 from none of the Pis, which serve the page as they see it themselves: a firewall ` +
-          `that is not twopir's, on them or on the way, keeps visitors away, or ${visitor} alone (${missed[0]?.why ?? ""}).`,
-        "unseen",
+          `that is not twopir's, on them or on the way, keeps visitors away${near ? "" : `, or ${visitor} alone`} ` +
+          `(${missed[0]?.why ?? ""}).`,
+        near ? "other" : "unseen",
       ),
     ];
   return visits.flatMap(({ address, pi, from = pi, why }) =>
@@ -29,10 +32,10 @@ export function missedByVisitors(
           `http://${hostname}/ is not to be had at ${address} from ${visitor} (${why}), while the Pis serve it as they see it ` +
             `themselves: look for a firewall that is not twopir's, and for another machine with that address.`,
         )
-      : from === pi
+      : pi === undefined || from === pi
         ? []
         : new HostProblem(
-            `${address} is answered by ${from}, while ${pi}, whose address it is, serves: does keepalived run and answer there ` +
+            `${address} is answered by ${from ?? "another Pi"}, while ${pi}, whose address it is, serves: does keepalived run and answer there ` +
               `(systemctl restart keepalived), or has somebody given that address to ${from}?`,
           ),
   );

@@ -139,6 +139,7 @@ export function volumePart(
           stores: stores.map((pi) => `${pi.name} ${pi.address}`),
         },
         after: [started],
+        aside: true, // it may stay so for long; of a page that is in it, both tell
       },
     ],
   };

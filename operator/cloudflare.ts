@@ -62,15 +62,36 @@ export async function cloudflareRecords(
   );
 }
 
-/** The zone's name; undefined where the token may not read it, as one for its records alone. */
-async function zoneName(zoneId: string, access: CloudflareAccess): Promise<string | undefined> {
+const zone = z.object({
+  // The API has an international name as its letters, the config as DNS has it.
+  name: z.string().transform((name) => domainToASCII(name)),
+  status: z.string().optional(),
+  name_servers: z.array(z.string()).default([]),
+});
+
+/** The zone; undefined where the token may not read it, as one for its records alone. */
+async function zoneOf(zoneId: string, access: CloudflareAccess): Promise<z.infer<typeof zone> | undefined> {
   try {
-    // The API has an international name as its letters, the config as DNS has it.
-    return domainToASCII(z.object({ name: z.string() }).parse(await ask(access, `/zones/${zoneId}`)).name);
+    return zone.parse(await ask(access, `/zones/${zoneId}`));
   } catch (error) {
     if (error instanceof CloudflareRefusal) return undefined;
     throw error;
   }
+}
+
+/**
+ * Why nobody is sent to Cloudflare for the zone's records: that is so until its registrar has Cloudflare's name servers
+ * ("pending"), and again when it has others ("moved").
+ *
+ * @returns undefined where it is in use, or the token may not read it.
+ */
+export async function notInUse(zoneId: string, access: CloudflareAccess): Promise<string | undefined> {
+  const { name, status, name_servers: servers = [] } = (await zoneOf(zoneId, access)) ?? {};
+  if (name === undefined || status === undefined || status === "active") return undefined;
+  return (
+    `Cloudflare says of the zone ${name} that it is ${status}, so visitors do not find the records that it has there: set ` +
+    `its name servers at your registrar to ${servers.join(" and ") || "those that Cloudflare shows on the zone's overview page"}.`
+  );
 }
 
 /** Answers, by the path that was asked. */
@@ -123,13 +144,13 @@ export async function checkCloudflare(
   if (!Object.values(access.headers).every((value) => /^(Bearer )?[\x21-\x7e]+$/.test(value)))
     refuse("cloudflare:apiToken is no token: it has spaces, or characters that no token has. Set it anew.");
   try {
-    const [zone, found] = await Promise.all([
-      zoneName(zoneId, access),
+    const [zoneName, found] = await Promise.all([
+      zoneOf(zoneId, access).then((one) => one?.name),
       cloudflareRecords(hostname, zoneId, access),
     ]);
-    if (zone !== undefined && hostname !== zone && !hostname.endsWith(`.${zone}`))
+    if (zoneName !== undefined && hostname !== zoneName && !hostname.endsWith(`.${zoneName}`))
       refuse(
-        `twopir:hostname is ${hostname}, and the zone of twopir:dns.zoneId is ${zone}: set the id of the zone that ` +
+        `twopir:hostname is ${hostname}, and the zone of twopir:dns.zoneId is ${zoneName}: set the id of the zone that ` +
           `${hostname} is in, as its overview page at Cloudflare shows it.`,
       );
     const alias = found.find(({ type }) => type === "CNAME");

@@ -6,6 +6,7 @@ import * as pulumi from "@pulumi/pulumi";
 import {
   checkCloudflare,
   cloudflareRecords,
+  notInUse,
   type CloudflareAccess,
   type CloudflareFound,
 } from "./cloudflare";
@@ -74,25 +75,30 @@ export interface Elsewhere {
 
 /**
  * Asks the zone's other name servers, and the one that this machine asks, for what the primary server has; where the config
- * names no server, as for Cloudflare, the latter alone. Nothing where there is no record, or the user keeps them.
+ * names no server, as for Cloudflare, the latter alone. Nothing where there is no record.
  *
- * @param records What the primary has, of the types that are looked at.
+ * @param records What the primary has, of the types that are looked at; where the user keeps them, what any program here
+ *   finds.
  * @example await toldElsewhere("twopir.example.com", { A: ["192.168.0.121"] }, { provider: "rfc2136", server: "192.168.0.53", zone: "example.com" })
  */
 export async function toldElsewhere(
   name: string,
   records: Partial<Addresses>,
-  { provider, server, zone }: Zone,
+  { provider, server, zone, zoneId, access }: Zone,
 ): Promise<Elsewhere[]> {
   const right = TYPES.flatMap((type) => {
     const all = [...(records[type] ?? [])].sort();
     return all.length === 0 ? [] : { type, all };
   });
-  if (right.length === 0 || provider === "none") return [];
-  if (server === undefined || zone === undefined) return hiddenHere(name, right);
+  if (right.length === 0) return [];
+  if (provider === "none") return byHosts(name, right);
+  if (server === undefined || zone === undefined) {
+    const message = zoneId && access && (await notInUse(zoneId, access).catch(() => undefined));
+    return message ? [{ message, hereOnly: false }] : hiddenHere(name, right);
+  }
   const [others, here] = await Promise.all([
     otherServers(zone, server).catch(() => []),
-    toldHere(name, right, zone, server).catch(() => []),
+    toldHere(name, right, zone, server).catch((error: unknown) => deadHere(name, error)),
   ]);
   const answers = await Promise.all(
     others.map(async ({ host, address }) => {
@@ -111,12 +117,37 @@ export async function toldElsewhere(
         return { message, hereOnly: false };
       });
       return Promise.all(told).catch(() => [
-        { message: `${who}, does not answer: does it run, can it be reached from here?`, hereOnly: true },
+        {
+          message: `${who}, does not answer, or has no such zone: does it run, can it be reached from here?`,
+          hereOnly: true,
+        },
       ]);
     }),
   );
   const found = answers.flat().filter((one) => one !== undefined);
   return [...found, ...here.map((message) => ({ message, hereOnly: true }))];
+}
+
+/** Where the name server that this machine asks finds no answer, so that others which ask for it may find none, either. */
+const deadHere = (name: string, error: unknown): string[] =>
+  error instanceof NoAnswer && error.message === "SERVFAIL"
+    ? [
+        `the name server that this machine asks answers SERVFAIL for ${name}, so its visitors get nothing: do the name servers ` +
+          `that the registrar has for the zone answer, and is the DS record there of the key that signs the zone now (DNSSEC)?`,
+      ]
+    : [];
+
+/** What this machine finds otherwise than by DNS; a name under .local is found by mDNS everywhere. */
+async function byHosts(name: string, right: readonly Right[]): Promise<Elsewhere[]> {
+  if (name.endsWith(".local")) return [];
+  const told = right.map(async ({ type, all }) => {
+    const has = await asked(name, type).catch(() => all);
+    const message =
+      `this machine finds ${all.join(", ")} for ${name}, and the name server that it asks has ` +
+      `${has.join(", ") || `no ${type} record of it`}: is the name in its /etc/hosts? Visitors go by DNS.`;
+    return areSame(has, all) ? [] : { message, hereOnly: true };
+  });
+  return (await Promise.all(told)).flat();
 }
 
 /** The records of one type that a name is to have. */
@@ -127,7 +158,16 @@ interface Right {
 
 /** What this machine finds none of, or something else for good, at a provider whose name servers are not asked. */
 async function hiddenHere(name: string, right: readonly Right[]): Promise<Elsewhere[]> {
-  const found = await Promise.all(right.map(({ type }) => asked(name, type).catch(() => undefined)));
+  let dead: string[] = [];
+  const found = await Promise.all(
+    right.map(({ type }) =>
+      asked(name, type).catch((error: unknown) => {
+        dead = deadHere(name, error);
+        return undefined;
+      }),
+    ),
+  );
+  if (dead.length > 0) return dead.map((message) => ({ message, hereOnly: true }));
   const own = await Promise.all(right.map((one, i) => ownHere(name, one, found[i] ?? [])));
   return right.flatMap(({ type }, i) => {
     const others = own[i];
@@ -151,8 +191,7 @@ async function ownHere(
   has: readonly string[],
 ): Promise<string | undefined> {
   if (has.length === 0 || areSame(has, all)) return undefined;
-  const lines = async (): Promise<string> =>
-    (await digLines(["+noall", "+answer", `${name}.`, type])).sort().join("\n");
+  const lines = async (): Promise<string> => (await answerTo(name, type)).sort().join("\n");
   const first = await lines().catch(() => undefined);
   await sleep(AGAIN * 1000);
   if (first === undefined || first !== (await lines().catch(() => ""))) return undefined;
@@ -220,14 +259,35 @@ async function toldHere(
 const asked = async (name: string, type: RecordType, server?: string): Promise<string[]> =>
   (await dig(name, type, server)).filter((line) => isIP(line) !== 0).sort();
 
-/** What a server answers itself, a line each; without one, what the name server says that this machine asks. */
+/** What a server answers itself, a value each; without one, what the name server says that this machine asks. */
 async function dig(name: string, type: string, server?: string): Promise<string[]> {
-  const from = server === undefined ? [] : ["+tcp", "+norecurse", `@${server}`];
-  return digLines(["+short", ...from, `${name}.`, type]);
+  const lines = await answerTo(name, type, server);
+  return lines.map((line) => line.split(/\s+/).slice(4).join(" "));
 }
 
-async function digLines(words: readonly string[]): Promise<string[]> {
-  const { stdout } = await promisify(execFile)("dig", [`+time=${PATIENCE}`, "+tries=1", ...words]);
+/** A name server answers, and does not say what there is: it has no such zone, or finds its signatures wrong. */
+class NoAnswer extends Error {}
+
+/**
+ * The same as dig shows it, "www.example.com. 60 IN A 192.168.0.121" each.
+ *
+ * @throws NoAnswer by its status, as SERVFAIL; another error where nothing answers.
+ */
+async function answerTo(name: string, type: string, server?: string): Promise<string[]> {
+  const from = server === undefined ? [] : ["+tcp", "+norecurse", `@${server}`];
+  const words = [
+    `+time=${PATIENCE}`,
+    "+tries=1",
+    "+noall",
+    "+comments",
+    "+answer",
+    ...from,
+    `${name}.`,
+    type,
+  ];
+  const { stdout } = await promisify(execFile)("dig", words);
+  const status = / status: ([A-Z]+),/.exec(stdout)?.[1] ?? "";
+  if (!["NOERROR", "NXDOMAIN"].includes(status)) throw new NoAnswer(status);
   return stdout.split("\n").filter((line) => line !== "" && !line.startsWith(";"));
 }
 

@@ -1,5 +1,5 @@
 import { request } from "node:http";
-import { createConnection } from "node:net";
+import { BlockList, createConnection, isIPv6 } from "node:net";
 import { networkInterfaces } from "node:os";
 import type { Duplex } from "node:stream";
 import { connect } from "node:tls";
@@ -77,6 +77,15 @@ export const answersByHttps = (hostname: string, port = 443): Promise<boolean> =
     };
     socket.on("secureConnect", end(true)).on("timeout", end(false)).on("error", end(false));
   });
+
+/** Whether an address is in a network that this machine is in, so that no router is between the two. */
+export const isNeighbour = (address: string): boolean => {
+  const near = new BlockList();
+  for (const own of Object.values(networkInterfaces()).flatMap((all) => all ?? []))
+    if (own.cidr !== null && !own.internal)
+      near.addSubnet(own.address, Number(own.cidr.split("/")[1]), own.family === "IPv4" ? "ipv4" : "ipv6");
+  return near.check(address, isIPv6(address) ? "ipv6" : "ipv4");
+};
 
 /** Whether this machine has an IPv6 address that leads beyond its own link. */
 export const hasIpv6 = (): boolean =>

@@ -44,6 +44,8 @@ export interface State {
   readonly anywhere?: boolean;
   /** True where its check prints facts and wants nothing: it is noted nowhere, and explains nothing. Default: false. */
   readonly facts?: boolean;
+  /** True where no page stands on it: what is found in it explains nothing that visitors miss. Default: false. */
+  readonly aside?: boolean;
   /** True where its notes are of what the user wants so, and are left out. Default: false. */
   readonly unnoted?: boolean;
   /** The Pi that the look asks instead. Default: the one that it runs on. */
@@ -287,7 +289,7 @@ export function withoutNotes(
 
 /** The findings, with the symptoms that nothing else explains among the reasons. */
 export function explain(states: readonly State[], found: ReadonlyMap<string, Finding>): Map<string, Finding> {
-  const causes = states.filter(({ name, facts }) => !facts && mayBeCause(found.get(name)));
+  const causes = states.filter((state) => explains(state, found));
   const explained = new Set(causes.map(placeOfCause));
   const all = new Map(found);
   for (const state of states) {
@@ -298,9 +300,11 @@ export function explain(states: readonly State[], found: ReadonlyMap<string, Fin
   return all;
 }
 
-/** Whether what was found in a state may be why something else is not well. */
-export const mayBeCause = (found: Finding | undefined): boolean =>
-  (found?.reasons.length ?? 0) > (found?.notes?.length ?? 0);
+/** Whether what was found in a state may be why visitors do not get the page. */
+export function explains({ name, facts, aside }: State, found: ReadonlyMap<string, Finding>): boolean {
+  const { reasons = [], notes = [] } = found.get(name) ?? {};
+  return !facts && !aside && reasons.length > notes.length;
+}
 
 /** The volume and the site are every Pi's. */
 const ANYWHERE = "";

@@ -31,7 +31,7 @@ note_theirs() {
 }
 
 make_link() {
-  touch "$made"
+  [ -e "$made" ] || touch "$made"
   mkdir -p "$(dirname "$link")"
   [ -L "$link" ] || keep "$link"
   ln -sfn "$target" "$link.twopir"

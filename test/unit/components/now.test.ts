@@ -6,7 +6,8 @@ import { HostProblem } from "../../../remote/ssh";
 import type { Finding, State } from "../../../remote/state";
 import { cluster } from "./cluster";
 
-const states: State[] = [{ name: "pi1-nginx", on: "pi1", script: "nginx", parameters: {}, after: [] }];
+const state: State = { name: "pi1-nginx", on: "pi1", script: "nginx", parameters: {}, after: [] };
+const states = [state];
 const found = (finding: Partial<Finding>) => ({
   findings: new Map([["pi1-nginx", { reasons: [], disturbs: false, details: "", ...finding }]]),
   problems: [],
@@ -14,8 +15,10 @@ const found = (finding: Partial<Finding>) => ({
 const got = { address: "192.168.0.121", silent: false, pi: "pi1", from: "pi1" };
 const silent = { address: "192.168.0.122", silent: true, pi: "pi2", why: "nothing answers within 3 s" };
 
+const problems = (near: boolean, ...visits: Parameters<typeof missedByVisitors>[1]) =>
+  missedByVisitors("twopir.example.com", visits, "this machine", near);
 const missed = (...visits: Parameters<typeof missedByVisitors>[1]): string[] =>
-  missedByVisitors("twopir.example.com", visits, "this machine").map(({ message }) => message);
+  problems(false, ...visits).map(({ message }) => message);
 
 describe("what visitors miss", () => {
   it("is named by address", () => {
@@ -29,6 +32,7 @@ describe("what visitors miss", () => {
     expect(isWell(states, found({}))).toBe(true);
     expect(isWell(states, found({ reasons: ["files wait"], notes: ["files wait"] }))).toBe(true);
     expect(isWell(states, found({ reasons: ["nginx.service is not running"] }))).toBe(false);
+    expect(isWell([{ ...state, aside: true }], found({ reasons: ["no timer"] }))).toBe(true);
     expect(isWell(states, { ...found({}), problems: [new HostProblem("no key", "login")] })).toBe(false);
     expect(isWell(states, { ...found({}), problems: [new HostProblem("off", "silent")] })).toBe(true);
   });
@@ -36,12 +40,22 @@ describe("what visitors miss", () => {
   it("is one warning where this machine gets no answer at all", () => {
     expect(missed(silent, silent)).toEqual([expect.stringContaining("from none of the Pis")]);
     expect(missed({ ...got, why: "the answer is 403" }, silent)).toHaveLength(2);
+    // In another network that may be so for it alone.
+    expect(problems(false, silent, silent).map(({ kind }) => kind)).toEqual(["unseen"]);
+    expect(problems(true, silent, silent).map(({ kind }) => kind)).toEqual(["other"]);
+    expect(problems(true, silent)[0]?.message).not.toContain("alone");
   });
 
   it("is an address that another Pi answers, while its own serves", () => {
     expect(missed({ ...got, from: "pi2" })).toEqual([
       expect.stringContaining("192.168.0.121 is answered by pi2, while pi1, whose address it is, serves"),
     ]);
+  });
+
+  it("is a floating address of a Pi that is away, which nobody answers", () => {
+    const { pi: _, ...away } = silent;
+    expect(missed(got, away)).toEqual([expect.stringContaining("not to be had at 192.168.0.122")]);
+    expect(missed(got, { address: "192.168.0.122", silent: false, from: "pi1" })).toEqual([]);
   });
 });
 

@@ -2,7 +2,13 @@ import * as pulumi from "@pulumi/pulumi";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { accessOf } from "../../../config";
 import { storedHeaders, type CloudflareAccess } from "../../../operator/cloudflare";
-import { checkZone, presentRecords, recordsNow, requireHalfOfRecords } from "../../../operator/records";
+import {
+  checkZone,
+  presentRecords,
+  recordsNow,
+  requireHalfOfRecords,
+  toldElsewhere,
+} from "../../../operator/records";
 import { CloudflareApi, no, TOKEN, ZONE } from "../../cloudflare-api";
 
 const NAME = "www.example.com";
@@ -44,6 +50,22 @@ describe("the zone at Cloudflare", () => {
     expect((await recordsNow(NAME, dns(), () => Promise.resolve(new Map())))?.there.length).toBe(4);
     expect(api.headers.length).toBe(1);
     expect(warnings).toEqual([]);
+  });
+
+  it.each(["pending", "moved"])("is found by nobody while it is %s", async (status) => {
+    const found = toldElsewhere(NAME, WANTED, dns());
+    expect((await found).filter(({ hereOnly }) => !hereOnly)).toEqual([]);
+    const name_servers = ["a.ns.cloudflare.com", "b.ns.cloudflare.com"];
+    const result = { id: ZONE, name: "example.com", status, name_servers };
+    api.instead = (_, path) =>
+      path.endsWith(ZONE) ? [200, { success: true, errors: [], messages: [], result }] : undefined;
+    access = accessTo();
+    const [one] = await toldElsewhere(NAME, WANTED, dns());
+    expect(one).toMatchObject({
+      message: expect.stringContaining(`${status}, so visitors do not find`) as string,
+      hereOnly: false,
+    });
+    expect(one?.message).toContain("a.ns.cloudflare.com and b.ns.cloudflare.com");
   });
 
   it("is as it should be", async () => {

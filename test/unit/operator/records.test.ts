@@ -9,8 +9,8 @@ vi.mock("../../../operator/names", () => ({
 }));
 
 /**
- * A stand-in for dig: a file for each server, "resolver" for the one that this machine asks, has lines "TYPE NAME ANSWER";
- * a server without a file does not answer. Of its own records the resolver tells the TTL; what it keeps has less of that
+ * A stand-in for dig: a file for each server, "resolver" for the one that this machine asks, has lines "TYPE NAME ANSWER",
+ * or the status of an answer without any; a server without a file does not answer. Of its own records the resolver tells the TTL; what it keeps has less of that
  * from second to second.
  */
 const DIG = `#!/bin/bash
@@ -20,9 +20,11 @@ for word; do
 done
 name=\${*: -2:1} type=\${*: -1}
 [ -e "$ANSWERS/$server" ] || { echo ";; no servers could be reached"; exit 9; }
-ttl=
-case " $* " in *" +answer "*) if [ -e "$ANSWERS/own" ]; then ttl="30 "; else ttl="$(date +%s%N) "; fi ;; esac
-sed -n "s/^$type \${name%.} /$ttl/p" "$ANSWERS/$server"
+if [ -e "$ANSWERS/own" ]; then ttl=30; else ttl=$(date +%s%N); fi
+read -r status <"$ANSWERS/$server"
+case $status in [A-Z]*' '* | '') status=NOERROR ;; esac
+echo ";; ->>HEADER<<- opcode: QUERY, status: $status, id: 7"
+sed -n "s/^$type \${name%.} /$name $ttl IN $type /p" "$ANSWERS/$server"
 `;
 const ZONE = { provider: "rfc2136", server: "192.168.0.53", zone: "example.com" };
 const NAME = "www.example.com";
@@ -79,7 +81,36 @@ describe("what others are told of the name", () => {
     expect(await hidden()).toEqual([]);
     answers("resolver");
     expect(await hidden()).toEqual([expect.stringMatching(/gives no A record of .* rebind/)]);
-    expect(await toldElsewhere(NAME, { A: ["192.168.0.121"] }, { provider: "none" })).toEqual([]);
+  });
+
+  it("is what DNS has, where this machine finds the records that the user keeps otherwise", async () => {
+    const by = async (name: string): Promise<string[]> =>
+      (await toldElsewhere(name, { A: ["192.168.0.121"] }, { provider: "none" })).map(
+        ({ message }) => message,
+      );
+    expect(await by(NAME)).toEqual([
+      expect.stringMatching(/^this machine finds 192.168.0.121 for .* has no A record of it: .*\/etc\/hosts/),
+    ]);
+    answers("resolver", RECORDS[0] ?? "");
+    expect(await by(NAME)).toEqual([
+      expect.stringContaining("the name server that it asks has 192.168.0.122"),
+    ]);
+    answers("resolver", RECORDS[1] ?? "");
+    expect(await by(NAME)).toEqual([]);
+    expect(await by("pi.local")).toEqual([]);
+  });
+
+  it("is nothing where the name server that this machine asks finds the zone's signatures wrong", async () => {
+    const dead = [[expect.stringContaining(`asks answers SERVFAIL for ${NAME}`), true]];
+    answers("resolver", "SERVFAIL");
+    expect(await told()).toEqual(dead);
+    const cloudflare = { provider: "cloudflare" };
+    const all = await toldElsewhere(NAME, { A: ["192.168.0.121"] }, cloudflare);
+    expect(all.map(({ message, hereOnly }) => [message, hereOnly])).toEqual(dead);
+    answers("resolver", "REFUSED");
+    expect(await told()).toEqual([]);
+    answers(ZONE.server, "SERVFAIL");
+    expect(await presentRecords(NAME, "A", ZONE)).toBeUndefined();
   });
 
   it("is what the zone's other name servers have, in the zone or out of it", async () => {
@@ -97,7 +128,10 @@ describe("what others are told of the name", () => {
         `ns2.example.com (192.168.0.54), a name server of example.com, has 192.168.0.121 for ${NAME}, ${right}`,
         false,
       ],
-      [`ns.example.net (192.0.2.53), a name server of example.com, does not answer`, true],
+      [
+        `ns.example.net (192.0.2.53), a name server of example.com, does not answer, or has no such zone`,
+        true,
+      ],
     ]);
     answers("192.168.0.54");
     answers("192.0.2.53", ...RECORDS);

@@ -445,6 +445,7 @@ describe("explain", () => {
     on("pi2", "other"),
     on("pi1", "volume", { anywhere: true }),
     on("pi1", "health", { facts: true }),
+    on("pi1", "updates", { aside: true }),
   ];
   const reasonsOf = (cause: string, more: Partial<Finding> = {}): readonly string[] => {
     const well: Finding = { reasons: [], disturbs: false, details: "" };
@@ -460,6 +461,7 @@ describe("explain", () => {
     expect(reasonsOf("link")).toEqual([]);
     expect(reasonsOf("volume")).toEqual([]);
     expect(reasonsOf("health")).toEqual(["no page"]); // it could not be asked for its facts
+    expect(reasonsOf("updates")).toEqual(["no page"]); // no page stands on it
   });
 
   it("does not take a note for the cause", () => {
