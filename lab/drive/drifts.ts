@@ -690,7 +690,7 @@ export const OBSTACLES: readonly Obstacle[] = [
       "systemctl stop nginx && systemd-run -q --unit=rival perl -MIO::Socket::INET -e '$$own = IO::Socket::INET->new(Listen => 5, LocalPort => 80, ReuseAddr => 1); 1 while $$own->accept' && sleep 1",
     undone: "systemctl stop rival && systemctl start nginx",
     named: ["pi2-nginx"],
-    said: "port 80 of pi2 is held by perl, process ",
+    said: "port 80 of pi2 is held by perl of rival.service, process ",
   },
   {
     what: "a firewall that keeps visitors away",

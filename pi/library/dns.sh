@@ -9,8 +9,13 @@ record_type() { if [[ $1 == *:* ]]; then echo AAAA; else echo A; fi; }
 # ask: the name's records of the type that the caller sets, or its alias, as the primary server has them, in dig's
 # answer format. By TCP, which needs no second try: a server that is off is noticed after 3 s.
 ask() {
-  once dig +tcp +noall +answer +norecurse +time=3 +tries=1 "@$server" "$name." "$type" ||
+  local answer
+  answer=$(once dig +tcp +noall +comments +answer +norecurse +time=3 +tries=1 "@$server" "$name." "$type") ||
     fail "the name server $server does not answer: is the address right, is port 53 open from here?"
+  [[ ! $answer =~ status:\ ([A-Z]+) || ${BASH_REMATCH[1]} == @(NOERROR|NXDOMAIN) ]] ||
+    fail "the name server $server answers ${BASH_REMATCH[1]} for $name: has it loaded the zone $zone (its log says why" \
+      "not), and does it answer this machine (allow-query)?"
+  printf '%s\n' "$answer"
 }
 
 patience=10 # seconds until the server returns what it accepted; a primary does at once

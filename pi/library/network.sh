@@ -51,6 +51,10 @@ serves() { [ -z "$(unserved "$@")" ]; }
 
 mark_path=/.well-known/twopir # see nginx-settings.sh
 mark_file=/etc/nginx/snippets/twopir.conf
+# shellcheck disable=SC2034 # nginx.sh and ipv6.sh use it
+listen_path=${mark_file%.conf}-ipv6.conf # by which nginx listens by IPv6; the server block includes it
+# shellcheck disable=SC2034
+kernel_ipv6=/proc/net/if_inet6 # not there where the kernel has none (ipv6.disable=1)
 nginx_loaded=/run/twopir-nginx # written by nginx-runs when nginx has read its config
 
 silence="nothing answers on port 80"

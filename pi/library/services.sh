@@ -37,7 +37,8 @@ unit_facts() {
 main_pid() { [[ ! $(unit_facts "$1") =~ MainPID=([0-9]+) ]] || echo "${BASH_REMATCH[1]}"; } # UNIT
 our_units() {
   systemctl show -p Id,NeedDaemonReload,DropInPaths,UnitFileState,ActiveState,MainPID \
-    {glusterd,keepalived,nftables,nginx,twopir-{firewall,full-copy,upgrade}}.service twopir-upgrade.timer
+    {glusterd,keepalived,nftables,nginx,twopir-{firewall,full-copy,upgrade}}.service \
+    {apt-daily{,-upgrade},twopir-upgrade}.timer
 }
 
 # listeners PORT: what listens there, of all addresses or of this Pi's.
@@ -82,6 +83,7 @@ port_holder() {
     if [ -z "$pid" ]; then
       continue # a text of none has one empty line
     elif [ "$name" != "$2" ]; then
+      if is_set_up "$unit"; then name+=" of $unit"; fi
       echo "$name, process $pid" && return
     elif [ "$unit" != "$1" ] && is_set_up "$unit"; then
       echo "$name of $unit, process $pid" && return
@@ -95,7 +97,7 @@ is_set_up() { [[ $1 == *.@(service|scope) && $1 != @(session-|user@|ssh.|ssh@|ss
 # taken PORT HOLDER: before the first up nothing is half done, so that is refused; later what can be repaired elsewhere
 # goes on.
 taken() {
-  local why="port $1 of $pi is held by $2: end that, or let it listen elsewhere"
+  local why="port $1 of $pi is held by $2: end that, also for the next boot, or let it listen elsewhere"
   [ -e "$states/$state" ] || refuse "$why"
   obstacle "$why"
 }

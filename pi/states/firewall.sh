@@ -42,6 +42,7 @@ want() {
     change "$candidate was never confirmed" rm -f "$candidate"
   fi
   visitors_may_come
+  tell_of_next_boot
 }
 
 # nobody_is_cut_off: no machine that has mounted the volume, or is a peer whose self-heal daemon looks at it, and that
@@ -79,6 +80,26 @@ visitors_may_come() {
   [[ -z $rule || $rule == *"ct count over "[0-9][0-9]* ]] ||
     note "$why ($rule), so that pages come without their pictures, or not at all" \
       say "let visitors in as often as they come, e.g. \"sudo ufw delete limit http && sudo ufw allow http\""
+}
+
+# Which service loads which rules at boot, by Debian's packages.
+loads_at_boot=(nftables:/etc/nftables.conf netfilter-persistent:/etc/iptables/rules.v4)
+
+# tell_of_next_boot: rules that somebody has written and not loaded. What they do is seen by all that is asked from
+# outside as soon as they are.
+tell_of_next_boot() {
+  local one unit file link since
+  for one in "${loads_at_boot[@]}"; do
+    unit=${one%%:*}.service file=${one#*:}
+    for link in /etc/systemd/system/*.wants/"$unit"; do
+      [[ -e $link && -e $file ]] || continue
+      since=$(systemctl show -P ActiveEnterTimestamp "$unit")
+      if [ -z "$since" ] || [ "$(stat -c %Y "$file")" -gt "$(date -d "$since" +%s)" ]; then
+        note "the next boot loads other rules than there are now, those of $file, which may shut out visitors" \
+          say "see what they do: sudo systemctl restart $unit; or keep them from it: sudo systemctl disable $unit"
+      fi
+    done
+  done
 }
 
 # limiting SERVICE PORTS: the rule here by which one may connect to it only so often, unless there is one before it that

@@ -8,8 +8,7 @@ takes address address6   # of this Pi
 takes host               # the name of the site
 takes floating floating6 # the floating addresses that it is preferred for, held together; empty: none
 
-listen_path=/etc/nginx/snippets/twopir-ipv6.conf # the server block includes it
-patience=10                                      # seconds until the page must come
+patience=10 # seconds until the page must come
 # One "listen" more takes away the one that there is without a word.
 lines='listen 80;
 listen [::]:80;
@@ -18,18 +17,15 @@ listen [::]:80;
 want() {
   local own why name
   need nginx nginx
+  why=$(in_the_way)
+  [[ -z $why || ! -e $listen_path ]] || note "nginx would not start, since $why" listen_no_more
   own=$(own_addresses scope global -deprecated -dadfailed | { grep -F : || true; } | xargs)
   if [[ " $own " != *" $address6 "* ]]; then
-    hinder note "this Pi has no IPv6 address $address6 (it has ${own:-none}): give it that one, or set its address6" \
-      "in twopir:pis to one that it keeps"
+    hinder note "this Pi has no IPv6 address $address6 (it has ${own:-none}): ${why:+$why; }give it that one, or set" \
+      "its address6 in twopir:pis to one that it keeps"
     return
   fi
-  why=$(in_the_way)
-  if [ -n "$why" ]; then
-    [ ! -e "$listen_path" ] || note "nginx would not start, since $why" listen_no_more
-  elif ! is_file "$listen_path" "$lines"; then
-    note "nginx does not listen by IPv6" listen_there
-  fi
+  [ -n "$why" ] || is_file "$listen_path" "$lines" || note "nginx does not listen by IPv6" listen_there
   # What visitors by IPv4 do not get either, nginx's own state tells.
   [ -z "$(missed "$address" "$host")" ] || return 0
   [ "$mode" = check ] || until_true "$patience" serves_all || true
@@ -49,7 +45,7 @@ in_the_way() {
   holder=$(port_holder nginx.service nginx <<<"$holder")
   own=$({ grep -lsE '(^|[;{])[[:space:]]*listen[[:space:]]' "${mark_file%.conf}"?*.conf || true; } |
     { grep -vxF "$listen_path" || true; } | xargs)
-  if [ ! -e /proc/net/if_inet6 ]; then
+  if [ ! -e "$kernel_ipv6" ]; then
     echo "the kernel has no IPv6"
   elif [ -n "$holder" ]; then
     echo "port 80 is held by $holder"

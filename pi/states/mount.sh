@@ -15,6 +15,7 @@ want() {
   unit=$(unit)
   [[ ! /etc/systemd/system/$unit -ef /dev/null && ! /run/systemd/system/$unit -ef /dev/null ]] ||
     mend "$unit is masked, so the volume does not come at boot" unmask "$unit"
+  tell_if_overruled "$unit"
   # Before all that would hang with it.
   if mounted && ! mount_answers; then
     change "the mount at $mount_point does not answer" revive
@@ -26,12 +27,28 @@ want() {
     change "$mount_point is not mounted" and_note mount_volume
   elif [ "$(source_of)" != "${fstab_line%% *}" ] && may_interrupt; then
     change "$mount_point is mounted from $(source_of), and loses its glusterd when that starts again" \
-      in_turn and_note remount_volume
+      in_turn and_note remount_by_line
   elif [ "$(cat "$time_out" 2>/dev/null)" != "$failover" ]; then
     change "$mount_point was mounted with another failover time" in_turn and_note remount_volume
   elif ! has_options; then
     change "$mount_point is mounted without rw, nodev, nosuid and noexec" set_options
   fi
+}
+
+# tell_if_overruled UNIT: a file of somebody's own in /etc counts instead of the line, or besides.
+tell_if_overruled() {
+  local file
+  for file in "/etc/systemd/system/$1" "/etc/systemd/system/$1.d"/*.conf; do
+    [ ! -s "$file" ] ||
+      obstacle "$file says how $mount_point is mounted, whatever the line in /etc/fstab says: take it away (sudo rm" \
+        "$file && sudo systemctl daemon-reload)"
+  done
+}
+
+remount_by_line() {
+  remount_volume
+  [ "$(source_of)" = "${fstab_line%% *}" ] ||
+    fail "$mount_point is mounted from $(source_of) again: what else mounts it (systemctl cat $(unit))?"
 }
 
 source_of() { findmnt -n -o SOURCE --mountpoint "$mount_point" | tail -n 1; }
@@ -88,7 +105,8 @@ set_aside() {
   say "what lay beneath the volume is now in $aside on $pi: copy what is missed to $mount_point, and delete the rest"
 }
 
-fstab_lines() { awk -v m="$mount_point" '$1 !~ /^#/ && $2 == m' /etc/fstab; }
+# Of several lines for one folder systemd takes the first, and "/mnt/gluster1/" is the same folder.
+fstab_lines() { awk -v m="$mount_point" '{ at = $2; sub("/+$", "", at) } $1 !~ /^#/ && at == m' /etc/fstab; }
 described() { [ -n "$(fstab_lines)" ] && echo "another line" || echo "no line"; }
 
 was_mounted=$notes/mounted-$state # by the line that was there before us
@@ -106,7 +124,7 @@ write_fstab() {
   replace_fstab
 }
 
-other_lines() { awk -v m="$mount_point" '$1 ~ /^#/ || $2 != m' /etc/fstab; }
+other_lines() { awk -v m="$mount_point" '{ at = $2; sub("/+$", "", at) } $1 ~ /^#/ || at != m' /etc/fstab; }
 
 replace_fstab() {
   chmod 644 "$candidate"

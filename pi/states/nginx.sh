@@ -23,6 +23,9 @@ want() {
   by_hand=$(by_hand nginx.service nginx <<<"$listening")
   [ -z "$by_hand" ] ||
     mend "nginx was started by hand, and keeps systemd's own from the port" end_by_hand nginx QUIT "$by_hand"
+  # Its own state comes after this one.
+  [[ -e $kernel_ipv6 || ! -e $listen_path ]] ||
+    mend "nginx is to listen by IPv6, which the kernel has no more, and so would not start" rm -f "$listen_path"
   want_service nginx.service "$drop_in_path"
   why=$(outdated)
   [ -z "$why" ] || change "$why" reload

@@ -23,6 +23,8 @@ want() {
   need unattended-upgrade unattended-upgrades
   tell_if_overruled
   want_service twopir-upgrade.timer
+  want_service apt-daily.timer
+  want_service apt-daily-upgrade.timer
   is_read "$(unit_facts twopir-upgrade.service)" ||
     mend "systemd has not read the unit files of twopir-upgrade.service" systemctl daemon-reload
   [ ! -e "$former" ] || mend "$former is left over from an earlier version" rm -f "$former"
@@ -32,7 +34,7 @@ want() {
 tell_if_overruled() {
   local setting value
   [ -e "$apt_path" ] || return 0
-  for setting in Unattended-Upgrade::Automatic-Reboot=false APT::Periodic::Unattended-Upgrade=1; do
+  for setting in APT::Periodic::{Enable,Unattended-Upgrade}=1 Unattended-Upgrade::Automatic-Reboot=false; do
     value=$(once apt-config dump | sed -n "s/^${setting%%=*} \"\(.*\)\";\$/\1/p" | tail -n 1)
     [ -z "$value" ] || [ "$value" = "${setting#*=}" ] ||
       note "a file of /etc/apt/apt.conf.d after $apt_path sets ${setting%%=*} to $value: $(effect "$setting")" \

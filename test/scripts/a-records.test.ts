@@ -48,6 +48,14 @@ describe.skipIf(!canServe)("the A records, at a real name server", () => {
   afterAll(() => server.stop());
   afterEach(() => server.change(`update delete ${NAME}. A`, `update delete ${NAME}. AAAA`));
 
+  it("cannot be told where the server has no such zone, which is no answer", async () => {
+    const one = { ...pi1, parameters: { ...pi1.parameters, name: "twopir.example.org" } };
+    const { output } = await server.run("apply", one);
+    expect(output).toContain(
+      "the name server 127.0.0.1 answers REFUSED for twopir.example.org: has it loaded",
+    );
+  });
+
   it("come, one by one, and there is nothing more to do then", async () => {
     expect((await server.run("check", pi1)).changes).toEqual([`${NAME} has no A record 192.168.0.121`]);
     expect(server.records(NAME)).toEqual([]); // a check changes nothing

@@ -125,6 +125,24 @@ describe.skipIf(!canIsolate)("the firewall", () => {
   });
 
   it.each([
+    ["nftables", "/etc/nftables.conf"],
+    ["netfilter-persistent", "/etc/iptables/rules.v4"],
+  ])("names rules that were written since they were loaded, or never loaded: %s", async (unit, file) => {
+    host.write("/run/listening", sshd(22));
+    host.command("systemctl", '[ "$2" != -P ] || cat /run/since');
+    const loaded = async (since: string): Promise<boolean> => {
+      host.write("/run/since", since);
+      return !(await host.check(one)).output.includes(`other rules than there are now, those of ${file},`);
+    };
+    host.write(file, "table inet filter {}\n");
+    expect(await loaded("")).toBe(true); // no unit does so
+    host.write(`/etc/systemd/system/multi-user.target.wants/${unit}.service`, "");
+    expect(await loaded("")).toBe(false);
+    expect(await loaded("Sat 2000-01-01 00:00:00 UTC\n")).toBe(false);
+    expect(await loaded("Sat 2050-01-01 00:00:00 UTC\n")).toBe(true);
+  });
+
+  it.each([
     ["-A ufw-user-input -p tcp -m tcp --dport 80 -m conntrack --ctstate NEW -m recent --set", true],
     ["tcp dport { 80, 443 } ct state new limit rate over 12/minute drop", true],
     ["tcp dport http meter visitors { ip saddr limit rate over 5/minute } drop", true],

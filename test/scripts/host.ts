@@ -2,6 +2,7 @@ import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import {
   chmodSync,
   cpSync,
+  existsSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -62,12 +63,20 @@ export class Host {
 
   /** From now on the program has other constants: those that match, e.g. /\\w*wait/, have this value. */
   hurry(names: RegExp, value = 1): void {
-    cpSync(PI, join(this.root, "pi"), { recursive: true });
-    const constant = new RegExp(`^(${names.source})=\\d+`, "gm");
+    this.set(new RegExp(`^(${names.source})=\\d+`, "gm"), value.toString());
+  }
+
+  /** With another path in a constant. */
+  lead(name: string, path: string): void {
+    this.set(new RegExp(`^(${name})=/\\S+`, "gm"), path);
+  }
+
+  private set(constant: RegExp, value: string): void {
+    if (!existsSync(join(this.root, "pi"))) cpSync(PI, join(this.root, "pi"), { recursive: true });
     for (const entry of readdirSync(PI, { recursive: true, withFileTypes: true })) {
       if (!entry.isFile() || !entry.name.endsWith(".sh")) continue;
       const path = join(this.root, "pi", relative(PI, join(entry.parentPath, entry.name)));
-      writeFileSync(path, readFileSync(path, "utf8").replaceAll(constant, `$1=${value.toString()}`));
+      writeFileSync(path, readFileSync(path, "utf8").replaceAll(constant, `$1=${value}`));
     }
     rmSync(this.at("/usr/local/sbin/twopir"));
     symlinkSync(join(this.root, "pi/twopir"), this.at("/usr/local/sbin/twopir"));

@@ -83,6 +83,38 @@ esac`,
     expect(await host.check(mount())).toEqual({ status: 0, changes: [], output: "" });
   });
 
+  it("fails where something else than its line mounts it again", async () => {
+    await host.run("apply", mount());
+    host.write("/run/source", "localhost:/gv0\n");
+    host.command(
+      "systemctl",
+      "[ $1 != start ] || touch /run/mounted; [ $1 != is-active ] || [ -e /run/mounted ]",
+    );
+    const { status, output } = await host.run("apply", mount());
+    expect(status).toBe(65);
+    expect(output).toContain("/mnt/gluster1 is mounted from localhost:/gv0 again: what else mounts it");
+  });
+
+  it.each(["mnt-gluster1.mount", "mnt-gluster1.mount.d/own.conf"])(
+    "names a unit file of the user's own, which counts instead of its line: %s",
+    async (name) => {
+      await host.run("apply", mount());
+      host.write(`/etc/systemd/system/${name}`, "[Mount]\nWhat=localhost:/gv0\n");
+      const why = `/etc/systemd/system/${name} says how /mnt/gluster1 is mounted`;
+      expect((await host.check(mount())).changes).toEqual([expect.stringContaining(why)]);
+      expect((await host.run("apply", mount())).output).toContain(why);
+    },
+  );
+
+  it("takes a line for the same folder, with a slash at its end, for its own former one", async () => {
+    const former = "localhost:/gv0 /mnt/gluster1/ glusterfs defaults,_netdev 0 0\n";
+    host.write("/etc/fstab", OTHERS + former);
+    await host.run("apply", mount());
+    expect(fstab()).toBe(`${OTHERS}${LINE}\n`);
+    await host.run("remove", mount());
+    expect(fstab()).toBe(OTHERS + former);
+  });
+
   it("mounts again where the time-out of its connections is another one, which a Pi that does not serve may do at once", async () => {
     await host.run("apply", mount());
     const slower = mount(LINE, 3);

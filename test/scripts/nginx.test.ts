@@ -277,15 +277,28 @@ esac`,
     expect(host.read("/run/told")).toContain("reload nginx.service");
   });
 
+  it("lets nginx start where the kernel has no IPv6 any more", async () => {
+    host.write("/etc/nginx/snippets/twopir-ipv6.conf", "listen [::]:80;\n");
+    expect((await host.check(nginx())).changes).toEqual([]);
+    host.lead("kernel_ipv6", "/run/none");
+    const why = "nginx is to listen by IPv6, which the kernel has no more, and so would not start";
+    expect((await host.check(nginx())).changes).toContain(why);
+    await host.run("apply", nginx());
+    expect(host.list("etc/nginx/snippets")).not.toContain("twopir-ipv6.conf");
+  });
+
   it("names another program on port 80, and touches neither", async () => {
     listening("apache2", 4711, "*");
-    const held = "port 80 of pi1 is held by apache2, process 4711: end that, or let it listen elsewhere";
+    host.write("/run/unit", "apache2.service\n");
+    const held =
+      "port 80 of pi1 is held by apache2 of apache2.service, process 4711: end that, also for the next boot, or let it listen";
     host.write("/var/lib/twopir/states/pi1-nginx", "");
-    expect((await host.check(nginx())).changes).toContain(held);
+    expect((await host.check(nginx())).changes).toContainEqual(expect.stringContaining(held));
     const { status, output } = await host.run("apply", nginx());
     expect(status).toBe(65);
     expect(output).toContain(held);
     expect(host.list("run")).not.toContain("told");
+    host.write("/run/unit", "nginx.service\n");
     listening("other", 4712, "127.0.0.9");
     expect((await host.check(nginx())).changes).toEqual([]);
   });
@@ -312,6 +325,7 @@ esac`,
 
   it("refuses to begin where another program has port 80, before nginx is there and after", async () => {
     listening("pihole-FTL", 4711, "*");
+    host.write("/run/unit", "-\n");
     const refused = "refuse: port 80 of pi1 is held by pihole-FTL, process 4711: end that,";
     expect((await host.check(nginx())).output).toContain(refused);
     host.command("nginx", "exit 127");
@@ -529,6 +543,16 @@ describe.skipIf(!canIsolate)("ipv6.sh", () => {
     expect(await notes(floating)).toBe("");
   });
 
+  it("takes back what nginx would not start by where the kernel has no IPv6 any more, before all else", async () => {
+    host.lead("kernel_ipv6", "/run/none");
+    has();
+    const why = "nginx would not start, since the kernel has no IPv6";
+    expect(await notes()).toContain(`note: ${why}`);
+    expect(await notes()).toContain(`(it has none): the kernel has no IPv6; give it`);
+    expect((await host.run("apply", ipv6)).output).toContain(why);
+    expect(host.list("etc/nginx/snippets")).not.toContain("twopir-ipv6.conf");
+  });
+
   it("has nginx listen, and no more when it goes", async () => {
     host.delete(LISTENS);
     expect(await notes()).toBe("note: nginx does not listen by IPv6");
@@ -544,9 +568,9 @@ describe.skipIf(!canIsolate)("ipv6.sh", () => {
     [
       "another program that listens there",
       () => listening("[::]", "pihole-FTL"),
-      "held by pihole-FTL, process 7",
+      "held by pihole-FTL of \\S+, process 7",
     ],
-    ["one at an address", () => listening(`[${OWN}]`, "caddy"), "held by caddy, process 7"],
+    ["one at an address", () => listening(`[${OWN}]`, "caddy"), "held by caddy of \\S+, process 7"],
     [
       "an nginx of somebody's own",
       () => host.write("/run/unit", "own.service\n"),
