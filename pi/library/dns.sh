@@ -13,8 +13,8 @@ ask() {
   answer=$(once dig +tcp +noall +comments +answer +norecurse +time=3 +tries=1 "@$server" "$name." "$type") ||
     fail "the name server $server does not answer: is the address right, is port 53 open from here?"
   [[ ! $answer =~ status:\ ([A-Z]+) || ${BASH_REMATCH[1]} == @(NOERROR|NXDOMAIN) ]] ||
-    fail "the name server $server answers ${BASH_REMATCH[1]} for $name: has it loaded the zone $zone (its log says why" \
-      "not), and does it answer this machine (allow-query)?"
+    fail "the name server $server answers ${BASH_REMATCH[1]} for $name: has it loaded the zone $zone (see its log)," \
+      "and does it answer this machine (allow-query)?"
   printf '%s\n' "$answer"
 }
 

@@ -6,7 +6,7 @@ use files services compare
 takes volume brick mount_point address # what programs/full-copy.sh takes
 
 unit_path=/etc/systemd/system/twopir-full-copy.service
-uncompared=3 # days; it is done each day
+uncompared=3                           # days; it is done each day
 former=/usr/local/lib/twopir/full-copy # of a version that had it by itself
 
 want() {
