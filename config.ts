@@ -2,6 +2,7 @@ import { homedir } from "node:os";
 import { isIPv4, isIPv6 } from "node:net";
 import { resolve } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
+import { closest, distance } from "fastest-levenshtein";
 import { z } from "zod";
 import type { Pi } from "./components/args";
 import type { ReachableCluster } from "./components/now";
@@ -488,7 +489,7 @@ function mistake(raw: unknown, issue: z.core.$ZodIssue): (readonly [key: string,
   if (issue.code === "unrecognized_keys")
     return issue.keys.map((unknown) => [
       key([...issue.path, unknown]),
-      "is not a setting; see the table in README.md",
+      `is not a setting${meant(unknown)}; see the table in README.md`,
     ]);
   const value = issue.path.reduce<unknown>(
     (at, step) => (at as Record<PropertyKey, unknown> | undefined)?.[step],
@@ -502,6 +503,23 @@ function mistake(raw: unknown, issue: z.core.$ZodIssue): (readonly [key: string,
     value === undefined ? "is missing" : `is ${shown.length > 80 ? `${shown.slice(0, 80)}...` : shown}`;
   return [[key(issue.path), `${is}; expected: ${issue.message}`]];
 }
+
+/** What a key that there is not may stand for. */
+function meant(unknown: string): string {
+  // "pulumi config set" has made one key of it.
+  if (/[.[]/.test(unknown))
+    return `: set it with pulumi config set --path, and take this one out (pulumi config rm 'twopir:${unknown}')`;
+  const near = closest(unknown, [...SETTINGS]);
+  const typed = distance(unknown, near); // 0: it is one, elsewhere
+  return typed > 0 && typed <= unknown.length / 3 ? ` (do you mean ${near}?)` : "";
+}
+
+/** The names of all settings, at whatever depth. */
+const SETTINGS = new Set<string>();
+JSON.stringify(z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }), (key, value: unknown) => {
+  if (key === "properties") for (const name of Object.keys(value as object)) SETTINGS.add(name);
+  return value;
+});
 
 /** Lists and objects by their kind only: a secret may have strayed into one. */
 function show(value: unknown): string {

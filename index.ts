@@ -2,6 +2,7 @@ import { recordAddresses } from "./components/a-records";
 import { Cluster } from "./components/cluster";
 import { lookNow } from "./components/now";
 import { readConfig } from "./config";
+import { refuseDepartures } from "./operator/departures";
 import {
   addressesByName,
   LAYOUT,
@@ -15,7 +16,7 @@ import { findHosts, RENEW } from "./operator/hosts";
 import { tellOfFormerName, tellOfLeft, tellOfMoved, urlOf } from "./operator/left";
 import { namesOf } from "./operator/names";
 import { inLastOrder, orderOf } from "./operator/order";
-import { checkZone, recordsNow, requireHalfOfRecords } from "./operator/records";
+import { checkZone, noteWanted, recordsNow, requireHalfOfRecords } from "./operator/records";
 import { Resources } from "./remote/resources";
 
 /** Look first, then declare: what the hosts are like now decides what the engine sees as a change. */
@@ -40,6 +41,8 @@ export = async () => {
   const resources = new Resources(reached, seen, ownWay, records, triggers);
   await refuseSilence(config, unreached);
   await refuseOtherName(config.pis, called);
+  await refuseDepartures(config, unreached);
+  await noteWanted(config.hostname, config.dns, addresses);
   new Cluster("twopir", { parts, resources });
   return {
     url: urlOf(config.hostname),
@@ -51,7 +54,7 @@ export = async () => {
     layout: LAYOUT,
     ...(names && { names }),
     ...(users && { users }),
-    ...(ownWay && { ownWay }),
-    ...(unreached.length > 0 && { unreached }),
+    ownWay,
+    unreached,
   };
 };

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { declaredNames, lastOutputs } from "./engine";
-import type { Names } from "./names";
+import { resolve, type Names } from "./names";
 import type { LastOrder } from "./order";
 import { refuse } from "./refuse";
 
@@ -12,6 +12,7 @@ interface Edited {
   readonly hostname: string;
   readonly pis: readonly (Placed & { readonly drained: boolean })[];
   readonly floatingAddresses: readonly string[];
+  readonly floatingAddresses6: readonly string[];
   readonly volume: VolumePaths;
   readonly dns: { readonly provider: string; readonly fewRecords?: boolean };
 }
@@ -28,6 +29,7 @@ export async function refuseEdits(config: Edited): Promise<void> {
   await refuseMoves(config.pis);
   await refuseFirstToLeave(config.pis);
   await refuseOtherFloating(config);
+  await refuseToGiveUp(config);
   await refuseOtherVolume(config.volume);
   await refuseToWithdraw(config.hostname, config.dns);
 }
@@ -147,19 +149,51 @@ export async function refuseOtherFloating(
   {
     pis,
     floatingAddresses,
-  }: { readonly pis: readonly { readonly name: string }[]; readonly floatingAddresses: readonly string[] },
+    floatingAddresses6,
+  }: { readonly pis: readonly { readonly name: string }[] } & Pick<
+    Edited,
+    "floatingAddresses" | "floatingAddresses6"
+  >,
   outputs: () => Promise<unknown> = lastOutputs,
 ): Promise<void> {
-  const { floating = {} } = ((await outputs()) as { readonly floating?: Names } | undefined) ?? {};
-  const others = pis.flatMap(({ name }, i) => {
-    const [was, is] = [floating[name], floatingAddresses[i]];
-    return was === undefined || is === undefined || was === is ? [] : [`${name}: ${is} in place of ${was}`];
-  });
+  const { floating = {}, floating6 = {} } = ((await outputs()) as LastOrder | undefined) ?? {};
+  const othersOf = (former: Names, addresses: readonly string[]): string[] =>
+    pis.flatMap(({ name }, i) => {
+      const [was, is] = [former[name], addresses[i]];
+      return was === undefined || is === undefined || was === is ? [] : [`${name}: ${is} in place of ${was}`];
+    });
+  const others = [...othersOf(floating, floatingAddresses), ...othersOf(floating6, floatingAddresses6)];
   if (others.length === 0) return;
   refuse(
-    `twopir:floatingAddresses would give Pis that serve other addresses (${others.join("; ")}), and visitors who know the ` +
+    `the config would give Pis that serve other floating addresses (${others.join("; ")}), and visitors who know the ` +
       `former ones would find nobody, so nothing was changed. Where a Pi leaves, take its own out of the list; for new ` +
       `addresses, set the list to [] and run pulumi up, then set the new ones.`,
+  );
+}
+
+/**
+ * Refuses to give up floating addresses that the site's name leads to, where the user keeps its records: no state of ours
+ * comes between the two.
+ *
+ * @param outputs Of the last update, in which `floating` has the former ones. Default: asked of the engine.
+ * @param find Where the name leads. Default: what this machine finds.
+ * @throws pulumi.RunError that names them.
+ */
+export async function refuseToGiveUp(
+  { hostname, floatingAddresses, floatingAddresses6, dns }: Omit<Edited, "pis" | "volume">,
+  outputs: () => Promise<unknown> = lastOutputs,
+  find: (family: 4 | 6) => Promise<readonly string[]> = (family) => resolve(hostname, family),
+): Promise<void> {
+  if (dns.provider !== "none") return;
+  const { floating = {}, floating6 = {} } = ((await outputs()) as LastOrder | undefined) ?? {};
+  const kept = [...floatingAddresses, ...floatingAddresses6];
+  const gone = [...Object.values(floating), ...Object.values(floating6)].filter((one) => !kept.includes(one));
+  if (gone.length === 0) return;
+  const found = [...(await find(4)), ...(await find(6))].filter((one) => gone.includes(one));
+  if (found.length === 0) return;
+  refuse(
+    `the Pis would give up ${found.join(" and ")}, and ${hostname} leads there still: you keep its records (twopir:dns). Nothing ` +
+      `was changed: set them to where the site will be first, wait until their TTL is over, then run pulumi up.`,
   );
 }
 

@@ -6,6 +6,8 @@ export interface LastOrder {
   readonly drained?: readonly string[];
   /** Which Pi is preferred for which floating address, by the names of the Pis. */
   readonly floating?: Readonly<Record<string, string>>;
+  /** The same by IPv6. */
+  readonly floating6?: Readonly<Record<string, string>>;
 }
 
 interface Listed {
@@ -35,13 +37,17 @@ export function inLastOrder<T extends Listed>(config: T, last: LastOrder): T {
   return { ...config, pis, floatingAddresses, floatingAddresses6 };
 }
 
-/** What {@link inLastOrder} goes by at the next update, and who may leave. */
-export const orderOf = ({ pis, floatingAddresses }: Listed): LastOrder => ({
-  order: pis.map(({ name }) => name),
-  ...(pis.some(({ drained }) => drained) && {
+/**
+ * What {@link inLastOrder} goes by at the next update, and who may leave. All of it each time: an output that an update
+ * leaves out which then fails stays what it was.
+ */
+export function orderOf({ pis, floatingAddresses, floatingAddresses6 }: Listed): LastOrder {
+  const byName = (addresses: readonly string[]) =>
+    Object.fromEntries(pis.flatMap(({ name }, i) => (addresses[i] ? [[name, addresses[i]]] : [])));
+  return {
+    order: pis.map(({ name }) => name),
     drained: pis.filter(({ drained }) => drained).map(({ name }) => name),
-  }),
-  ...(floatingAddresses.length > 0 && {
-    floating: Object.fromEntries(pis.map(({ name }, i) => [name, floatingAddresses[i] ?? ""])),
-  }),
-});
+    floating: byName(floatingAddresses),
+    floating6: byName(floatingAddresses6),
+  };
+}

@@ -1,5 +1,7 @@
 import { execFile } from "node:child_process";
+import { mkdir, writeFile } from "node:fs/promises";
 import { isIP } from "node:net";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import * as pulumi from "@pulumi/pulumi";
@@ -10,7 +12,7 @@ import {
   type CloudflareAccess,
   type CloudflareFound,
 } from "./cloudflare";
-import { declaredRecords, type DeclaredRecord } from "./engine";
+import { declaredNames, declaredRecords, type DeclaredRecord } from "./engine";
 import { resolve } from "./names";
 import { refuse } from "./refuse";
 
@@ -307,12 +309,25 @@ export async function checkZone(name: string, { zoneId, access }: Zone): Promise
  *
  * @param wanted The addresses that it is to have.
  * @example await requireHalfOfRecords("twopir.example.com", config.dns, { A: ["192.168.0.121"], AAAA: [] })
- * @throws pulumi.RunError where these are fewer than half of those that it has now, unless `fewRecords` is set.
+ * @param names Of the stack's resources. Default: asked of the engine.
+ * @throws pulumi.RunError where these are fewer than half of those that it has now, unless `fewRecords` is set; and where
+ *   those are at another provider, and this one does not answer.
  */
-export async function requireHalfOfRecords(name: string, zone: Zone, wanted: Addresses): Promise<void> {
+export async function requireHalfOfRecords(
+  name: string,
+  zone: Zone,
+  wanted: Addresses,
+  names: () => Promise<Iterable<string>> = declaredNames,
+): Promise<void> {
   if (zone.provider === "none" || zone.fewRecords) return;
   for (const type of TYPES.filter((one) => wanted[one].length > 0)) {
     const present = await presentRecords(name, type, zone);
+    const former = present === undefined && (await formerProvider(zone, names));
+    if (former)
+      refuse(
+        `twopir:dns.provider is ${zone.provider} now, and nobody answers there which records ${name} has: those that there are at ` +
+          `${former} would be withdrawn, and perhaps no others made. Nothing was changed: try it again when it answers.`,
+      );
     if (present === undefined)
       void pulumi.log.warn(
         `cannot find out which ${type} records ${name} has now, so this run may remove more than half of them.`,
@@ -324,6 +339,38 @@ export async function requireHalfOfRecords(name: string, zone: Zone, wanted: Add
           `a time, or say that this is right, with twopir:dns.fewRecords: true.`,
       );
   }
+}
+
+/** By which resources it is known who kept the records in the last update. */
+const LAST = { rfc2136: /^no-other-a+-records$/, cloudflare: /^all-a+-records$/ };
+
+async function formerProvider(
+  { provider }: Zone,
+  names: () => Promise<Iterable<string>>,
+): Promise<string | undefined> {
+  const all = [...(await names())];
+  return Object.entries(LAST).find(
+    ([one, name]) => one !== provider && all.some((has) => name.test(has)),
+  )?.[0];
+}
+
+/** A file for each stack, read by pi/library/wanted.sh when a record is to be taken away. */
+const WANTED = join(__dirname, "..", ".twopir", "records");
+
+/**
+ * Writes down which records an update wants, since one that was interrupted before may have left some of these to be taken
+ * away. In a preview nothing is.
+ *
+ * @example await noteWanted("twopir.example.com", config.dns, { A: ["192.168.0.121"], AAAA: [] })
+ */
+export async function noteWanted(name: string, { zone, zoneId }: Zone, wanted: Addresses): Promise<void> {
+  if (pulumi.runtime.isDryRun()) return;
+  const where = zone ?? zoneId;
+  const lines = TYPES.flatMap((type) =>
+    wanted[type].map((address) => `${where ?? ""} ${name} ${type} ${address}\n`),
+  );
+  await mkdir(WANTED, { recursive: true });
+  await writeFile(join(WANTED, pulumi.getStack()), where === undefined ? "" : lines.join(""));
 }
 
 /** Cloudflare's records of a name before a run. */

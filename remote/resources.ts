@@ -23,6 +23,8 @@ const DIAL_ERRORS = 1;
  */
 export class Resources {
   readonly #declared = new Map<string, pulumi.Resource>();
+  /** What a drained Pi is to have when it is not drained any more. */
+  readonly #later = new Set<string>();
   /** Inputs that are the operator's own. */
   readonly #own: readonly string[];
   readonly #seen = new Date().toISOString().slice(0, 19).replace("T", " ");
@@ -53,11 +55,13 @@ export class Resources {
     for (const problem of this.seen.problems) void pulumi.log.warn(problem.message);
   }
 
-  /** The resource of a state that was declared before. */
-  #resource(name: string): pulumi.Resource {
-    const resource = this.#declared.get(name);
-    if (resource === undefined) throw new Error(`${name} is not declared yet`);
-    return resource;
+  /** The resources of states that were declared before. */
+  #resources(names: readonly string[]): pulumi.Resource[] {
+    return names.flatMap((name) => {
+      const resource = this.#declared.get(name);
+      if (resource === undefined && !this.#later.has(name)) throw new Error(`${name} is not declared yet`);
+      return resource ?? [];
+    });
   }
 
   /**
@@ -66,6 +70,12 @@ export class Resources {
    * @throws Error where it names a state that is not declared yet, or a Pi that there is not.
    */
   declare(state: State | CloudflareRecord, parent: pulumi.Resource): void {
+    // Whatever else there is, the engine leaves as it is; what is new it would make.
+    const isNew = this.triggers.size > 0 && !this.triggers.has(state.name);
+    if (isState(state) && this.reached.get(state.on)?.drained && isNew) {
+      this.#later.add(state.name);
+      return;
+    }
     const resource = isState(state) ? this.#command(state, parent) : this.#record(state, parent);
     this.#declared.set(state.name, resource);
   }
@@ -90,7 +100,7 @@ export class Resources {
     };
     return new DnsRecord(name, inputs, {
       parent,
-      dependsOn: after.map((one) => this.#resource(one)),
+      dependsOn: this.#resources(after),
       retainOnDelete: true, // the provider fails for ever where it is gone: its keeper takes it away
       replaceOnChanges: ["zoneId", "name", "type", "content", "comment"],
       ignoreChanges: gone ? [] : ["comment"],
@@ -99,7 +109,7 @@ export class Resources {
   }
 
   #command(state: State, parent: pulumi.Resource): pulumi.Resource {
-    for (const name of state.disturbedBy ?? []) this.#resource(name);
+    this.#resources(state.disturbedBy ?? []);
     const pis = [...(state.on === OPERATOR ? [] : [state.on]), ...(state.concerns ? [state.concerns] : [])];
     for (const pi of pis)
       if (!this.reached.has(pi)) throw new Error(`${state.name} names ${pi}, which is no Pi of the cluster`);
@@ -119,7 +129,7 @@ export class Resources {
       ...(state.identity === undefined ? {} : { triggers: [...state.identity] }),
     };
     const others = drifted ? (state.notBeside ?? []).filter((name) => this.#drifted(name)) : [];
-    const after = [...state.after, ...others].map((name) => this.#resource(name));
+    const after = this.#resources([...state.after, ...others]);
     const options = {
       parent,
       dependsOn: [...after, ...this.#send(state, parent, after)],

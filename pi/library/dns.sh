@@ -11,11 +11,15 @@ record_type() { if [[ $1 == *:* ]]; then echo AAAA; else echo A; fi; }
 ask() {
   local answer
   answer=$(once dig +tcp +noall +comments +answer +norecurse +time=3 +tries=1 "@$server" "$name." "$type") ||
-    fail "the name server $server does not answer: is the address right, is port 53 open from here?"
+    fail "the name server $server does not answer: $(remedy_of_silence)"
   [[ ! $answer =~ status:\ ([A-Z]+) || ${BASH_REMATCH[1]} == @(NOERROR|NXDOMAIN) ]] ||
     fail "the name server $server answers ${BASH_REMATCH[1]} for $name: has it loaded the zone $zone (see its log)," \
       "and does it answer this machine (allow-query)?"
   printf '%s\n' "$answer"
+}
+
+remedy_of_silence() {
+  if [ "$mode" = remove ]; then remedy; else echo "is the address right, is port 53 open from here?"; fi
 }
 
 patience=10 # seconds until the server returns what it accepted; a primary does at once

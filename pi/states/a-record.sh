@@ -2,7 +2,7 @@
 # One A record of the cluster's name, or one AAAA record, on a name server that takes dynamic updates (RFC 2136). Runs
 # on the operator's machine.
 
-use dns
+use dns wanted
 takes address ttl # ttl: seconds
 
 want() {
@@ -25,7 +25,12 @@ unwant() {
   type=$(record_type "$address")
   command -v nsupdate >/dev/null ||
     fail "cannot remove the $type record $address of $name: install bind9-dnsutils here, then run it again"
-  update "update delete $name. $type $address"
+  if is_wanted "$zone" "$type" "$address"; then
+    say "the config wants the $type record $address of $name again, so it stays"
+    return
+  fi
+  # Gone already, its answers are in caches all the same; and the key may have been withdrawn since.
+  [ -z "$(present_ttl)" ] || update "update delete $name. $type $address"
   if [ -n "$(own_records "$type")" ]; then
     say "waiting until the TTL of $ttl s is over"
     sleep "$ttl"

@@ -2,7 +2,7 @@
 # The cluster's name has no A record but the Pis', or no AAAA record: of the type that the addresses have. Runs on the
 # operator's machine.
 
-use dns
+use dns wanted
 takes 'addresses[]'
 
 want() {
@@ -26,4 +26,5 @@ take_out() { # ADDRESS
 
 is_gone() { ! own_records "$type" | awk '{ print $1 }' | grep -xF -- "$1" >/dev/null; }
 
-unwant() { :; } # the Pis' own records go with their own states
+# The Pis' own records go with their own states, after this.
+unwant() { want_none "$zone" "$(record_type "${addresses[0]}")"; }

@@ -3,7 +3,7 @@
 # time has come. It is made by a resource of Cloudflare's provider, which compares what is wanted with what it wrote
 # last, and fails for ever where it is to delete what is gone. Runs on the operator's machine.
 
-use cloudflare
+use cloudflare wanted
 takes address ttl comment # ttl: seconds; comment: how it begins
 
 want() {
@@ -40,6 +40,10 @@ unwant() {
   local found id comment_now
   has_client ||
     fail "cannot remove the $type record $address of $name: install curl and jq here, then run it again"
+  if is_wanted "$zone_id" "$type" "$address"; then
+    say "the config wants the $type record $address of $name again, so it stays"
+    return
+  fi
   found=$(this_record)
   IFS=$'\t' read -r id _ _ _ comment_now <<<"$found"
   # Another Pi may have this one's former address by now.

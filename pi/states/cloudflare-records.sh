@@ -2,7 +2,7 @@
 # The cluster's name has the Pis' A records at Cloudflare and no other one, or their AAAA records. Runs on the
 # operator's machine.
 
-use cloudflare
+use cloudflare wanted
 takes 'addresses[]'
 
 want() {
@@ -27,4 +27,5 @@ miss() {
 
 take_out() { call DELETE "/$1" >/dev/null; } # ID
 
-unwant() { :; } # the Pis' own records go with their own states
+# The Pis' own records go with their own states, after this.
+unwant() { want_none "$zone_id" "$type"; }

@@ -52,7 +52,7 @@ note_accepted() {
 }
 
 cannot_become() { # ADDRESS WHAT
-  fail "the brick of $1 cannot become $2 where it is: take its Pi out of twopir:pis and run pulumi up, then list it" \
+  refuse "the brick of $1 cannot become $2 where it is: take its Pi out of twopir:pis and run pulumi up, then list it" \
     "again"
 }
 

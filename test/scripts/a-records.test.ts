@@ -1,3 +1,5 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { aRecordsPart } from "../../components/a-records";
 import { statesOf } from "../../components/cluster";
@@ -135,6 +137,40 @@ describe.skipIf(!canServe)("the A records, at a real name server", () => {
     expect(await server.run("remove", last ?? second)).toEqual(fine);
     expect(server.records(NAME, "AAAA")).toEqual([]);
     expect(server.records(NAME)).toEqual(["192.168.0.121 60", "192.168.0.122 60"]);
+  });
+
+  it("stay where the config wants them by now, until the others' own state goes", async () => {
+    const folder = join(__dirname, "../../.twopir/records");
+    const list = join(folder, `test-${process.pid.toString()}`);
+    mkdirSync(folder, { recursive: true });
+    try {
+      for (const state of [pi1, pi2, only]) await server.run("apply", state);
+      writeFileSync(
+        list,
+        `example.com ${NAME} A 192.168.0.121\nexample.com other.example.com A 192.168.0.9\n`,
+      );
+      const { output } = await server.run("remove", pi1);
+      expect(output).toBe(`the config wants the A record 192.168.0.121 of ${NAME} again, so it stays\n`);
+      expect(server.records(NAME)).toEqual(["192.168.0.121 60", "192.168.0.122 60"]);
+      await server.run("remove", only);
+      expect(readFileSync(list, "utf8")).toBe("example.com other.example.com A 192.168.0.9\n");
+      const [, last] = states({ ttl: 1 });
+      await server.run("remove", last);
+      await server.run("remove", pi1);
+      expect(server.records(NAME)).toEqual([]);
+    } finally {
+      rmSync(list, { force: true });
+    }
+  });
+
+  it("go without an update where they are gone already, by a key that may be withdrawn", async () => {
+    const [first] = states({ keySecret: WRONG_SECRET });
+    server.change(`update add ${NAME}. 60 A 192.168.0.122`);
+    const one = { ...first, parameters: { ...first.parameters, ttl: 1 } };
+    expect(await server.run("remove", one)).toEqual({
+      ...fine,
+      output: "waiting until the TTL of 1 s is over\n",
+    });
   });
 
   it("are refused beside an alias, which stays", async () => {

@@ -371,16 +371,22 @@ describe("every rule names the key, the value and what would be right", () => {
     expect(mistakes(patch)).toEqual([`twopir:${wrongKey} ${is}; expected: ${right}`]);
   });
 
-  it.each<[Raw, string]>([
-    [{ hostnames: "x.example.com" }, "hostnames"],
-    [pisWith({ adress: "10.0.0.1" }), "pis[1].adress"],
+  const WITH_PATH =
+    ": set it with pulumi config set --path, and take this one out (pulumi config rm 'twopir:volume.acceptCopy')";
+  it.each<[Raw, string, string?]>([
+    [{ hostnames: "x.example.com" }, "hostnames", " (do you mean hostname?)"],
+    [pisWith({ adress: "10.0.0.1" }), "pis[1].adress", " (do you mean address?)"],
+    [{ floatingAdresses: [] }, "floatingAdresses", " (do you mean floatingAddresses?)"],
+    [{ "volume.acceptCopy": "pi2" }, "volume.acceptCopy", WITH_PATH],
     [{ volume: { replica: 2 } }, "volume.replica"],
     [{ dns: { provider: "none", ttl: 60 } }, "dns.ttl"],
     [dnsWith({ server: "192.168.0.53" }, cloudflare), "dns.server"],
     [dnsWith({ keySecret: "x" }), "dns.keySecret"],
     [{ ssh: { port: 22 } }, "ssh.port"],
-  ])("an unknown key is one: %j", (patch, unknown) => {
-    expect(mistakes(patch)).toEqual([`twopir:${unknown} is not a setting; see the table in README.md`]);
+  ])("an unknown key is one: %j", (patch, unknown, meant = "") => {
+    expect(mistakes(patch)).toEqual([
+      `twopir:${unknown} is not a setting${meant}; see the table in README.md`,
+    ]);
   });
 });
 

@@ -475,8 +475,12 @@ describe("a Pi that cannot be reached", () => {
   });
 });
 
+const drainedIs =
+  (name: string) =>
+  <T extends { readonly name: string }>(pi: T) => ({ ...pi, drained: pi.name === name });
+
 describe("a drained Pi", () => {
-  const args = { ...cluster(3), pis: cluster(3).pis.map((pi) => ({ ...pi, drained: pi.name === "pi2" })) };
+  const args = { ...cluster(3), pis: cluster(3).pis.map(drainedIs("pi2")) };
 
   it("has no A record, and the gate before the records is asked again", () => {
     const named = byName(states(args, "pi2"));
@@ -500,6 +504,25 @@ describe("a drained Pi", () => {
         .map((s) => s.name)
         .sort(),
     );
+  });
+});
+
+describe("a state that is new", () => {
+  it("is not made on a drained Pi, and what comes after it is", async () => {
+    const floatingAddresses = ["192.168.0.221", "192.168.0.222"];
+    const before = cluster(2);
+    const args = { ...cluster(2, { floatingAddresses }), pis: before.pis.map(drainedIs("pi2")) };
+    const triggers = new Map(states(before).map(({ name }) => [name, []]));
+    const { resources } = await declare(args, { away: ["pi2"], triggers });
+    expect(resources.has("pi1-keepalived")).toBe(true);
+    expect(resources.has("pi2-nginx")).toBe(true);
+    expect(resources.has("pi2-keepalived")).toBe(false);
+    expect(resources.has("pi2-keepalived-package")).toBe(false);
+    // A version that has one more between two that there are.
+    triggers.delete("pi2-nginx-settings");
+    const later = await declare(args, { away: ["pi2"], triggers });
+    expect(later.resources.has("pi2-nginx-settings")).toBe(false);
+    expect(later.resources.has("pi2-nginx")).toBe(true);
   });
 });
 

@@ -127,7 +127,13 @@ describe("the zone at Cloudflare", () => {
     expect(warnings).toEqual([expect.stringMatching(why)]);
     expect(warnings.join()).not.toContain(TOKEN);
     expect(await presentRecords(NAME, "A", dns())).toBeUndefined();
-    await requireHalfOfRecords(NAME, dns(), WANTED);
+    const half = (...names: string[]): Promise<void> =>
+      requireHalfOfRecords(NAME, dns(), WANTED, () => Promise.resolve(names));
+    await half("all-a-records");
+    // Those that there are elsewhere would go, and none come.
+    await expect(half("no-other-a-records")).rejects.toThrow(
+      /provider is cloudflare now, and nobody answers there .* at rfc2136 would be withdrawn/,
+    );
     expect(warnings.slice(1)).toEqual([expect.stringContaining("cannot find out which A records")]);
   });
 

@@ -9,6 +9,7 @@ import {
   refuseOtherName,
   refuseOtherVolume,
   refuseSilence,
+  refuseToGiveUp,
   refuseToWithdraw,
 } from "../../../operator/edits";
 
@@ -112,9 +113,12 @@ it("a Pi keeps its floating address, or has none any more", async () => {
     names: readonly string[],
     floatingAddresses: string[],
     outputs?: unknown,
+    addresses6: string[] = [],
   ): Promise<void> =>
-    refuseOtherFloating({ pis: names.map((name) => ({ name })), floatingAddresses }, () =>
-      Promise.resolve(outputs ?? { floating: { pi1: one, pi2: two, pi3: three } }),
+    refuseOtherFloating(
+      { pis: names.map((name) => ({ name })), floatingAddresses, floatingAddresses6: addresses6 },
+      () =>
+        Promise.resolve(outputs ?? { floating: { pi1: one, pi2: two, pi3: three }, floating6: { pi1: "A" } }),
     );
   await expect(refusing(["pi1", "pi3"], [one, two])).rejects.toThrow(
     /pi3: 192\.168\.0\.222 in place of 192\.168\.0\.223/,
@@ -123,6 +127,30 @@ it("a Pi keeps its floating address, or has none any more", async () => {
   await refusing(["pi1", "pi2", "pi4"], [one, two, "192.168.0.224"]);
   await refusing(["pi1", "pi2"], []);
   await refusing(["pi1", "pi2"], [two, one], {});
+  await expect(refusing(["pi1", "pi2"], [one, two], undefined, ["B", "A"])).rejects.toThrow(
+    /pi1: B in place of A/,
+  );
+  await refusing(["pi1", "pi2"], [one, two], undefined, ["A", "B"]);
+});
+
+it("floating addresses are given up only when the name does not lead there, where the user keeps its records", async () => {
+  const [one, two] = ["192.168.0.221", "192.168.0.222"] as const;
+  const refusing = (
+    found: readonly string[],
+    provider = "none",
+    kept: readonly string[] = [],
+  ): Promise<void> =>
+    refuseToGiveUp(
+      { hostname: "x.example.com", floatingAddresses: kept, floatingAddresses6: [], dns: { provider } },
+      () => Promise.resolve({ floating: { pi1: one, pi2: two }, floating6: {} }),
+      (family) => Promise.resolve(family === 4 ? found : []),
+    );
+  await expect(refusing([one, "192.168.0.122"])).rejects.toThrow(
+    /^the Pis would give up 192\.168\.0\.221, and x\.example\.com leads there still/,
+  );
+  await refusing(["192.168.0.121", "192.168.0.122"]);
+  await refusing([one, two], "rfc2136");
+  await refusing([one, two], "none", [one, two]);
 });
 
 it("records that an update made are not withdrawn for want of a provider, unless the config says so", async () => {

@@ -33,8 +33,10 @@ describe("the order of the Pis and of the floating addresses", () => {
 
   it("is kept without floating addresses, too, and these may come and go", () => {
     const plain = orderOf(listed("pi1 pi2"));
-    expect(plain).toEqual({ order: ["pi1", "pi2"] });
-    expect(orderOf(listed("pi1 -pi2"))).toEqual({ order: ["pi1", "pi2"], drained: ["pi2"] });
+    // All of it: of an update that fails an output that it leaves out stays what it was.
+    expect(plain).toEqual({ order: ["pi1", "pi2"], drained: [], floating: {}, floating6: {} });
+    expect(orderOf(listed("pi1 -pi2"))).toMatchObject({ order: ["pi1", "pi2"], drained: ["pi2"] });
+    expect(orderOf(before)).toMatchObject({ floating: { pi2: "b" }, floating6: { pi2: "B" } });
     expect(inLastOrder(listed("pi2 pi1", "a b"), plain)).toEqual(listed("pi1 pi2", "a b"));
     expect(inLastOrder(listed("pi2 pi1"), orderOf(before))).toEqual(listed("pi1 pi2"));
   });

@@ -1,0 +1,146 @@
+import { createConnection } from "node:net";
+import { declaredNames, lastOutputs } from "./engine";
+import type { Names } from "./names";
+import { refuse } from "./refuse";
+
+/** The parts of a config that {@link refuseDepartures} reads. */
+interface Listed {
+  readonly pis: readonly {
+    readonly name: string;
+    readonly address: string;
+    readonly storage: boolean;
+    readonly arbiter: boolean;
+    readonly drained: boolean;
+  }[];
+}
+
+/** Outputs of the last update. */
+interface Last {
+  /** Addresses by the names of the Pis. */
+  readonly pis?: Names;
+  readonly floating?: Names;
+  /** Names of the Pis that were drained or did not answer. */
+  readonly unreached?: readonly string[];
+}
+
+/**
+ * Refuses what would be done to a Pi that leaves, moves or is new, where that ends half-way or takes something from those
+ * that stay.
+ *
+ * @param unreached Names of the Pis that are drained or did not answer now.
+ * @param answers Whether there is a machine at an address. Default: it is asked from here.
+ * @param outputs Default: asked of the engine.
+ * @param names Of the stack's resources. Default: asked of the engine.
+ * @example await refuseDepartures(config, ["pi2"])
+ * @throws pulumi.RunError that names it, before anything is changed.
+ */
+export async function refuseDepartures(
+  { pis }: Listed,
+  unreached: readonly string[],
+  answers: (address: string) => Promise<boolean> = isThere,
+  outputs: () => Promise<unknown> = lastOutputs,
+  names: () => Promise<Iterable<string>> = declaredNames,
+): Promise<void> {
+  const last = ((await outputs()) as Last | undefined) ?? {};
+  if (last.pis === undefined) return;
+  refuseNewDrained(pis, last.pis);
+  refuseBlindMove(pis, last.pis, unreached);
+  refuseLastCopy(pis, last, unreached, [...(await names())]);
+  await refuseSpeaker(pis, last, answers);
+}
+
+/** Nothing could be made on it, and what the others are to have of it could not, either. */
+function refuseNewDrained(pis: Listed["pis"], last: Names): void {
+  const added = pis.filter(({ name, drained }) => drained && last[name] === undefined);
+  if (added.length > 0)
+    refuse(
+      `${added.map(({ name }) => name).join(" and ")} is new in twopir:pis and drained, so nothing was changed: list it without ` +
+        `"drained", run pulumi up, and drain it then.`,
+    );
+}
+
+/** The others would let in the new address in place of the former one, where the Pi may still be, and serve. */
+function refuseBlindMove(pis: Listed["pis"], last: Names, unreached: readonly string[]): void {
+  for (const { name, address } of pis) {
+    const was = last[name] ?? address;
+    if (was !== address && unreached.includes(name))
+      refuse(
+        `${name} has the new address ${address} in twopir:pis, and cannot be asked there; it was at ${was}. The others would ` +
+          `shut it out where it is, so nothing was changed. Is the address right, is the Pi there and not drained?`,
+      );
+  }
+}
+
+/** It would have given back all but its brick by the time that gluster says no. */
+function refuseLastCopy(
+  pis: Listed["pis"],
+  last: Last,
+  unreached: readonly string[],
+  declared: readonly string[],
+): void {
+  const leaving = Object.keys(last.pis ?? {}).find(
+    (name) =>
+      declared.includes(`${name}-full-copy`) &&
+      !last.unreached?.includes(name) &&
+      !pis.some((pi) => pi.name === name),
+  );
+  const copies = pis.filter(({ storage, arbiter }) => storage && !arbiter).map(({ name }) => name);
+  const off = copies.filter((name) => unreached.includes(name));
+  if (leaving === undefined || off.length === 0 || copies.length - off.length >= 2) return;
+  refuse(
+    `${leaving} is not in twopir:pis any more, and ${off.join(" and ")}, which should then have one of the two copies that are ` +
+      `left, cannot be asked now. Nothing was changed: get ${off.join(" and ")} to run first, or list ${leaving} again.`,
+  );
+}
+
+/**
+ * Those that stay listen to its VRRP no more, and it goes on holding addresses: its own, and soon all of them, since it
+ * does not hear the others, either.
+ */
+async function refuseSpeaker(
+  pis: Listed["pis"],
+  { pis: places = {}, floating = {}, unreached = [] }: Last,
+  answers: (address: string) => Promise<boolean>,
+): Promise<void> {
+  for (const [name, address] of Object.entries(places)) {
+    const now = pis.find((pi) => pi.name === name);
+    if (floating[name] === undefined || now?.address === address || !(await answers(address))) continue;
+    const what = `${name} has the floating address ${floating[name]}, and would take the others' too`;
+    if (now !== undefined)
+      refuse(
+        `${what} while it moves from ${address}, where there is a machine, to ${now.address}, so nothing was changed. Set ` +
+          `twopir:floatingAddresses to [] and run pulumi up, move it and run pulumi up, then set them again.`,
+      );
+    if (unreached.includes(name))
+      refuse(
+        `${what}: it was drained, or did not answer, in the last pulumi up, so it is taken out without being contacted, and ` +
+          `there is a machine at ${address}. Nothing was changed: switch it off, then run pulumi up again.`,
+      );
+    refuse(
+      `${what} while it leaves, so nothing was changed. Set twopir:floatingAddresses to [] and run pulumi up, take ${name} out ` +
+        `and run pulumi up, then set those of the Pis that stay again.`,
+    );
+  }
+}
+
+/** Seconds; a machine in the same network answers in some thousandths. */
+const PATIENCE = 2;
+
+/** Whether there is a machine: one that has nothing at a port says so. */
+async function isThere(address: string): Promise<boolean> {
+  const answers = await Promise.all([22, 80].map((port) => knock(address, port)));
+  return answers.includes(true);
+}
+
+const knock = (address: string, port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = createConnection({ host: address, port, timeout: PATIENCE * 1000 });
+    const end = (there: boolean) => () => {
+      socket.destroy();
+      resolve(there);
+    };
+    socket.on("connect", end(true)).on("timeout", end(false));
+    socket.on("error", (error: NodeJS.ErrnoException) => {
+      end(error.code === "ECONNREFUSED")();
+    });
+  });
