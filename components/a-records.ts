@@ -1,6 +1,6 @@
 import { storedHeaders } from "../operator/cloudflare";
 import { OPERATOR, type CloudflareRecord, type State } from "../remote/state";
-import { TYPES, type Addresses, type RecordType } from "../operator/records";
+import { ONLY, onlyName, TYPES, type Addresses, type RecordType } from "../operator/records";
 import type { ClusterArgs, Dns, Pi } from "./args";
 import { names, serving, type Part } from "./part";
 
@@ -85,7 +85,7 @@ function recordStates(
     ];
   });
   const noOthers: State = {
-    ...{ name: `${only.name}-${type.toLowerCase()}-records`, on: OPERATOR, script: only.script, secrets },
+    ...{ name: onlyName(only.name, type), on: OPERATOR, script: only.script, secrets },
     parameters: { ...parameters, addresses: targets.map(({ address }) => address) },
     after: records.map(({ name }) => name),
     aside: true,
@@ -108,7 +108,7 @@ function kept(dns: Exclude<Dns, { provider: "none" }>, name: string, type: Recor
     const { zoneId, access } = dns;
     return {
       script: "cloudflare-record",
-      only: { name: "all", script: "cloudflare-records" },
+      only: { name: ONLY.cloudflare, script: "cloudflare-records" },
       parameters: { api: access.api, zone_id: zoneId, name, type, email: access.email ?? "" },
       secrets: { headers: storedHeaders(access) },
       identity: [zoneId, name],
@@ -117,7 +117,7 @@ function kept(dns: Exclude<Dns, { provider: "none" }>, name: string, type: Recor
   const { server, zone, keyName, keySecret } = dns;
   return {
     script: "a-record",
-    only: { name: "no-other", script: "a-records-only" },
+    only: { name: ONLY.rfc2136, script: "a-records-only" },
     parameters: { server, zone, name, key_name: keyName },
     secrets: { key_secret: keySecret },
     identity: [zone, name], // a server by another name, or another one of the zone's, has the same record

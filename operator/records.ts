@@ -341,36 +341,48 @@ export async function requireHalfOfRecords(
   }
 }
 
-/** By which resources it is known who kept the records in the last update. */
-const LAST = { rfc2136: /^no-other-a+-records$/, cloudflare: /^all-a+-records$/ };
+/** How the name of the state begins that says that there are no other records, by the provider; each has a name of its own. */
+export const ONLY = { rfc2136: "no-other", cloudflare: "all" } as const;
 
+/** The provider that kept the records in the last update, where it is another one. */
 async function formerProvider(
   { provider }: Zone,
   names: () => Promise<Iterable<string>>,
 ): Promise<string | undefined> {
   const all = [...(await names())];
-  return Object.entries(LAST).find(
-    ([one, name]) => one !== provider && all.some((has) => name.test(has)),
-  )?.[0];
+  const former = Object.entries(ONLY).find(
+    ([one, only]) => one !== provider && TYPES.some((type) => all.includes(onlyName(only, type))),
+  );
+  return former?.[0];
 }
+
+export const onlyName = (only: string, type: RecordType): string => `${only}-${type.toLowerCase()}-records`;
 
 /** A file for each stack, read by pi/library/wanted.sh when a record is to be taken away. */
 const WANTED = join(__dirname, "..", ".twopir", "records");
 
 /**
  * Writes down which records an update wants, since one that was interrupted before may have left some of these to be taken
- * away. In a preview nothing is.
+ * away. In a preview nothing is; and none of those whose {@link ONLY} is not there yet, which says in the end that no
+ * record is wanted any more.
  *
+ * @param names Of the stack's resources. Default: asked of the engine.
  * @example await noteWanted("twopir.example.com", config.dns, { A: ["192.168.0.121"], AAAA: [] })
  */
-export async function noteWanted(name: string, { zone, zoneId }: Zone, wanted: Addresses): Promise<void> {
+export async function noteWanted(
+  name: string,
+  { provider, zone = "", zoneId = zone }: Zone,
+  addresses: Addresses,
+  names: () => Promise<Iterable<string>> = declaredNames,
+): Promise<void> {
   if (pulumi.runtime.isDryRun()) return;
-  const where = zone ?? zoneId;
-  const lines = TYPES.flatMap((type) =>
-    wanted[type].map((address) => `${where ?? ""} ${name} ${type} ${address}\n`),
+  const all = [...(await names())];
+  const only = Object.entries(ONLY).find(([one]) => one === provider)?.[1] ?? "";
+  const lines = TYPES.filter((type) => all.includes(onlyName(only, type))).flatMap((type) =>
+    addresses[type].map((address) => `${zoneId} ${name} ${type} ${address}\n`),
   );
   await mkdir(WANTED, { recursive: true });
-  await writeFile(join(WANTED, pulumi.getStack()), where === undefined ? "" : lines.join(""));
+  await writeFile(join(WANTED, pulumi.getStack()), lines.join(""));
 }
 
 /** Cloudflare's records of a name before a run. */

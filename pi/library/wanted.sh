@@ -1,5 +1,4 @@
 # shellcheck shell=bash disable=SC2154
-# Which records there are to be, by the config of this machine's last pulumi up. What an up before that was to take
 # Which records there are to be, by the config of the last pulumi up on this machine. What an up before that was to
 # take away and did not, since it was interrupted, the engine takes away in the next one, when all is made: by then the
 # config may want that record again, or another Pi may have its address.

@@ -1,7 +1,8 @@
 import { spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { afterAll, describe, expect, it } from "vitest";
-import { address, addresses, inside, LAB, labFile, run, SUBNET } from "../../lab/drive/lab";
+import { address, addresses, inside, LAB, labFile, run, SUBNET, until } from "../../lab/drive/lab";
 import { DNS, pi, type Cluster, type Outcome } from "../../lab/drive/stack";
 import { snapshot } from "./snapshot";
 import {
@@ -222,6 +223,30 @@ describe("an edit of the config of a cluster that serves", () => {
       if (here) await run("bash", ["-c", here[1]]);
     },
   );
+
+  it("that is cut off while a TTL passes, and taken back, leaves the records as they were", async () => {
+    const slow = { ...BASE, "twopir:dns": { ...DNS, ttl: 30 } };
+    await cluster.configure(slow);
+    succeeded(await cluster.up());
+    await cluster.configure({ ...slow, "twopir:floatingAddresses": [] });
+    await unnoticed([], async () => {
+      const up = cluster.start("up", "--yes", "--skip-preview");
+      const ended = once(up, "close");
+      let printed = "";
+      up.stdout?.on("data", (text: Buffer) => (printed += text.toString()));
+      up.stderr?.resume();
+      await until("the TTL passes", 300, () => Promise.resolve(printed.includes("waiting until the TTL")));
+      up.kill("SIGINT");
+      expect(await ended).not.toEqual([0, null]);
+      await cluster.configure(slow);
+      succeeded(await cluster.up());
+    });
+    expect((await addresses()).sort()).toEqual(Object.values(FLOATING));
+    await nothingToDo(cluster);
+    await cluster.configure(BASE);
+    succeeded(await cluster.up());
+    await eachHoldsItsOwn();
+  });
 
   it.each(REFUSED)("is refused before anything is changed: $what", async ({ what, settings, said }) => {
     await cluster.configure({ ...BASE, ...settings });

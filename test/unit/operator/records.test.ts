@@ -1,8 +1,9 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { presentRecords, requireHalfOfRecords, toldElsewhere } from "../../../operator/records";
+import { noteWanted, presentRecords, requireHalfOfRecords, toldElsewhere } from "../../../operator/records";
 
 vi.mock("../../../operator/names", () => ({
   resolve: () => Promise.resolve(["192.168.0.7", "192.168.0.8", "192.168.0.9"]),
@@ -36,6 +37,27 @@ it("records that the user keeps are what this machine finds, and none of them is
   const none = { provider: "none" };
   expect(await presentRecords(NAME, "A", none)).toEqual(["192.168.0.7", "192.168.0.8", "192.168.0.9"]);
   await requireHalfOfRecords(NAME, none, { A: ["192.168.0.121"], AAAA: [] });
+});
+
+it("what an update wants is written down, where there is what says in the end that nothing is", async () => {
+  await pulumi.runtime.setMocks(
+    { newResource: () => ({ id: "", state: {} }), call: () => ({}) },
+    "x",
+    "unit-test",
+  );
+  const file = join(__dirname, "../../../.twopir/records/unit-test");
+  const written = async (...names: string[]): Promise<string> => {
+    const wanted = { A: ["192.168.0.121", "192.168.0.122"], AAAA: ["2001:db8::121"] };
+    await noteWanted(NAME, ZONE, wanted, () => Promise.resolve(names));
+    return readFileSync(file, "utf8");
+  };
+  const A = `example.com ${NAME} A 192.168.0.121\nexample.com ${NAME} A 192.168.0.122\n`;
+  expect(await written("pi1-a-record", "no-other-a-records")).toBe(A);
+  expect(await written("no-other-a-records", "no-other-aaaa-records")).toBe(
+    `${A}example.com ${NAME} AAAA 2001:db8::121\n`,
+  );
+  expect(await written("pi1-a-record", "all-a-records")).toBe("");
+  rmSync(file);
 });
 
 describe("what others are told of the name", () => {
