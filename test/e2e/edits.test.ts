@@ -2,7 +2,18 @@ import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { afterAll, describe, expect, it } from "vitest";
-import { address, addresses, inside, LAB, labFile, run, SUBNET, until } from "../../lab/drive/lab";
+import {
+  address,
+  addresses,
+  floatingAddress,
+  inside,
+  LAB,
+  lab,
+  labFile,
+  run,
+  SUBNET,
+  until,
+} from "../../lab/drive/lab";
 import { DNS, pi, type Cluster, type Outcome } from "../../lab/drive/stack";
 import { snapshot } from "./snapshot";
 import {
@@ -246,6 +257,32 @@ describe("an edit of the config of a cluster that serves", () => {
     await cluster.configure(BASE);
     succeeded(await cluster.up());
     await eachHoldsItsOwn();
+  });
+
+  it("of a third Pi: it comes unnoticed, and leaves by the way that the refusal names", async () => {
+    const three = { "twopir:pis": [...PIS, "pi3"].map((name) => pi(name)) };
+    const all = [...Object.values(FLOATING), floatingAddress("pi3")];
+    await lab("on", "pi3");
+    await cluster.configure({ ...BASE, ...three, "twopir:floatingAddresses": all });
+    await upUnnoticed();
+    await nothingToDo(cluster);
+    expect((await addresses()).sort()).toEqual(all);
+    await cluster.configure(BASE);
+    const refused = await cluster.up();
+    expect(refused.said).toContain("would take the others' too while it leaves, so nothing was changed");
+    expect(refused.changed).toEqual({});
+    for (const settings of [
+      { ...three, "twopir:floatingAddresses": [] },
+      { ...BASE, "twopir:floatingAddresses": [] },
+      BASE,
+    ]) {
+      await cluster.configure(settings);
+      await upUnnoticed([]);
+      await nothingToDo(cluster);
+    }
+    await eachHoldsItsOwn();
+    expect((await addresses()).sort()).toEqual(Object.values(FLOATING));
+    await lab("off", "pi3");
   });
 
   it.each(REFUSED)("is refused before anything is changed: $what", async ({ what, settings, said }) => {
