@@ -13,7 +13,7 @@ import {
 } from "./operator/edits";
 import { declaredTriggers, lastHosts } from "./operator/engine";
 import { findHosts, RENEW } from "./operator/hosts";
-import { tellOfFormerName, tellOfLeft, tellOfMoved, urlOf } from "./operator/left";
+import { tellOfForgotten, tellOfFormerName, tellOfLeft, tellOfMoved, urlOf } from "./operator/left";
 import { namesOf } from "./operator/names";
 import { inLastOrder, orderOf } from "./operator/order";
 import { checkZone, noteWanted, recordsNow, requireHalfOfRecords } from "./operator/records";
@@ -27,7 +27,7 @@ export = async () => {
   const { users } = config;
   const ownWay = config.ownWay || (!RENEW && last.ownWay === true);
   const addresses = recordAddresses(config);
-  const [{ parts, reached, seen, called, unreached }, records, triggers] = await Promise.all([
+  const [{ parts, reached, seen, called, unwanted, unreached }, records, triggers] = await Promise.all([
     lookNow(config),
     recordsNow(config.hostname, config.dns),
     declaredTriggers(),
@@ -38,6 +38,7 @@ export = async () => {
     refuseEdits(config),
     tellOfFormerName(config.hostname),
   ]);
+  await tellOfForgotten(unwanted);
   const resources = new Resources(reached, seen, ownWay, records, triggers);
   await refuseSilence(config, unreached);
   await refuseOtherName(config.pis, called);

@@ -14,6 +14,8 @@ export interface Knowledge {
   readonly volumes: ReadonlySet<string>;
   /** Names that each Pi has in the states that are noted on it, by the one that it has now. */
   readonly called: ReadonlyMap<string, readonly string[]>;
+  /** The states that are noted on each Pi, by its name. */
+  readonly noted: ReadonlyMap<string, readonly string[]>;
   /** What the glusterd of each Pi that has one calls itself, by the Pi's name. */
   readonly uuids: ReadonlyMap<string, string>;
 }
@@ -44,17 +46,20 @@ export async function knowledge(
   );
   const named = (name: string): Set<string> =>
     new Set(facts.flatMap((fact) => (fact.name === name ? fact.value.split(" ") : [])));
+  const listed = (which: string): Map<string, string[]> =>
+    new Map(
+      facts.flatMap(({ pi, name, value }) =>
+        name === which ? [[pi.name, value.split(" ").filter(Boolean)]] : [],
+      ),
+    );
   return {
     knowing: new Set(
       facts.filter(({ name, value }) => name === "knows" && value === "yes").map(({ pi }) => pi.name),
     ),
     peers: named("peers"),
     volumes: named("volume"),
-    called: new Map(
-      facts.flatMap(({ pi, name, value }) =>
-        name === "called" ? [[pi.name, value.split(" ").filter(Boolean)]] : [],
-      ),
-    ),
+    called: listed("called"),
+    noted: listed("noted"),
     uuids: new Map(facts.flatMap(({ pi, name, value }) => (name === "uuid" ? [[pi.name, value]] : []))),
   };
 }

@@ -32,6 +32,8 @@ export interface Now {
   readonly seen: Look;
   /** See {@link Knowledge}. */
   readonly called: ReadonlyMap<string, readonly string[]>;
+  /** States that are noted on a Pi, by its name, and are not wanted there. */
+  readonly unwanted: ReadonlyMap<string, readonly string[]>;
   /** Names of the Pis that are drained or did not answer. */
   readonly unreached: readonly string[];
   /** The addresses that the name has, of the types that it is to have; none of a type where nobody answers. */
@@ -125,6 +127,12 @@ async function lookBy(
     parts,
     reached,
     called: known.called,
+    unwanted: new Map(
+      [...known.noted].map(([pi, noted]) => [
+        pi,
+        noted.filter((one) => !states.some(({ name, on }) => name === one && on === pi)),
+      ]),
+    ),
     seen: {
       ...seen,
       problems: [

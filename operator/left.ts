@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { lastOutputs } from "./engine";
+import { declaredNames, lastOutputs } from "./engine";
 import { leadsTo, type Names } from "./names";
 
 /**
@@ -22,6 +22,32 @@ export async function tellOfLeft(
           `of the volume too. If it is back and should be cleared: list it again in twopir:pis, run pulumi up, and ` +
           `take it out then.`,
       );
+}
+
+/**
+ * Warns of what a Pi still does that nobody wants there any more, and that the engine does not know of: it was dropped
+ * while the Pi was drained or did not answer, and forgotten.
+ *
+ * @param unwanted Names of states by the name of the Pi.
+ * @param names Of the stack's resources, which the engine will remove itself. Default: asked of the engine.
+ * @example await tellOfForgotten(new Map([["pi2", ["pi2-updates"]]]))
+ */
+export async function tellOfForgotten(
+  unwanted: ReadonlyMap<string, readonly string[]>,
+  names: () => Promise<Iterable<string>> = declaredNames,
+): Promise<void> {
+  const declared = new Set(await names());
+  for (const [pi, states] of unwanted) {
+    // A package after what it is for.
+    const left = states
+      .filter((name) => !declared.has(name))
+      .sort((one, other) => Number(one.endsWith("-package")) - Number(other.endsWith("-package")));
+    if (left.length > 0)
+      void pulumi.log.warn(
+        `${pi} was drained or did not answer when it was to give back ${left.join(", ")}, and still has that. Have it take ` +
+          `that back, there: for state in ${left.join(" ")}; do sudo twopir remove $state; done`,
+      );
+  }
 }
 
 /**

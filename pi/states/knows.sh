@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2154
 # Whether this Pi can give the commands to gluster, which peers it has, the volume's id and glusterd's own, and what the
-# Pi is called in the states that are noted on it, as lines of NAME=VALUE; nothing is wanted and nothing is changed. A
+# Pi is called in the states that are noted on it, and which these are, as lines of NAME=VALUE; nothing is wanted and nothing is changed. A
 # new card cannot give them, nor can a Pi whose glusterd does not know whose a brick is, and is or meets somebody else,
 # nor one that has another address than its brick: it cannot part itself. Asked before all else, so of files, in 0.02 s.
 
@@ -18,6 +18,7 @@ want() {
   fi
   fact uuid "$(my_uuid)"
   fact called "$(called)"
+  fact noted "$(noted)"
 }
 
 called() {
@@ -26,6 +27,11 @@ called() {
     [ -e "$noted" ] || continue
     while read -r line; do [[ $line != pi=* ]] || printf '%s ' "${line#pi=}"; done <"$noted"
   done
+}
+
+noted() {
+  local one
+  for one in "$states"/*; do [ ! -e "$one" ] || printf '%s ' "${one##*/}"; done
 }
 
 my_uuid() { values UUID "$files/glusterd.info"; }

@@ -259,6 +259,25 @@ describe("an edit of the config of a cluster that serves", () => {
     await eachHoldsItsOwn();
   });
 
+  it("that takes something from a drained Pi is named when the Pi is back, with the way", async () => {
+    const drained = { "twopir:pis": [pi("pi1"), pi("pi2", { drained: true })] };
+    await cluster.configure({ ...BASE, ...drained });
+    succeeded(await cluster.up());
+    await cluster.configure({ ...BASE, ...drained, "twopir:updates": "off" });
+    succeeded(await cluster.up());
+    await cluster.configure({ ...BASE, "twopir:updates": "off" });
+    succeeded(await cluster.up());
+    const { said, changed } = await cluster.preview();
+    expect(changed).toEqual({});
+    const [, remedy = ""] = /still has that\. Have it take that back, there: (for .* done)/.exec(said) ?? [];
+    expect(remedy).toContain("in pi2-updates pi2-updates-package;");
+    await inside("pi2", remedy.replace("sudo ", ""));
+    await nothingToDo(cluster);
+    await cluster.configure(BASE);
+    succeeded(await cluster.up());
+    await nothingToDo(cluster);
+  });
+
   it("of a third Pi: it comes unnoticed, and leaves by the way that the refusal names", async () => {
     const three = { "twopir:pis": [...PIS, "pi3"].map((name) => pi(name)) };
     const all = [...Object.values(FLOATING), floatingAddress("pi3")];

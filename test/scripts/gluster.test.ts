@@ -1135,9 +1135,9 @@ esac`,
 
     it("it can, and names its peers", async () => {
       const said = `knows=yes\npeers=${address(2)} pi2\nvolume=${ID}\nuuid=${uuid(1)}\ncalled=`;
-      expect(await knows()).toBe(`${said}\n`);
+      expect(await knows()).toBe(`${said}\nnoted=\n`);
       host.write("/var/lib/twopir/states/pi1-twopir", "state=pi1-twopir\nscript=program\npi=pi1\n");
-      expect(await knows()).toBe(`${said}pi1 \n`);
+      expect(await knows()).toBe(`${said}pi1 \nnoted=pi1-twopir \n`);
     });
     it("it can where its brick has a name", async () => {
       host.write(`${FILES}/vols/gv0/bricks/${address(1)}`, `uuid=${uuid(1)}\nhostname=pi1\n`);
@@ -1166,7 +1166,7 @@ esac`,
       ],
     ])("it cannot when %s", async (_, happen) => {
       happen();
-      expect(await knows()).toMatch(/^knows=no\nuuid=.*\ncalled=\n$/);
+      expect(await knows()).toMatch(/^knows=no\nuuid=.*\ncalled=\nnoted=\n$/);
     });
   });
 

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { afterEach, expect, it, vi } from "vitest";
-import { tellOfFormerName, tellOfLeft } from "../../../operator/left";
+import { tellOfForgotten, tellOfFormerName, tellOfLeft } from "../../../operator/left";
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -23,6 +23,21 @@ it("one that is still listed is not, nor any of a stack without an update", asyn
   expect(await warned(["pi1", "pi2"], { unreached: ["pi2"] })).toEqual([]);
   expect(await warned(["pi1"], {})).toEqual([]);
   expect(await warned(["pi1"], undefined)).toEqual([]);
+});
+
+it("what a Pi still has that nobody wants, and nobody will take away, is named with the way", async () => {
+  const warn = vi.spyOn(pulumi.log, "warn").mockResolvedValue();
+  const tell = (...states: string[]): Promise<void> =>
+    tellOfForgotten(new Map([["pi2", states]]), () => Promise.resolve(["pi2-updates", "pi2-nginx"]));
+  await tell();
+  await tell("pi2-updates"); // this run takes it away
+  expect(warn).not.toHaveBeenCalled();
+  await tell("pi2-keepalived-package", "pi2-keepalived", "pi2-updates");
+  expect(warn.mock.calls.map(([text]) => text)).toEqual([
+    expect.stringMatching(
+      /^pi2 was drained .* give back pi2-keepalived, pi2-keepalived-package, .* in pi2-keepalived pi2-keepalived-package; do sudo twopir remove/,
+    ),
+  ]);
 });
 
 it("the name that the site had before is named once", async () => {
