@@ -214,8 +214,8 @@ interface Unchecked {
   readonly floatingAddresses?: unknown;
   readonly floatingAddresses6?: unknown;
   readonly splitBrain?: unknown;
-  readonly volume?: { readonly acceptCopy?: unknown } | null;
-  readonly dns?: { readonly provider?: unknown; readonly zone?: unknown } | null;
+  readonly volume?: { readonly acceptCopy?: unknown; readonly clients?: unknown } | null;
+  readonly dns?: { readonly provider?: unknown; readonly server?: unknown; readonly zone?: unknown } | null;
   readonly tsigSecret?: unknown;
   readonly sshPassphrase?: unknown;
   readonly ssh?: { readonly agent?: unknown; readonly keyFile?: unknown } | null;
@@ -244,8 +244,12 @@ function crossRules(config: Unchecked, context: z.core.$RefinementCtx): void {
   const accepted = config.volume?.acceptCopy;
   if (typeof accepted === "string" && !choices.includes(accepted))
     wrong(["volume", "acceptCopy"], "the name of a Pi that has a full copy");
-  floatingRules(pis, config.floatingAddresses, "floatingAddresses", wrong);
-  floatingRules(pis, config.floatingAddresses6, "floatingAddresses6", wrong);
+  const others = [
+    config.dns?.server,
+    ...(Array.isArray(config.volume?.clients) ? config.volume.clients : []),
+  ];
+  floatingRules(pis, config.floatingAddresses, "floatingAddresses", others, wrong);
+  floatingRules(pis, config.floatingAddresses6, "floatingAddresses6", others, wrong);
   familyRules(pis, config.floatingAddresses, config.floatingAddresses6, wrong);
   if (pis.length > 0) copyRules(pis, copies.length, wrong);
   if (pis.length > 0 && pis.every((one) => one?.drained === true))
@@ -296,6 +300,7 @@ function floatingRules(
   pis: readonly (Partial<Pi> | null)[],
   floating: unknown,
   key: "floatingAddresses" | "floatingAddresses6",
+  others: readonly unknown[],
   wrong: (where: (string | number)[], message: string) => void,
 ): void {
   if (!Array.isArray(floating) || floating.length === 0) return;
@@ -307,6 +312,7 @@ function floatingRules(
   floating.forEach((address: unknown, i) => {
     if (pis.some((one) => one?.[own] === address)) wrong([key, i], "an address that no Pi has as its own");
     if (floating.indexOf(address) < i) wrong([key, i], "an address that is not in the list already");
+    if (others.includes(address)) wrong([key, i], "an address that nothing else in this config has");
     if (network !== undefined && networkOf(String(address)) !== network)
       wrong([key, i], `an address in the Pis' own network, ${shown(network)}`);
   });

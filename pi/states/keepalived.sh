@@ -18,6 +18,7 @@ patience=30                   # seconds until the address is here; 6 s in the la
 settle=12                     # seconds that a look waits for it: the test must have been passed five times
 
 want() {
+  [ -e "$states/$state" ] || is_free
   want_ours "$tracker_path"
   want_ours "$linger_path"
   want_ours "$drop_in_path"
@@ -33,6 +34,15 @@ want() {
   if [ "$mode" = check ] && { [ -n "$told" ] || ! serves "$address" "$host"; }; then return; fi
   until_true "$([ "$mode" = check ] && echo "$settle" || echo "$patience")" holds "$address" "$floating" ||
     change "this Pi serves, and does not hold its floating address $floating" take_again
+}
+
+# is_free: the floating address is nobody's but this cluster's, when it is to be held for the first time: two machines
+# with one address are both lost to visitors now and then, and one of them may be the router.
+is_free() {
+  if holds "$address" "$floating" || ! pinged "$floating"; then return; fi
+  [ -z "$(unserved "$floating" "$host")" ] ||
+    refuse "there is another machine at $floating, which is not this cluster's: put an address into" \
+      "twopir:floatingAddresses that your router gives to nobody"
 }
 
 take_again() {

@@ -190,6 +190,12 @@ describe("every rule names the key, the value and what would be right", () => {
     [{ failover: 0 }, "failover", "0", "at least 1 second: what a busy Pi may be silent for"],
     [{ failover: 60 }, "failover", "60", "at most 30 seconds: no visitor waits longer"],
     [{ floatingAddresses: "x" }, "floatingAddresses", '"x"', "a list of IPv4 addresses, one for each Pi"],
+    [
+      { ...floating(".221", ".9"), volume: { clients: ["192.168.0.9"] } },
+      "floatingAddresses[1]",
+      '"192.168.0.9"',
+      "an address that nothing else in this config has",
+    ],
     [floating(".221"), "floatingAddresses", "a list of 1", "one floating address for each of the 2 Pis"],
     [
       floating(".221", ".121"),
