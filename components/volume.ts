@@ -93,7 +93,8 @@ export function volumePart(
         on: pi.name,
         script: "brick-process",
         parameters: gated,
-        unnoted: pis.some((one) => one.drained), // a copy that is left alone lacks what is written meanwhile
+        // A copy that is left alone lacks what is written meanwhile.
+        ...(pis.some((one) => one.drained) && { unnoted: /^files of this copy that wait to be healed/ }),
         after: [names.brick(pi)],
         disturbedBy: [names.brick(pi), names.glusterd(pi)],
       })),

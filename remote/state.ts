@@ -46,8 +46,8 @@ export interface State {
   readonly facts?: boolean;
   /** True where no page stands on it: what is found in it explains nothing that visitors miss. Default: false. */
   readonly aside?: boolean;
-  /** True where its notes are of what the user wants so, and are left out. Default: false. */
-  readonly unnoted?: boolean;
+  /** Those of its notes that match are of what the user wants so, and are left out. Default: none. */
+  readonly unnoted?: RegExp;
   /** The Pi that the look asks instead. Default: the one that it runs on. */
   readonly asked?: string;
   /** A file that is sent to the home of the user who logs in, where the state differs by more than a mend. */
@@ -279,10 +279,11 @@ export function withoutNotes(
   found: ReadonlyMap<string, Finding>,
 ): Map<string, Finding> {
   const all = new Map(found);
-  for (const { name } of states.filter(({ unnoted }) => unnoted)) {
-    const { notes = [], ...own } = all.get(name) ?? {};
-    if ("reasons" in own)
-      all.set(name, { ...own, reasons: own.reasons.filter((reason) => !notes.includes(reason)) });
+  for (const { name, unnoted } of states) {
+    const own = all.get(name);
+    if (unnoted === undefined || own?.notes === undefined) continue;
+    const left = (reason: string): boolean => !(own.notes?.includes(reason) && unnoted.test(reason));
+    all.set(name, { ...own, reasons: own.reasons.filter(left), notes: own.notes.filter(left) });
   }
   return all;
 }

@@ -475,13 +475,14 @@ describe("explain", () => {
     });
   });
 
-  it("goes without the notes of a state that is unnoted", () => {
+  it("goes without the notes of a state that are not wanted", () => {
     const found = new Map<string, Finding>([
-      ["a", { reasons: ["gone", "wait"], notes: ["wait"], disturbs: true, details: "" }],
+      ["a", { reasons: ["gone", "wait", "full"], notes: ["wait", "full"], disturbs: true, details: "" }],
       ["b", { reasons: ["wait"], notes: ["wait"], disturbs: false, details: "" }],
     ]);
-    const left = withoutNotes([on("pi1", "a", { unnoted: true }), on("pi1", "b")], found);
-    expect([left.get("a")?.reasons, left.get("b")?.reasons]).toEqual([["gone"], ["wait"]]);
+    const left = withoutNotes([on("pi1", "a", { unnoted: /^wait/ }), on("pi1", "b")], found);
+    expect([left.get("a")?.reasons, left.get("b")?.reasons]).toEqual([["gone", "full"], ["wait"]]);
+    expect(left.get("a")?.notes).toEqual(["full"]);
   });
 
   it("is what a check tells as a symptom", () => {
