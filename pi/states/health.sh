@@ -63,24 +63,50 @@ about_router() {
   fact gateway no
 }
 
-# about_fstab: what systemd waits for at boot and does not find, for 90 s; then it gives up, without ssh and nginx.
+# Types that boot mounts when the network is there, and goes on without (systemd's fstype_is_network).
+network_types='@(afs|ceph|cifs|davfs|gfs?(2)|glusterfs|lustre|ncp?(fs)|nfs?(4)|ocfs2|orangefs|pvfs2|smb3|smbfs|sshfs)'
+
+# Options of what boot goes on without.
+spared='@(nofail|noauto|_netdev|x-systemd.automount|x-systemd.wanted-by=*|x-systemd.required-by=*)'
+
+# about_fstab: what systemd waits for at boot, for 90 s where a device is not there; then, as where a mount fails, it
+# gives up, without ssh and nginx. What is not mounted now may have failed at this boot, or was never tried.
 about_fstab() {
-  local source target type options device
+  local source target type options path device mounted
+  mounted=$'\n'$(mount_points)$'\n'
   while read -r source target type options _; do
-    [[ $source != "#"* && $type != swap && ,$options, != *,@(nofail|noauto|_netdev|x-systemd.automount),* ]] || continue
-    case $source in
-      UUID=* | PARTUUID=* | LABEL=* | PARTLABEL=*)
-        device=${source%%=*}
-        device=/dev/disk/by-${device,,}/${source#*=}
-        ;;
-      /dev/*) device=$source ;;
-      *) continue ;;
-    esac
-    device=${device//\"/}
-    [ -e "$device" ] || findmnt -n --mountpoint "$target" >/dev/null ||
+    [[ $source != "#"* && $target == /* && $type != swap && ,$options, != *,$spared,* ]] || continue
+    # shellcheck disable=SC2053 # it is a pattern
+    [[ ${type#fuse.} != $network_types ]] || continue
+    printf -v path %b "${target//\\/\\0}"
+    [[ $mounted != *$'\n'"$path"$'\n'* ]] || continue
+    path=$(readlink -m -- "$path") # /var/run/x/ is /run/x
+    [[ $mounted != *$'\n'"$path"$'\n'* ]] || continue
+    device=$(device_of "$source")
+    if [ -n "$device" ] && [ ! -e "$device" ]; then
       fact warning "the next restart would end in emergency mode, without ssh and nginx, since /etc/fstab wants" \
         "$source at $target, which is not there: plug it in, or give the line the option nofail"
+    else
+      fact warning "the next restart may end in emergency mode, without ssh and nginx, since /etc/fstab wants $source" \
+        "at $target, where nothing is mounted: mount it now (sudo mount ${path@Q}) to see what is wrong, or give the" \
+        "line the option nofail"
+    fi
   done < <(cat /etc/fstab 2>/dev/null || true)
+}
+
+# mount_points: a line each. Of a space Linux makes \040, as fstab has it, which %b reads as \0040.
+mount_points() {
+  local point
+  while read -r _ _ _ _ point _; do printf '%b\n' "${point//\\/\\0}"; done < <(cat /proc/self/mountinfo)
+}
+
+# device_of SOURCE: the file of a block device, as fstab and the kernel's root= name it; nothing where it is none.
+device_of() {
+  local name=${1//\"/} kind=${1%%=*}
+  case $name in
+    UUID=* | PARTUUID=* | LABEL=* | PARTLABEL=*) echo "/dev/disk/by-${kind,,}/${name#*=}" ;;
+    /dev/*) echo "$name" ;;
+  esac
 }
 
 # about_memory: what lies there is gone after the next restart. An overlay of raspi-config's or overlayroot's is on the

@@ -1,3 +1,4 @@
+import { symlinkSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { canIsolate, Host, state } from "./host";
 
@@ -23,11 +24,17 @@ echo "2: eth0    inet 192.168.0.221/32 scope global eth0"`,
     host.command(
       "cat",
       `case $1 in */ntp-units.d/*) set -- /run/units ;; /proc/cmdline) set -- /run/cmdline ;;
-  /proc/net/route) set -- /run/route ;; esac
+  /proc/net/route) set -- /run/route ;; /proc/self/mountinfo) set -- /run/mountinfo ;; esac
 exec /usr/bin/cat "$@"`,
     );
     host.write("/run/cmdline", "console=tty1 root=PARTUUID=1234abcd-02 rootfstype=ext4 rootwait\n");
     host.write("/run/route", "Iface Destination Gateway\neth0 00000000 0100A8C0\neth0 0000A8C0 00000000\n");
+    host.write(
+      "/run/mountinfo",
+      ["/", "/proc", "/boot/firmware", "/mnt/real/memory", "/mnt/my\\040disk"]
+        .map((point, i) => `${20 + i} 1 8:1 / ${point} rw,relatime shared:1 - ext4 /dev/mmcblk0p2 rw\n`)
+        .join(""),
+    );
     host.command("ping", "true");
     host.write("/run/units", "# comment\nchrony.service\nsystemd-timesyncd.service\n");
   });
@@ -85,16 +92,54 @@ exec /usr/bin/cat "$@"`,
     ["UUID=dead-beef none swap sw 0 0", false],
     ["# UUID=dead-beef /mnt/usb ext4 defaults 0 2", false],
     ["192.168.0.9:/srv /mnt/nfs nfs defaults 0 0", false],
-    ["/dev/null /mnt/usb ext4 defaults 0 2", false],
+    ["/dev/sdz9 /proc proc defaults 0 0", false],
   ])("warns of what systemd waits for at boot and does not find: %s", async (line, warned) => {
     host.write("/etc/fstab", `${line}\n`);
-    host.command(
-      "findmnt",
-      "case $* in *--mountpoint*) exit 1 ;; *FSTYPE*) echo ext4 ;; *) echo /dev/sda1 rw ;; esac",
-    );
     expect(await warnings()).toEqual(
       warned ? [expect.stringMatching(/emergency mode, .* at \/mnt\/usb, which is not there/)] : [],
     );
+  });
+
+  it("warns of what boot mounts and is not mounted now, and says how to try", async () => {
+    symlinkSync("/mnt/real", host.at("/mnt/link"));
+    const lines = [
+      ["/dev/null /mnt/usb ext4 defaults 0 2", "/mnt/usb"],
+      ["/srv/data /mnt/usb/ none bind 0 0", "/mnt/usb"],
+      ["tmpfs /mnt/my\\040other tmpfs size=64m 0 0", "/mnt/my other"],
+      ["/srv/disk.img /mnt/link/usb auto loop", "/mnt/real/usb"],
+      ["disks /mnt/usb fuse.mergerfs defaults 0 0", "/mnt/usb"],
+    ] as const;
+    host.write("/etc/fstab", `${lines.map(([line]) => line).join("\n")}\n`);
+    expect(await warnings()).toEqual(
+      lines.map(
+        ([, path]) =>
+          expect.stringMatching(
+            `emergency mode, .* where nothing is mounted: mount it now \\(sudo mount '${path}'\\)`,
+          ) as string,
+      ),
+    );
+  });
+
+  it("does not warn of what is mounted, or of what boot goes on without", async () => {
+    symlinkSync("/mnt/real", host.at("/mnt/link"));
+    const lines = [
+      "# a comment",
+      "",
+      "/dev/null / ext4 defaults 0 1",
+      "/dev/null /mnt/usb ext4 nofail,noatime 0 2",
+      "tmpfs /mnt/usb tmpfs x-systemd.automount 0 0",
+      "/srv/data /mnt/usb none bind,_netdev 0 0",
+      "192.168.0.9:/srv /mnt/usb nfs4 defaults 0 0",
+      "//192.168.0.9/srv /mnt/usb cifs guest 0 0",
+      "pi@192.168.0.9:/srv /mnt/usb fuse.sshfs defaults 0 0",
+      "/swapfile none swap sw 0 0",
+      "/dev/null /boot/firmware vfat defaults 0 2",
+      "/dev/null /boot/firmware/ vfat defaults 0 2",
+      "tmpfs /mnt/link/memory tmpfs defaults 0 0",
+      "/dev/null /mnt/my\\040disk ext4 defaults 0 2",
+    ];
+    host.write("/etc/fstab", `${lines.join("\n")}\n`);
+    expect(await warnings()).toEqual([]);
   });
 
   it("tells whether there is a way to other networks", async () => {
