@@ -15,7 +15,7 @@ export const healthStates = ({ pis, volume }: Pick<ClusterArgs, "pis" | "volume"
     on: pi.name,
     facts: true,
     script: "health",
-    parameters: { brick: pi.storage ? volume.brick : "" },
+    parameters: { brick: pi.storage ? volume.brick : "", address: pi.address },
     after: [],
   }));
 

@@ -1,25 +1,41 @@
 # shellcheck shell=bash disable=SC2154
-# What is no part of twopir's and a cluster stands on: clock, card, power; and which addresses the Pi has. Facts, as
-# lines of NAME=VALUE, with a warning of each thing that its owner should see to; nothing is wanted and nothing changed.
+# What is no part of twopir's and a cluster stands on: clock, card, power, network, and whether a restart ends well; and
+# which addresses the Pi has. Facts, as lines of NAME=VALUE, with a warning of each thing that its owner should see to;
+# nothing is wanted and nothing changed.
 
 use network
 takes brick # empty where it stores nothing
+takes address
 
 full=85 # percent; a volume whose bricks are full refuses to write, and heals wait
 
 want() {
+  local held own words
+  held=$(ip -o address show scope global)
+  own=$(own_line "$held")
+  words=" $(cat /proc/cmdline) "
   fact clock "$(date +%s)"
-  fact addresses "$(held_addresses | xargs)"
+  fact addresses "$(held_addresses "$held" | xargs)"
   about_router
+  about_address "$own" "$words"
   about_file_systems
   about_fstab
-  about_memory
+  about_memory "$words"
   about_power
   about_clock
 }
 
-# held_addresses: those that the network finds this Pi by; of the loopback interface it knows none.
-held_addresses() { ip -o address show scope global | awk '$2 != "lo" { sub("/.*", "", $4); print $4 }'; }
+# held_addresses LINES: of ip's, those that the network finds this Pi by; of the loopback interface it knows none.
+held_addresses() { awk '$2 != "lo" { sub("/.*", "", $4); print $4 }' <<<"$1"; }
+
+# own_line LINES: the one of ip's that has the address which the others know this Pi by: its number, its interface,
+# "inet", the address, and flags.
+own_line() {
+  local line
+  while IFS= read -r line; do
+    [[ $line != *" inet $address"[/\ ]* ]] || { echo "$line" && return; }
+  done <<<"$1"
+}
 
 # about_file_systems: of those that the cluster lives on, and of the card's types: an overlay, say, is as full as what
 # lies beneath it.
@@ -61,6 +77,39 @@ about_router() {
     return
   done < <(cat /proc/net/route)
   fact gateway no
+}
+
+# Where an address is that comes at boot: the files of ifupdown, netplan, NetworkManager, systemd-networkd, dhcpcd, and
+# a hand's own; and leases, since one without an end leaves an address that the kernel does not call dynamic.
+address_places=(
+  /etc/network /{etc,run}/netplan /{etc,usr/lib}/NetworkManager/system-connections /{etc,run}/systemd/network
+  /etc/dhcpcd.conf /etc/rc.local /etc/systemd/system
+  /var/lib/{NetworkManager,dhcp,connman} /run/systemd/netif/leases
+)
+
+# about_address LINE WORDS: whether its address comes back after a restart. In a container nobody can tell: who starts
+# it sets the address, as the lab does (plug in lab/lib/network.sh), and no file in there has it. A tunnel's is set by
+# its daemon, and what the kernel's command line says by the kernel.
+about_address() {
+  local by flags
+  read -r _ by _ _ flags <<<"$1"
+  [[ -n $by && " $flags " != *" dynamic "* && $by != @(tailscale|zt|tun|tap|wg|ppp|wwan)* && $2 != *" ip="* ]] ||
+    return 0
+  if [ -e /run/systemd/container ] || comes_at_boot "$by"; then return; fi
+  fact warning "its address $address is set in the kernel only, in no file that boot reads, so the next restart takes" \
+    "it away: give it to the connection of $by (sudo nmtui), or have the router give it by DHCP"
+}
+
+# comes_at_boot INTERFACE: udhcpc, which ifupdown may use, and dhcpcd, whose leases are binary, do not tell the kernel
+# how long an address lasts. NetworkManager makes a connection, in /run, of what a hand has set, too: an external one.
+comes_at_boot() {
+  local file form="^[^#]*(\b${address//./\\.}\b|\biface +$1 +inet +dhcp\b)"
+  ! grep -rqsE "$form" "${address_places[@]}" || return 0
+  for file in /{var/lib,run}/dhcpcd*/*"$1"*.lease; do [ ! -e "$file" ] || return 0; done
+  for file in /run/NetworkManager/system-connections/*; do
+    if grep -qsE "$form" "$file" && ! grep -qsx external=true "$file"; then return; fi
+  done
+  return 1
 }
 
 # Types that boot mounts when the network is there, and goes on without (systemd's fstype_is_network).
@@ -109,12 +158,11 @@ device_of() {
   esac
 }
 
-# about_memory: what lies there is gone after the next restart. An overlay of raspi-config's or overlayroot's is on the
-# kernel's command line; a container's is a lasting one.
+# about_memory WORDS: what lies there is gone after the next restart. An overlay of raspi-config's or overlayroot's is
+# on the kernel's command line; a container's is a lasting one.
 about_memory() {
-  local words target
-  words=" $(cat /proc/cmdline) "
-  if [[ $words == *" boot=overlay "* || $words == *" overlayroot="* && $words != *" overlayroot=disabled"* ]]; then
+  local target
+  if [[ $1 == *" boot=overlay "* || $1 == *" overlayroot="* && $1 != *" overlayroot=disabled"* ]]; then
     fact warning "its card lies beneath an overlay in memory, so the next restart takes back what was written since" \
       "the last one: sudo raspi-config nonint do_overlayfs 1, restart it, then run pulumi up"
   fi

@@ -11,13 +11,8 @@ describe.skipIf(!canIsolate)("health.sh", () => {
     // With no types at all it would list a hung mount, too.
     host.command("df", '[[ $* == *" -t ext4 "* ]] || exit 1\necho "Use% IUse% Mounted on"; cat /run/df');
     // The loopback interface has every floating address, for itself.
-    host.command(
-      "ip",
-      `[ "$*" = "-o address show scope global" ] || exit 1
-echo "1: lo    inet6 2001:db8::221/128 scope global deprecated"
-echo "2: eth0    inet 192.168.0.121/24 brd 192.168.0.255 scope global eth0"
-echo "2: eth0    inet 192.168.0.221/32 scope global eth0"`,
-    );
+    host.command("ip", `[ "$*" = "-o address show scope global" ] && cat /run/addresses`);
+    held("2: eth0    inet 192.168.0.121/24 brd 192.168.0.255 scope global dynamic eth0");
     mounted();
     host.command("systemctl", "[[ $* == *chrony.service* && -e /run/synchronised ]]");
     host.write("/run/synchronised", "");
@@ -40,6 +35,15 @@ exec /usr/bin/cat "$@"`,
   });
   afterEach(() => host.remove());
 
+  /** What ip says of the Pi's own address. */
+  const held = (own: string): void =>
+    host.write(
+      "/run/addresses",
+      `1: lo    inet6 2001:db8::221/128 scope global deprecated
+${own}\\       valid_lft 86000sec preferred_lft 86000sec
+2: eth0    inet 192.168.0.221/32 scope global eth0\\       valid_lft forever preferred_lft forever
+`,
+    );
   /** The card has / and /var, a disk the brick. */
   const mounted = (options = "rw,relatime"): void =>
     host.command(
@@ -48,7 +52,9 @@ exec /usr/bin/cat "$@"`,
   *" -T /data/brick1/gv0") echo "/dev/sda1 ${options}" ;; *) echo "/dev/mmcblk0p2[/@] ${options}" ;; esac`,
     );
   const facts = async (): Promise<string[]> =>
-    (await host.check(state("health", { brick: "/data/brick1/gv0" }))).output.trim().split("\n");
+    (await host.check(state("health", { brick: "/data/brick1/gv0", address: "192.168.0.121" }))).output
+      .trim()
+      .split("\n");
   const warnings = async (): Promise<string[]> =>
     (await facts()).flatMap((line) => (line.startsWith("warning=") ? line.slice("warning=".length) : []));
 
@@ -82,6 +88,70 @@ exec /usr/bin/cat "$@"`,
       ]);
     },
   );
+
+  describe("of an address that no DHCP server gave", () => {
+    const NM = "NetworkManager/system-connections";
+    const KERNEL = /^its address 192\.168\.0\.121 is set in the kernel only, .* the connection of eth0 /;
+    const fixed = (by = "eth0", more = ""): void =>
+      held(`2: ${by}    inet 192.168.0.121${more}/24 brd 192.168.0.255 scope global noprefixroute ${by}`);
+
+    it("warns where it is set in the kernel only", async () => {
+      fixed();
+      expect(await warnings()).toEqual([expect.stringMatching(KERNEL)]);
+    });
+
+    it.each([
+      ["/etc/network/interfaces", "iface eth0 inet static\n  address 192.168.0.121/24\n"],
+      ["/etc/network/interfaces", "iface eth0 inet dhcp\n"], // udhcpc says nothing of a lease's end
+      ["/etc/network/interfaces.d/eth0", "\taddress\t192.168.0.121\n"],
+      ["/etc/netplan/90-NM-1.yaml", '      ipv4.address1: "192.168.0.121/24,192.168.0.1"\n'],
+      [`/etc/${NM}/eth0.nmconnection`, "[ipv4]\naddress1=192.168.0.121/24,192.168.0.1\n"],
+      [`/run/${NM}/netplan-eth0.nmconnection`, "[ipv4]\naddress1=192.168.0.121/24\n"],
+      ["/etc/systemd/network/10-eth0.network.d/own.conf", "[Network]\nAddress=192.168.0.121/24\n"],
+      ["/run/systemd/network/10-netplan-eth0.network", "[Network]\nAddress=192.168.0.121/24\n"],
+      ["/etc/dhcpcd.conf", "interface eth0\nstatic ip_address=192.168.0.121/24\n"],
+      ["/etc/rc.local", "ip address add 192.168.0.121/24 dev eth0\n"],
+      ["/etc/systemd/system/address.service", "ExecStart=ip address add 192.168.0.121/24 dev eth0\n"],
+      ["/var/lib/NetworkManager/internal-1-eth0.lease", "ADDRESS=192.168.0.121\n"],
+      ["/var/lib/dhcp/dhclient.eth0.leases", "  fixed-address 192.168.0.121;\n"],
+      ["/run/systemd/netif/leases/2", "ADDRESS=192.168.0.121\n"],
+      ["/var/lib/dhcpcd/eth0.lease", "\u0002\u0001"],
+      ["/var/lib/dhcpcd5/dhcpcd-eth0.lease", "\u0002\u0001"],
+      ["/run/dhcpcd/eth0.lease", "\u0002\u0001"],
+      ["/run/systemd/container", "systemd-nspawn\n"],
+      ["/run/cmdline", "console=tty1 ip=192.168.0.121::192.168.0.1:255.255.255.0 root=/dev/nfs\n"],
+    ])("does not warn where it comes at boot: %s", async (path, text) => {
+      fixed();
+      host.write("/run/synchronised", "");
+      host.write(path, text);
+      expect(await warnings()).toEqual([]);
+    });
+
+    const others = [
+      ["/etc/network/interfaces", "iface eth0 inet manual\niface wlan0 inet dhcp\n  address 192.168.0.12\n"],
+      ["/etc/netplan/50-cloud-init.yaml", "  addresses: [192.168.0.1211/24, 192.168.0.221/24]\n"],
+      ["/etc/dhcpcd.conf", "#static ip_address=192.168.0.121/24\n"],
+      ["/etc/hosts", "192.168.0.121 pi1\n"],
+      // What NetworkManager makes of an interface that a hand has set up.
+      [
+        `/run/${NM}/eth0.nmconnection`,
+        "[ipv4]\naddress1=192.168.0.121/24\n[.nmmeta]\nvolatile=true\nexternal=true\n",
+      ],
+      ["/var/lib/dhcpcd/wlan0.lease", "\u0002\u0001"],
+    ] as const;
+    it("warns where only the like of it is there", async () => {
+      fixed();
+      for (const [path, text] of others) host.write(path, text);
+      expect(await warnings()).toEqual([expect.stringMatching(KERNEL)]);
+    });
+
+    it("does not warn of another address, or of a tunnel's", async () => {
+      fixed("eth0", "1");
+      expect(await warnings()).toEqual([]);
+      fixed("tailscale0");
+      expect(await warnings()).toEqual([]);
+    });
+  });
 
   it.each([
     ["UUID=dead-beef /mnt/usb ext4 defaults 0 2", true],

@@ -13,11 +13,19 @@ const found = (details: string, ...reasons: string[]): HostProblem[] => {
 const said = (...lines: string[]): string[] => found(lines.join("\n")).map(({ message }) => message);
 const clock = (seconds: number): string => `clock=${(NOON / 1000 + seconds).toString()}`;
 
-it("asks each Pi, and of a brick only those that have one", () => {
+it("asks each Pi, of its own address, and of a brick only those that have one", () => {
   const { pis, volume } = cluster(2);
   const [one, two] = healthStates({ pis: pis.map((pi, i) => ({ ...pi, storage: i === 0 })), volume });
-  expect(one).toMatchObject({ name: "pi1-health", on: "pi1", parameters: { brick: volume.brick } });
-  expect(two).toMatchObject({ name: "pi2-health", on: "pi2", parameters: { brick: "" } });
+  expect(one).toMatchObject({
+    name: "pi1-health",
+    on: "pi1",
+    parameters: { brick: volume.brick, address: "192.168.0.121" },
+  });
+  expect(two).toMatchObject({
+    name: "pi2-health",
+    on: "pi2",
+    parameters: { brick: "", address: "192.168.0.122" },
+  });
 });
 
 it.each([-5, 0, 10, 15])("a clock of %i s after the look's begin is right", (seconds) => {
