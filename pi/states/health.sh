@@ -16,7 +16,7 @@ want() {
   words=" $(cat /proc/cmdline) "
   fact clock "$(date +%s)"
   fact addresses "$(held_addresses "$held" | xargs)"
-  about_router
+  about_router "$own"
   about_address "$own" "$words"
   about_file_systems
   about_fstab
@@ -63,21 +63,33 @@ about_file_systems() {
   done
 }
 
-# about_router: whether there is a way to other networks, and a router where it leads. One that drops pings is there
-# where the kernel knows its hardware's address.
+elsewhere=192.0.2.1 # of a network that nobody has (RFC 5737); nothing is sent to it
+# Interfaces whose daemon sets their address; by one of a tunnel nobody comes from another network.
+tunnels='@(tailscale|zt|tun|tap|wg|ppp|wwan)*'
+
+# about_router LINE: whether what comes from its address has a way to other networks, by which interface, and whether a
+# router is where that leads. One that drops pings is there where the kernel knows its hardware's address.
 about_router() {
-  local to by router
-  while read -r _ to by _; do
-    [ "$to" = 00000000 ] || continue
-    fact gateway yes
-    router=$(printf '%d.%d.%d.%d' "0x${by:6:2}" "0x${by:4:2}" "0x${by:2:2}" "0x${by:0:2}")
-    [ "$router" = 0.0.0.0 ] || pinged "$router" || ! unheard "$router" ||
-      fact warning "nothing answers at $router, which its default route leads to, so visitors from other networks get" \
-        "no answer from it, no update comes, and nothing sets its clock: give it the router that there is (ip route)"
-    return
-  done < <(cat /proc/net/route)
-  fact gateway no
+  local by out way router=''
+  read -r _ by _ <<<"$1"
+  way=$(ip -4 -o route get "$elsewhere" ${by:+from "$address"} 2>/dev/null) || true
+  [[ $way =~ \ dev\ ([^ ]+) ]] || { fact gateway no && return; }
+  out=${BASH_REMATCH[1]}
+  fact gateway yes
+  [[ ! $way =~ \ via\ ([0-9.]+) ]] || router=${BASH_REMATCH[1]}
+  # shellcheck disable=SC2053 # it is a pattern
+  if [[ -n $by && $out != "$by" && $by != $tunnels ]] && ! is_near "$by" "$router"; then
+    fact warning "answers to visitors from other networks leave by $out, and not by $by, where these come in, so they" \
+      "get none: have the default route lead by $by, or add a rule for what comes from $address (ip rule)"
+  elif [ -n "$router" ] && ! pinged "$router" && unheard "$router"; then
+    fact warning "nothing answers at $router, which its default route leads to, so visitors from other networks get" \
+      "no answer from it, no update comes, and nothing sets its clock: give it the router that there is (ip route)"
+  fi
 }
+
+# is_near INTERFACE ROUTER: it is in this interface's network, too. Where a Pi has a cable and Wi-Fi to one router, an
+# answer arrives by either.
+is_near() { [ -n "$2" ] && [ -n "$(ip -4 route show match "$2" dev "$1" scope link)" ]; }
 
 # Where an address is that comes at boot: the files of ifupdown, netplan, NetworkManager, systemd-networkd, dhcpcd, and
 # a hand's own; and leases, since one without an end leaves an address that the kernel does not call dynamic.
@@ -88,13 +100,13 @@ address_places=(
 )
 
 # about_address LINE WORDS: whether its address comes back after a restart. In a container nobody can tell: who starts
-# it sets the address, as the lab does (plug in lab/lib/network.sh), and no file in there has it. A tunnel's is set by
-# its daemon, and what the kernel's command line says by the kernel.
+# it sets the address, as the lab does (plug in lab/lib/network.sh), and no file in there has it. What the kernel's
+# command line has is set by the kernel.
 about_address() {
   local by flags
   read -r _ by _ _ flags <<<"$1"
-  [[ -n $by && " $flags " != *" dynamic "* && $by != @(tailscale|zt|tun|tap|wg|ppp|wwan)* && $2 != *" ip="* ]] ||
-    return 0
+  # shellcheck disable=SC2053 # it is a pattern
+  [[ -n $by && $by != $tunnels && " $flags " != *" dynamic "* && $2 != *" ip="* ]] || return 0
   if [ -e /run/systemd/container ] || comes_at_boot "$by"; then return; fi
   fact warning "its address $address is set in the kernel only, in no file that boot reads, so the next restart takes" \
     "it away: give it to the connection of $by (sudo nmtui), or have the router give it by DHCP"

@@ -11,7 +11,18 @@ describe.skipIf(!canIsolate)("health.sh", () => {
     // With no types at all it would list a hung mount, too.
     host.command("df", '[[ $* == *" -t ext4 "* ]] || exit 1\necho "Use% IUse% Mounted on"; cat /run/df');
     // The loopback interface has every floating address, for itself.
-    host.command("ip", `[ "$*" = "-o address show scope global" ] && cat /run/addresses`);
+    host.command(
+      "ip",
+      `case $* in
+  "-o address show scope global") cat /run/addresses ;;
+  "-4 -o route get 192.0.2.1 from 192.168.0.121") grep . /run/way ;;
+  "-4 -o route get 192.0.2.1") cat /run/way-of-any ;;
+  "-4 route show match 192.168.0.1 dev wlan0 scope link") cat /run/near ;;
+  "-4 neighbour show 192.168.0.1") cat /run/neighbour ;;
+  *) exit 1 ;;
+esac`,
+    );
+    host.write("/run/way", "192.0.2.1 from 192.168.0.121 via 192.168.0.1 dev eth0 uid 0 \\    cache \n");
     held("2: eth0    inet 192.168.0.121/24 brd 192.168.0.255 scope global dynamic eth0");
     mounted();
     host.command("systemctl", "[[ $* == *chrony.service* && -e /run/synchronised ]]");
@@ -19,11 +30,10 @@ describe.skipIf(!canIsolate)("health.sh", () => {
     host.command(
       "cat",
       `case $1 in */ntp-units.d/*) set -- /run/units ;; /proc/cmdline) set -- /run/cmdline ;;
-  /proc/net/route) set -- /run/route ;; /proc/self/mountinfo) set -- /run/mountinfo ;; esac
+  /proc/self/mountinfo) set -- /run/mountinfo ;; esac
 exec /usr/bin/cat "$@"`,
     );
     host.write("/run/cmdline", "console=tty1 root=PARTUUID=1234abcd-02 rootfstype=ext4 rootwait\n");
-    host.write("/run/route", "Iface Destination Gateway\neth0 00000000 0100A8C0\neth0 0000A8C0 00000000\n");
     host.write(
       "/run/mountinfo",
       ["/", "/proc", "/boot/firmware", "/mnt/real/memory", "/mnt/my\\040disk"]
@@ -213,8 +223,13 @@ ${own}\\       valid_lft 86000sec preferred_lft 86000sec
   });
 
   it("tells whether there is a way to other networks", async () => {
-    host.write("/run/route", "Iface Destination Gateway\neth0 0000A8C0 00000000\n");
+    host.write("/run/way", "");
     expect(await facts()).toContain("gateway=no");
+    // Where its address is another one at the moment, any of its own counts.
+    held("2: eth0    inet 192.168.0.12/24 brd 192.168.0.255 scope global dynamic eth0");
+    host.write("/run/way-of-any", "192.0.2.1 dev eth0 src 192.168.0.12 uid 0 \\    cache \n");
+    expect(await facts()).toContain("gateway=yes");
+    expect(await warnings()).toEqual([]);
   });
 
   it.each([
@@ -223,11 +238,41 @@ ${own}\\       valid_lft 86000sec preferred_lft 86000sec
     ["nothing", "false", "192.168.0.1 dev eth0  FAILED", true],
   ])("warns of a router that is not there: it answers %s", async (_, ping, neighbour, warned) => {
     host.command("ping", `[ "\${!#}" = 192.168.0.1 ] && ${ping}`);
-    host.command("ip", `[ "$2" != neighbour ] || echo '${neighbour}'`);
+    host.write("/run/neighbour", neighbour);
     expect(await warnings()).toEqual(
       warned ? [expect.stringMatching(/^nothing answers at 192\.168\.0\.1, which its default route/)] : [],
     );
   });
+
+  it.each([
+    ["a tunnel", "eth0", "192.0.2.1 from 192.168.0.121 dev wg0 table 51820 uid 0", "", true],
+    ["a second router", "wlan0", "192.0.2.1 from 192.168.0.121 via 192.168.0.1 dev eth0 uid 0", "", true],
+    [
+      "a second interface, to the same router",
+      "wlan0",
+      "192.0.2.1 from 192.168.0.121 via 192.168.0.1 dev eth0 uid 0",
+      "192.168.0.0/24 proto kernel src 192.168.0.121 metric 600",
+      false,
+    ],
+    ["its own, without a router", "ppp0", "192.0.2.1 from 192.168.0.121 dev ppp0 uid 0", "", false],
+  ])(
+    "warns where answers leave by another way than visitors come in: %s",
+    async (_, by, way, near, warned) => {
+      held(`2: ${by}    inet 192.168.0.121/24 brd 192.168.0.255 scope global dynamic ${by}`);
+      host.write("/run/way", `${way} \\    cache \n`);
+      host.write("/run/near", near);
+      const out = / dev (\w+)/.exec(way)?.[1] ?? "";
+      expect(await warnings()).toEqual(
+        warned
+          ? [
+              expect.stringMatching(
+                `^answers to visitors from other networks leave by ${out}, and not by ${by}, .* from 192.168.0.121 `,
+              ),
+            ]
+          : [],
+      );
+    },
+  );
 
   it("warns of a file system that has had errors", async () => {
     host.command("grep", `case $* in *mmcblk0p2/errors_count) echo 3 ;; *) exec /usr/bin/grep "$@" ;; esac`);
