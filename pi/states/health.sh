@@ -21,6 +21,7 @@ want() {
   about_file_systems
   about_fstab
   about_memory "$words"
+  about_next_boot "$words"
   about_power
   about_clock
 }
@@ -170,11 +171,13 @@ device_of() {
   esac
 }
 
-# about_memory WORDS: what lies there is gone after the next restart. An overlay of raspi-config's or overlayroot's is
-# on the kernel's command line; a container's is a lasting one.
+# overlays WORDS: of a kernel's command line, by which raspi-config or overlayroot lays an overlay over the card.
+overlays() { [[ $1 == *" boot=overlay "* || $1 == *" overlayroot="* && $1 != *" overlayroot=disabled"* ]]; }
+
+# about_memory WORDS: what lies there is gone after the next restart. An overlay of a container's is a lasting one.
 about_memory() {
   local target
-  if [[ $1 == *" boot=overlay "* || $1 == *" overlayroot="* && $1 != *" overlayroot=disabled"* ]]; then
+  if overlays "$1"; then
     fact warning "its card lies beneath an overlay in memory, so the next restart takes back what was written since" \
       "the last one: sudo raspi-config nonint do_overlayfs 1, restart it, then run pulumi up"
   fi
@@ -183,6 +186,34 @@ about_memory() {
       fact warning "$target lies in memory (tmpfs), so the next restart takes back all that is in it: take its line" \
         "out of /etc/fstab, restart it, then run pulumi up"
   done
+}
+
+# about_next_boot WORDS: the command line that a Pi's firmware gives the kernel next, from a file; WORDS are those of
+# this boot. Up to Debian 11 the file lies in /boot itself; later one of its name in there says only where it is now.
+about_next_boot() {
+  local line lines=() words root device file=/boot/firmware/cmdline.txt
+  [ -d /boot/firmware ] || file=/boot/cmdline.txt
+  [ -r "$file" ] || return 0
+  # It may have the firmware take another file, or one from another folder.
+  [ -z "$(values '(cmdline|os_prefix)' "${file%/*}/config.txt")" ] || return 0
+  while IFS= read -r line || [ -n "$line" ]; do
+    [[ $line != *[![:space:]]* ]] || lines+=("$line")
+  done <"$file"
+  words=" ${lines[0]-} "
+  words=${words//[[:space:]]/ }
+  [ "${#lines[@]}" -le 1 ] ||
+    fact warning "$file has ${#lines[@]} lines, and the firmware reads the first one alone, so the next restart goes" \
+      "without what the others say: make them one line"
+  ! overlays "$words" || overlays "$1" ||
+    fact warning "the next restart lays an overlay in memory over its card ($file), and from then on nothing that is" \
+      "written lasts: sudo raspi-config nonint do_overlayfs 1"
+  root=${words##* root=}
+  root=${root%% *}
+  device=$(device_of "${root%/PARTNROFF=*}")
+  # The kernel takes a PARTUUID in capitals, too; of /dev/nfs and /dev/ram0 it knows itself what they are.
+  [[ -z $device || -e $device || -e ${device,,} || $root == /dev/@(nfs|cifs|ram*) ]] ||
+    fact warning "the next restart would fail, since $file has root=$root, which is not there: give it what / lies on" \
+      "(findmnt -n -o SOURCE,PARTUUID /)"
 }
 
 # about_power: by the firmware of a Pi.

@@ -295,6 +295,50 @@ ${own}\\       valid_lft 86000sec preferred_lft 86000sec
     );
   });
 
+  describe("of the kernel's next command line", () => {
+    const file = "/boot/firmware/cmdline.txt";
+
+    it.each([
+      ["two lines", "root=/dev/null\nconsole=tty1\n", /^\S+ has 2 lines, and the firmware reads the first/],
+      ["an overlay", "boot=overlay root=/dev/null\n", /^the next restart lays an overlay in memory over/],
+      ["another overlay", "root=/dev/null\toverlayroot=tmpfs", /^the next restart lays an overlay in memory/],
+      ["a lost PARTUUID", "root=PARTUUID=dead-beef quiet\n", /would fail, .* has root=PARTUUID=dead-beef, /],
+      ["a lost UUID", "quiet root=UUID=dead-beef\r\n", /would fail, .* has root=UUID=dead-beef, which/],
+      ["a lost disk", "root=/dev/null root=/dev/sdz9\n", /would fail, .* has root=\/dev\/sdz9, which/],
+    ])("warns of %s", async (_, text, reason) => {
+      host.write(file, text);
+      const said = await warnings();
+      expect(said).toEqual([expect.stringMatching(reason)]);
+      expect(said[0]).toContain(file);
+    });
+
+    it.each([
+      ["root=/dev/null rootwait\n", {}],
+      ["root=/dev/null rootwait\r\n \n\n", {}],
+      ["root=/dev/NULL rootwait", {}],
+      ["root=/dev/nfs nfsroot=192.168.0.9:/pi1 ip=dhcp\n", {}],
+      ["root=/dev/null overlayroot=disabled\n", {}],
+      ["", {}],
+      ["a\nb root=/dev/sdz9\n", { "/boot/firmware/config.txt": "[all]\nos_prefix=current/\n" }],
+      ["root=/dev/null\n", { "/boot/cmdline.txt": "DO NOT EDIT\n\nThe file has moved\n" }],
+    ])("says nothing of a good one: %j", async (text, others) => {
+      host.write(file, text);
+      for (const [path, content] of Object.entries(others)) host.write(path, content);
+      expect(await warnings()).toEqual([]);
+    });
+
+    it("asks what lies in /boot where there is no /boot/firmware", async () => {
+      host.write("/boot/cmdline.txt", "root=/dev/sdz9\n");
+      expect(await warnings()).toEqual([expect.stringContaining("/boot/cmdline.txt has root=/dev/sdz9")]);
+    });
+
+    it("names an overlay once, where this boot has it, too", async () => {
+      host.write(file, "boot=overlay root=/dev/null\n");
+      host.write("/run/cmdline", "boot=overlay root=/dev/null\n");
+      expect(await warnings()).toEqual([expect.stringMatching(/^its card lies beneath an overlay/)]);
+    });
+  });
+
   it("warns where what has to last lies in memory", async () => {
     host.write("/run/tmpfs", "/var/lib/glusterd\n");
     expect(await warnings()).toEqual([
