@@ -22,6 +22,7 @@ want() {
   about_fstab
   about_memory "$words"
   about_next_boot "$words"
+  about_cron
   about_power
   about_clock
 }
@@ -214,6 +215,44 @@ about_next_boot() {
   [[ -z $device || -e $device || -e ${device,,} || $root == /dev/@(nfs|cifs|ram*) ]] ||
     fact warning "the next restart would fail, since $file has root=$root, which is not there: give it what / lies on" \
       "(findmnt -n -o SOURCE,PARTUUID /)"
+}
+
+# Of a command that cron runs: what may stand before the name of the program, and what ends a word.
+runner='(^|[ /;&|])(then|do|else|sudo|exec|nohup|env|nice|ionice|timeout)( +[-0-9][^ ]*)*'
+before="(^|[;&|({\`]|sh +-[a-z]*c +[\"']|$runner ) *([A-Z_]+=[^ ]* +)*(/(usr/)?s?bin/)?"
+behind="([] ;&|)}<>\`\"']|\$)"
+restarting="$before(reboot|shutdown|poweroff|halt|(tel)?init +[06]|systemctl( +-[^ ]+)* +(reboot|poweroff|halt))$behind"
+upgrading="$before(apt|apt-get|aptitude)( +[^ ;&|]+)* +(full-|dist-|safe-)?upgrade$behind"
+
+# about_cron: what restarts it, or its services, at an hour of its own, whether or not another Pi is there then.
+about_cron() {
+  local file lines i command what
+  for file in /etc/crontab /etc/cron.d/* /var/spool/cron/crontabs/*; do
+    # cron passes over files of other names in /etc/cron.d, such as dpkg's.
+    [[ -f $file && $file != /etc/cron.d/*[!A-Za-z0-9_-]* ]] || continue
+    mapfile -t lines <"$file"
+    for i in "${!lines[@]}"; do
+      [[ ${lines[i]} == *@(reboot|shutdown|poweroff|halt|init|upgrade)* ]] || continue
+      command=$(cron_command "$file" "${lines[i]}")
+      if [[ $command =~ $restarting ]]; then
+        what="restarts it, or switches it off,"
+      elif [[ $command =~ $upgrading && " $command " != *" "@(-s|-d|--simulate|--dry-run|--download-only)" "* ]]; then
+        what="upgrades its packages, nginx and glusterd too,"
+      else
+        continue
+      fi
+      fact warning "line $((i + 1)) of $file $what whatever the other Pis do: take that line out, since twopir" \
+        "upgrades and restarts the Pis one after the other"
+    done
+  done
+}
+
+# cron_command FILE LINE: what that line has cron run, behind five times, or a word such as @reboot, and in /etc a user;
+# nothing of a comment, or of a line that sets a variable.
+cron_command() {
+  local line=${2//[[:space:]]/ } user=''
+  [[ $1 != /etc/* ]] || user='[^ ]+ +'
+  [[ ! $line =~ ^\ *(@[a-z]+\ +|([0-9A-Za-z*,/~-]+\ +){5})$user(.*) ]] || echo "${BASH_REMATCH[3]}"
 }
 
 # about_power: by the firmware of a Pi.

@@ -339,6 +339,70 @@ ${own}\\       valid_lft 86000sec preferred_lft 86000sec
     });
   });
 
+  describe("of what cron runs", () => {
+    const own = "/var/spool/cron/crontabs/root";
+    const restarts = [
+      "0 4 * * * reboot",
+      "0 4 * * 1 /sbin/reboot",
+      "\t30 3 1 * *\t/usr/sbin/shutdown -r now",
+      "@daily sudo -n poweroff",
+      "@reboot sleep 3600; reboot",
+      "0 4 * * * init 6",
+      "0 4 * * * systemctl --force reboot",
+      "0 4 * * sun [ -e /run/reboot-required ] && /usr/sbin/reboot >/dev/null",
+      "0 4 * * * if ping -c 1 192.168.0.1; then true; else reboot; fi",
+      "0 4 * * * bash -c 'sync; reboot'",
+      '0 4 * * * sh -c "reboot"',
+      "0 4 * * * (reboot)",
+    ];
+    const upgrades = [
+      "0 4 * * * apt-get -y upgrade",
+      "0 4 * * * apt update && DEBIAN_FRONTEND=noninteractive apt full-upgrade -y",
+      "0 4 * * * nice -n 19 /usr/bin/apt-get -qq -o Dpkg::Use-Pty=0 dist-upgrade",
+    ];
+    const harmless = [
+      "# 0 4 * * * reboot",
+      "#0 4 * * * reboot",
+      "@reboot /usr/local/bin/hello",
+      "@reboot root /usr/sbin/logrotate",
+      "PATH=/sbin /a /b /c /d /e reboot",
+      "0 4 * * * test -e /run/reboot-required",
+      "0 4 * * * grep -c reboot /var/log/syslog",
+      "0 4 * * * grep -c 'reboot' /var/log/syslog",
+      "0 4 * * * echo reboot",
+      "0 4 * * * /usr/local/bin/reboot-router",
+      "0 4 * * * /usr/local/bin/upgrade",
+      "0 4 * * * apt list --upgradable",
+      "0 4 * * * apt-get update && pip install --upgrade x",
+      "0 4 * * * apt-get -s upgrade | mail root",
+      "0 4 * * * /usr/sbin/initramfs-check init 5",
+    ];
+
+    it("warns of each line that restarts it or upgrades", async () => {
+      host.write(own, [...restarts, ...harmless, ...upgrades, ""].join("\n"));
+      const end = ` whatever the other Pis do: take that line out, since twopir upgrades and restarts the Pis one after the other`;
+      expect(await warnings()).toEqual([
+        ...restarts.map(
+          (_, i) => `line ${(i + 1).toString()} of ${own} restarts it, or switches it off,${end}`,
+        ),
+        ...upgrades.map(
+          (_, i) =>
+            `line ${(restarts.length + harmless.length + i + 1).toString()} of ${own} upgrades its packages, nginx and glusterd too,${end}`,
+        ),
+      ]);
+    });
+
+    it("knows that a line in /etc names a user", async () => {
+      host.write("/etc/crontab", "SHELL=/bin/sh\n17 4 * * * root reboot");
+      host.write("/etc/cron.d/weekly", "@weekly reboot echo\n@weekly root /sbin/reboot\n");
+      host.write("/etc/cron.d/weekly.dpkg-old", "@weekly root /sbin/reboot\n");
+      expect(await warnings()).toEqual([
+        expect.stringMatching(/^line 2 of \/etc\/crontab restarts it, /),
+        expect.stringMatching(/^line 2 of \/etc\/cron\.d\/weekly restarts it, /),
+      ]);
+    });
+  });
+
   it("warns where what has to last lies in memory", async () => {
     host.write("/run/tmpfs", "/var/lib/glusterd\n");
     expect(await warnings()).toEqual([

@@ -20,7 +20,17 @@ import { PI } from "../../operator/program";
 import { stdin, type State } from "../../remote/state";
 
 /** Folders of a host that a test gets for itself; the rest of the system shows through. */
-const OWN = ["etc", "var/lib", "var/log", "run", "mnt", "boot", "usr/local/sbin", "usr/local/lib"];
+const OWN = [
+  "etc",
+  "var/lib",
+  "var/log",
+  "run",
+  "mnt",
+  "boot",
+  "var/spool",
+  "usr/local/sbin",
+  "usr/local/lib",
+];
 
 /** True where a mount namespace can be had, which takes root; the tests that need one are skipped elsewhere. */
 export const canIsolate = spawnSync("unshare", ["--mount", "true"]).status === 0;
@@ -47,7 +57,7 @@ export const state = (script: string, parameters: State["parameters"] = {}, name
 
 /**
  * A scratch host: real scripts in a real bash as on a Pi, in a mount namespace in which /etc, /var/lib, /var/log, /run, /mnt, /boot,
- * /usr/local/lib and /usr/local/sbin are folders of the test's own. Stand-ins for a Pi's commands go to the last, the
+ * /var/spool, /usr/local/lib and /usr/local/sbin are folders of the test's own. Stand-ins for a Pi's commands go to the last, the
  * first on the scripts' PATH, where the program of this checkout is, too.
  */
 export class Host {
