@@ -255,21 +255,34 @@ cron_command() {
   [[ ! $line =~ ^\ *(@[a-z]+\ +|([0-9A-Za-z*,/~-]+\ +){5})$user(.*) ]] || echo "${BASH_REMATCH[3]}"
 }
 
-# about_power: by the firmware of a Pi.
+# about_power: by the firmware of a Pi; where vcgencmd is not installed, as in Debian and Ubuntu, by its driver.
 about_power() {
   local bits
-  bits=$(vcgencmd get_throttled 2>/dev/null) || return 0
+  bits=$(vcgencmd get_throttled 2>/dev/null) || bits=''
   bits=${bits#*=}
-  [[ $bits =~ ^0x[0-9a-f]+$ ]] || return 0
+  if [[ ! $bits =~ ^0x[0-9a-f]+$ ]]; then
+    ! has_alarm || tell_voltage "in0_lcrit_alarm of rpi_volt"
+    return
+  fi
   # The bits: under-voltage 0, and since it booted 16; throttled 2.
   if ((bits & 1)); then
-    fact warning "its power supply gives too little voltage ($bits of vcgencmd get_throttled), which breaks cards:" \
-      "use the one made for this Pi"
+    tell_voltage "$bits of vcgencmd get_throttled"
   elif ((bits & 0x10000)); then
     fact hint "its power supply has given too little voltage since it booted ($bits of vcgencmd get_throttled): use" \
       "the one made for this Pi. A restart forgets that"
   fi
   ! ((bits & 4)) || fact warning "it is too hot, and goes slower ($bits of vcgencmd get_throttled)"
+}
+
+tell_voltage() { # SOURCE
+  fact warning "its power supply gives too little voltage ($1), which breaks cards: use the one made for this Pi"
+}
+
+# has_alarm: of too little voltage within the last seconds, as Linux's raspberrypi-hwmon asks the firmware.
+has_alarm() {
+  local lines
+  lines=$'\n'$(grep -s . /sys/class/hwmon/*/{name,in0_lcrit_alarm})$'\n' || true
+  [[ $lines =~ ([^$'\n']+)/name:rpi_volt$'\n' && $lines == *$'\n'"${BASH_REMATCH[1]}/in0_lcrit_alarm:1"$'\n'* ]]
 }
 
 # about_clock: a Pi has none that goes on without power. In a container, which has none of its own, nothing keeps it.

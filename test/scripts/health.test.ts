@@ -431,6 +431,29 @@ ${own}\\       valid_lft 86000sec preferred_lft 86000sec
     expected.forEach((beginning, i) => expect(said[i]).toContain(beginning));
   });
 
+  it.each([
+    ["an alarm", "rpi_volt", "1", "", true],
+    ["an alarm, while vcgencmd cannot ask", "rpi_volt", "1", "VCHI initialization failed", true],
+    ["no alarm", "rpi_volt", "0", "", false],
+    ["another sensor's alarm", "pmbus", "1", "", false],
+    ["an alarm, and vcgencmd knows better", "rpi_volt", "1", "0x0", false],
+  ])("says what the voltage's driver says: %s", async (_, name, alarm, bits, warned) => {
+    if (bits !== "") host.command("vcgencmd", `echo 'throttled=${bits}'`);
+    const at = "/sys/class/hwmon/hwmon";
+    host.command(
+      "grep",
+      `case $* in *hwmon*) printf '%s\\n' ${at}0/name:cpu_thermal ${at}1/name:${name} ${at}1/in0_lcrit_alarm:${alarm} ${at}2/in0_lcrit_alarm:0 ;;
+  *) exec /usr/bin/grep "$@" ;; esac`,
+    );
+    expect(await warnings()).toEqual(
+      warned
+        ? [
+            "its power supply gives too little voltage (in0_lcrit_alarm of rpi_volt), which breaks cards: use the one made for this Pi",
+          ]
+        : [],
+    );
+  });
+
   it("warns where nothing keeps the clock right", async () => {
     const nothing = [expect.stringMatching(/^nothing keeps its clock right: sudo timedatectl set-ntp true/)];
     host.delete("/run/synchronised");
