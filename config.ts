@@ -244,10 +244,8 @@ function crossRules(config: Unchecked, context: z.core.$RefinementCtx): void {
   const accepted = config.volume?.acceptCopy;
   if (typeof accepted === "string" && !choices.includes(accepted))
     wrong(["volume", "acceptCopy"], "the name of a Pi that has a full copy");
-  const others = [
-    config.dns?.server,
-    ...(Array.isArray(config.volume?.clients) ? config.volume.clients : []),
-  ];
+  const clients: readonly unknown[] = Array.isArray(config.volume?.clients) ? config.volume.clients : [];
+  const others = [config.dns?.server, ...clients];
   floatingRules(pis, config.floatingAddresses, "floatingAddresses", others, wrong);
   floatingRules(pis, config.floatingAddresses6, "floatingAddresses6", others, wrong);
   familyRules(pis, config.floatingAddresses, config.floatingAddresses6, wrong);

@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2154
-# Whether this Pi can give the commands to gluster, which peers it has, the volume's id and glusterd's own, and what the
-# Pi is called in the states that are noted on it, and which these are, as lines of NAME=VALUE; nothing is wanted and nothing is changed. A
+# Whether this Pi can give the commands to gluster, which peers it has, the volume's id and glusterd's own, which states
+# are noted on it, and what it is called in these, as lines of NAME=VALUE; nothing is wanted and nothing is changed. A
 # new card cannot give them, nor can a Pi whose glusterd does not know whose a brick is, and is or meets somebody else,
 # nor one that has another address than its brick: it cannot part itself. Asked before all else, so of files, in 0.02 s.
 
