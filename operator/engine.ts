@@ -21,14 +21,18 @@ export interface DeclaredRecord {
 /** Cloudflare's records by the names of their resources: also those that an update made which did not end well. */
 export async function declaredRecords(): Promise<ReadonlyMap<string, DeclaredRecord>> {
   const all = await declaredResources();
-  const records = [...all].filter(([, { type }]) => type === "cloudflare:index/dnsRecord:DnsRecord");
+  const records = all.filter(({ type }) => type === "cloudflare:index/dnsRecord:DnsRecord");
   return new Map(
-    records.map(([name, one]) => [name, { ...one.outputs, hasKeeper: all.has(`${name}-keeper`) }]),
+    records.map(({ name, outputs }) => [
+      name,
+      { ...outputs, hasKeeper: all.some((one) => one.name === `${name}-keeper`) },
+    ]),
   );
 }
 
 /** The names of the stack's resources. */
-export const declaredNames = async (): Promise<Iterable<string>> => (await declaredResources()).keys();
+export const declaredNames = async (): Promise<Iterable<string>> =>
+  (await declaredResources()).map(({ name }) => name);
 
 /**
  * By which values each resource is what it is, by its name: of some {@link declaredResources} the `triggers`.
@@ -37,21 +41,26 @@ export const declaredNames = async (): Promise<Iterable<string>> => (await decla
  */
 export async function declaredTriggers(): Promise<ReadonlyMap<string, readonly string[]>> {
   const all = await declaredResources();
-  return new Map([...all].map(([name, { outputs }]) => [name, outputs.triggers ?? []]));
+  const having = all.filter(({ outputs }) => outputs.triggers !== undefined);
+  return new Map([...all, ...having].map(({ name, outputs }) => [name, outputs.triggers ?? []]));
 }
 
-let declared: Promise<ReadonlyMap<string, Declared>> | undefined;
-/** What the engine has in its state, by the names of the resources; asked once in each run. */
-const declaredResources = (): Promise<ReadonlyMap<string, Declared>> => (declared ??= readResources());
+let declared: Promise<readonly Declared[]> | undefined;
+/**
+ * What the engine has in its state; asked once in each run. Two may have one name: a record that another provider has now,
+ * where the former one could not be removed.
+ */
+const declaredResources = (): Promise<readonly Declared[]> => (declared ??= readResources());
 
-async function readResources(): Promise<ReadonlyMap<string, Declared>> {
+async function readResources(): Promise<readonly Declared[]> {
   const { outputs } = (await pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {
     stackName: thisStack(),
-  })) as { readonly outputs: Readonly<Record<string, Declared>> };
-  return new Map(Object.entries(outputs).map(([urn, one]) => [urn.split("::").at(-1) ?? "", one]));
+  })) as { readonly outputs: Readonly<Record<string, Omit<Declared, "name">>> };
+  return Object.entries(outputs).map(([urn, one]) => ({ ...one, name: urn.split("::").at(-1) ?? "" }));
 }
 
 interface Declared {
+  readonly name: string;
   readonly type: string;
   readonly outputs: Omit<DeclaredRecord, "hasKeeper"> & { readonly triggers?: readonly string[] };
 }
