@@ -260,6 +260,22 @@ esac`,
       expect((await host.check(made({ idle: [address(3)] }))).output).toBe("");
     });
 
+    it("has no brick that becomes an arbiter, or a full copy, where it is: that is refused before anything", async () => {
+      const why = (n: number, what: string): RegExp =>
+        new RegExp(`^refuse: the brick of ${address(n)} cannot become ${what} where it is: take its Pi out`);
+      const options = { "user.twopir": "made" };
+      const peers = [peer(2), peer(3)];
+      glusterdKnows(host, { ...volume({ bricks: [1, 2, 3].map((n) => brick(n)), options }), peers });
+      const arbiter = made({ arbiter: address(3) });
+      expect((await host.check(arbiter)).output).toMatch(why(3, "an arbiter"));
+      expect((await host.run("apply", arbiter)).status).toBe(65);
+      const bricks = [brick(1), brick(2), brick(3, { arbiter: true })];
+      glusterdKnows(host, { ...volume({ bricks, options }), peers });
+      const copies = made({ copies: [1, 2, 3].map(address) });
+      expect((await host.check(copies)).output).toMatch(why(3, "a full copy"));
+      expect(told(host)).toEqual([]);
+    });
+
     it("lacks no copy of a Pi that is drained, but of one that has come anew", async () => {
       glusterdKnows(host, volume({ options: { "user.twopir": "made" } }));
       const more = { copies: [1, 2, 3].map(address) };
