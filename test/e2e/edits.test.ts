@@ -10,6 +10,7 @@ import {
   LAB,
   lab,
   labFile,
+  NAME,
   run,
   SUBNET,
   until,
@@ -35,6 +36,8 @@ const BASE = settingsOf("floating");
 const SECOND = `${SUBNET}.54`;
 const [ADDRESS, NFT] = [`ip -n tp-${LAB}-ns address`, `ip netns exec tp-${LAB}-ns nft`];
 const OTHER_KEY = labFile("other_key");
+/** The name server reads its config again. */
+const RELOAD = `kill -HUP $(ip netns pids tp-${LAB}-ns) && sleep 1`;
 
 let cluster: Cluster;
 anewAfterFailure(async () => {
@@ -56,6 +59,8 @@ interface Edit {
   readonly hint?: RegExp;
   /** The floating addresses that are asked meanwhile, besides the name. Default: all. */
   readonly asked?: readonly string[];
+  /** True where the name that is asked for is not the site's any more. Default: false. */
+  readonly renamed?: boolean;
 }
 
 const EDITS: readonly Edit[] = [
@@ -82,6 +87,27 @@ const EDITS: readonly Edit[] = [
     here: [
       `${ADDRESS} add ${SECOND}/24 dev eth0 && ${NFT} add table ip second && ${NFT} 'add chain ip second c { type nat hook prerouting priority -100; }' && ${NFT} add rule ip second c ip daddr ${SECOND} dnat to ${DNS.server}`,
       `${NFT} delete table ip second && ${ADDRESS} del ${SECOND}/24 dev eth0`,
+    ],
+  },
+  {
+    what: "`dns.keyName`: another key of the same zone",
+    settings: { "twopir:dns": { ...DNS, keyName: "second" } },
+    here: [
+      `cd ${labFile("ns")} && cp -p named.conf named.old && cp -p tsig.key tsig.old && sed 's/twopir/second/' tsig.old >>tsig.key && sed -i 's/allow-update {/& key second;/' named.conf && ${RELOAD}`,
+      `cd ${labFile("ns")} && mv named.old named.conf && mv tsig.old tsig.key && ${RELOAD}`,
+    ],
+  },
+  {
+    what: "`hostname`: the records of the former name go when those of the new one are there",
+    settings: { "twopir:hostname": `www.${NAME}` },
+    renamed: true,
+  },
+  {
+    what: "`port` of a Pi",
+    settings: { "twopir:pis": [pi("pi1"), pi("pi2", { port: 2222 })] },
+    prepared: [
+      "printf 'Port 22\nPort 2222\n' >/etc/ssh/sshd_config.d/own.conf && systemctl restart ssh",
+      "rm /etc/ssh/sshd_config.d/own.conf && systemctl restart ssh",
     ],
   },
   { what: "`floatingAddresses`: none", settings: { "twopir:floatingAddresses": [] }, asked: [] },
@@ -193,10 +219,17 @@ function planned(preview: Outcome): string {
   return cell([listed, ...reasonsIn(preview)]);
 }
 
-const upUnnoticed = (asked: readonly string[] = Object.values(FLOATING)): Promise<void> =>
-  unnoticed(asked, async () => {
-    succeeded(await cluster.up());
-  });
+const upUnnoticed = (
+  asked: readonly string[] = Object.values(FLOATING),
+  family: 4 | false = 4,
+): Promise<void> =>
+  unnoticed(
+    asked,
+    async () => {
+      succeeded(await cluster.up());
+    },
+    family,
+  );
 
 /**
  * Without what comes at the first turn of a Pi and at a package's removal, and gluster's own names in a brick, by which a
@@ -210,7 +243,8 @@ const filesOf = async (name: string): Promise<string[]> =>
 describe("an edit of the config of a cluster that serves", () => {
   it.each(EDITS)(
     "is made and taken back unnoticed: $what",
-    async ({ what, settings, prepared, here, stays, hint, asked }) => {
+    async ({ what, settings, prepared, here, stays, hint, asked, renamed }) => {
+      const family = renamed ? false : 4;
       if (what.includes("keyFile")) await letIn();
       for (const name of PIS) if (prepared) await inside(name, prepared[0]);
       if (here) await run("bash", ["-c", here[0]]);
@@ -218,10 +252,10 @@ describe("an edit of the config of a cluster that serves", () => {
       await cluster.configure({ ...BASE, ...settings });
       const preview = await cluster.preview();
       rows.push([what, planned(preview)]);
-      await upUnnoticed(asked);
+      await upUnnoticed(asked, family);
       await nothingToDo(cluster, hint);
       await cluster.configure(BASE);
-      await upUnnoticed(asked);
+      await upUnnoticed(asked, family);
       await nothingToDo(cluster);
       await eachHoldsItsOwn();
       expect((await addresses()).sort()).toEqual(Object.values(FLOATING));
@@ -283,12 +317,15 @@ describe("an edit of the config of a cluster that serves", () => {
     const all = [...Object.values(FLOATING), floatingAddress("pi3")];
     await lab("on", "pi3");
     await cluster.configure({ ...BASE, ...three, "twopir:floatingAddresses": all });
+    rows.push(["a third Pi in `pis`, and its floating address", planned(await cluster.preview())]);
     await upUnnoticed();
     await nothingToDo(cluster);
     expect((await addresses()).sort()).toEqual(all);
     await cluster.configure(BASE);
     const refused = await cluster.up();
-    expect(refused.said).toContain("would take the others' too while it leaves, so nothing was changed");
+    const said = `pi3 has the floating address ${floatingAddress("pi3")}, and would take the others' too while it leaves`;
+    rows.push(["that Pi and its address out again", cell(["refused", said])]);
+    expect(refused.said).toContain(said);
     expect(refused.changed).toEqual({});
     for (const settings of [
       { ...three, "twopir:floatingAddresses": [] },
