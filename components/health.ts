@@ -20,7 +20,7 @@ export const healthStates = ({ pis, volume }: Pick<ClusterArgs, "pis" | "volume"
   }));
 
 /**
- * What a Pi's owner should see to, of its clock, card, power and gateway.
+ * What a Pi's owner should see to: of its clock, card, power and network, and of what its next restart brings.
  *
  * @param began When the look began by this machine's clock, in ms since 1970; a Pi's own is between the two.
  * @param ended When it had ended.
