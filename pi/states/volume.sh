@@ -37,6 +37,7 @@ want() {
   if [ "${#missing[@]}" -gt 0 ]; then
     change "volume $volume lacks the copy of ${missing[*]}$(in_place_of "$place")" add_copies "${missing[@]}"
   fi
+  tell_of_strangers
   [ -n "$arbiter" ] || return 0
   uuid=$(uuid_of "$arbiter")
   if [ -z "$uuid" ] || [ -z "$(brick_name "$uuid")" ]; then
@@ -44,6 +45,16 @@ want() {
   elif [ "$uuid" != "$is" ]; then
     cannot_become "$arbiter" "an arbiter"
   fi
+}
+
+# tell_of_strangers: of bricks that nobody looks after, which count where gluster asks whether most copies are there.
+tell_of_strangers() {
+  local uuid name
+  while read -r uuid name _; do
+    [ -n "$uuid" ] && ! listed "$uuid" || continue
+    note "volume $volume has the brick $name, on a Pi that twopir:pis does not list: it is looked after by nobody" \
+      say "list its Pi, or, where this run does not take it out, see \"gluster volume remove-brick help\""
+  done <<<"$(volume_bricks)"
 }
 
 note_accepted() {

@@ -276,6 +276,17 @@ esac`,
       expect(told(host)).toEqual([]);
     });
 
+    it("has a brick that somebody has added, and that nobody looks after: that is named, and stays", async () => {
+      const options = { "user.twopir": "made" };
+      const bricks = [1, 2, 3].map((n) => brick(n));
+      glusterdKnows(host, { ...volume({ bricks, options }), peers: [peer(2), peer(3)] });
+      const why = `volume gv0 has the brick ${address(3)}:${BRICK}, on a Pi that twopir:pis does not list`;
+      expect((await host.check(made())).output).toContain(`note: ${why}`);
+      expect(await host.run("apply", made())).toMatchObject({ status: 0 });
+      expect(told(host)).toEqual([]);
+      expect((await host.check(made({ copies: [1, 2, 3].map(address) }))).output).toBe("");
+    });
+
     it("lacks no copy of a Pi that is drained, but of one that has come anew", async () => {
       glusterdKnows(host, volume({ options: { "user.twopir": "made" } }));
       const more = { copies: [1, 2, 3].map(address) };
