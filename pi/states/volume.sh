@@ -51,7 +51,7 @@ want() {
 tell_of_strangers() {
   local uuid name
   while read -r uuid name _; do
-    [ -n "$uuid" ] && ! listed "$uuid" || continue
+    if [ -z "$uuid" ] || listed "$uuid"; then continue; fi
     note "volume $volume has the brick $name, on a Pi that twopir:pis does not list: it is looked after by nobody" \
       say "list its Pi, or, where this run does not take it out, see \"gluster volume remove-brick help\""
   done <<<"$(volume_bricks)"
