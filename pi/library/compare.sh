@@ -12,7 +12,7 @@ lists=$mount_point/.copies # a list for each Pi, by glusterd's UUID
 work=$notes/lists          # on the card: a million files take 200 MB, and /run is memory; for one at a time
 moment=5                   # seconds; what is being written differs for less
 # shellcheck disable=SC2034 # programs/full-copy.sh and its state use it
-compared=$notes/compared # there while the copies are together: when they were compared, or met
+compared=/run/twopir-compared # there while the copies are together: when they were compared, or met
 few=20                   # differences that are looked at again
 
 # write_list: with the processes of today, so that nobody takes the list in an old image for one of today.

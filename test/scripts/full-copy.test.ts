@@ -294,7 +294,7 @@ esac`,
     const said = /since \d{4}-\d\d-\d\d nobody could compare this copy with the next: /;
     const of = async (days: number): Promise<boolean> => {
       const then = Date.now() / 1000 - days * 86_400;
-      utimesSync(host.at("/var/lib/twopir/compared"), then, then);
+      utimesSync(host.at("/run/twopir-compared"), then, then);
       return said.test((await host.check(state)).output);
     };
     await watch(2);
@@ -303,7 +303,7 @@ esac`,
     expect(await of(3.1)).toBe(true);
     host.write(client(2), "connected = 0\n"); // with the other Pi off there is nothing to compare
     await watch(2);
-    expect(existsSync(host.at("/var/lib/twopir/compared"))).toBe(false);
+    expect(existsSync(host.at("/run/twopir-compared"))).toBe(false);
   });
 
   it("leaves the note when it goes: the gate needs it until the volume is stopped", async () => {
