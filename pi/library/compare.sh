@@ -13,7 +13,7 @@ work=$notes/lists          # on the card: a million files take 200 MB, and /run 
 moment=5                   # seconds; what is being written differs for less
 # shellcheck disable=SC2034 # programs/full-copy.sh and its state use it
 compared=/run/twopir-compared # there while the copies are together: when they were compared, or met
-few=20                   # differences that are looked at again
+few=20                        # differences that are looked at again
 
 # write_list: with the processes of today, so that nobody takes the list in an old image for one of today.
 write_list() {
