@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { isIP } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -206,11 +206,11 @@ async function ownHere(
 
 /** The zone's name servers, without the primary that is asked. */
 async function otherServers(zone: string, server: string): Promise<{ host: string; address: string }[]> {
-  const primary = isIP(server) === 0 ? await asked(server, "A") : [server];
+  const primary = isIP(server) === 0 ? await asked(server, "A").catch(() => []) : [server];
   const hosts = (await dig(zone, "NS", server)).map((host) => host.replace(/\.$/, ""));
   const found = await Promise.all(
     hosts.map(async (host) => {
-      const inZone = await asked(host, "A", server);
+      const inZone = await asked(host, "A", server).catch(() => []); // REFUSED: it is in another zone
       const addresses = inZone.length > 0 ? inZone : await asked(host, "A").catch(() => []);
       return addresses.map((address) => ({ host, address }));
     }),
@@ -341,7 +341,7 @@ export async function requireHalfOfRecords(
   }
 }
 
-/** How the name of the state begins that says that there are no other records, by the provider; each has a name of its own. */
+/** How the name of the state begins that says that there are no other records, by the provider. */
 export const ONLY = { rfc2136: "no-other", cloudflare: "all" } as const;
 
 /** The provider that kept the records in the last update, where it is another one. */
@@ -356,9 +356,10 @@ async function formerProvider(
   return former?.[0];
 }
 
+/** The name of that state, for one type of record. */
 export const onlyName = (only: string, type: RecordType): string => `${only}-${type.toLowerCase()}-records`;
 
-/** A file for each stack, read by pi/library/wanted.sh when a record is to be taken away. */
+/** A file for each stack and type, read by pi/library/wanted.sh when a record is to be taken away. */
 const WANTED = join(__dirname, "..", ".twopir", "records");
 
 /**
@@ -377,12 +378,20 @@ export async function noteWanted(
 ): Promise<void> {
   if (pulumi.runtime.isDryRun()) return;
   const all = [...(await names())];
-  const only = Object.entries(ONLY).find(([one]) => one === provider)?.[1] ?? "";
-  const lines = TYPES.filter((type) => all.includes(onlyName(only, type))).flatMap((type) =>
-    addresses[type].map((address) => `${zoneId} ${name} ${type} ${address}\n`),
-  );
+  const begin = `${zoneId} ${name} `;
   await mkdir(WANTED, { recursive: true });
-  await writeFile(join(WANTED, pulumi.getStack()), lines.join(""));
+  // Also those of a stack that was called something else.
+  for (const file of await readdir(WANTED)) {
+    const path = join(WANTED, file);
+    if (file.startsWith(`${pulumi.getStack()}.`) || (await readFile(path, "utf8")).startsWith(begin))
+      await rm(path);
+  }
+  if (provider === "none") return;
+  for (const type of TYPES.filter((one) => all.includes(onlyName(ONLY[provider as keyof typeof ONLY], one))))
+    await writeFile(
+      join(WANTED, `${pulumi.getStack()}.${type}`),
+      addresses[type].map((address) => `${begin}${address}\n`).join(""),
+    );
 }
 
 /** Cloudflare's records of a name before a run. */

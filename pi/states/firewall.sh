@@ -77,7 +77,7 @@ visitors_may_come() {
   rule=$(limiting http 80)
   why="a firewall of $pi, which is not twopir's, limits how often visitors may connect to port 80"
   # Ten at once are more than a browser opens, and who limits that has meant it.
-  [[ -z $rule || $rule == *"ct count over "[0-9][0-9]* ]] ||
+  [[ -z $rule || $rule =~ (ct count over|--connlimit-above)" "[0-9][0-9] ]] ||
     note "$why ($rule), so that pages come without their pictures, or not at all" \
       say "let visitors in as often as they come, e.g. \"sudo ufw delete limit http && sudo ufw allow http\""
 }
@@ -85,19 +85,17 @@ visitors_may_come() {
 # Which service loads which rules at boot, by Debian's packages.
 loads_at_boot=(nftables:/etc/nftables.conf netfilter-persistent:/etc/iptables/rules.v4)
 
-# tell_of_next_boot: rules that somebody has written and not loaded. What they do is seen by all that is asked from
-# outside as soon as they are.
+# tell_of_next_boot: rules that somebody has written and not loaded. When they are, whatever is asked from outside shows
+# what they do. A file that is newer than its service's start says nothing: it may have been made of what there is.
 tell_of_next_boot() {
-  local one unit file link since
+  local one unit file link
   for one in "${loads_at_boot[@]}"; do
     unit=${one%%:*}.service file=${one#*:}
     for link in /etc/systemd/system/*.wants/"$unit"; do
       [[ -e $link && -e $file ]] || continue
-      since=$(systemctl show -P ActiveEnterTimestamp "$unit")
-      if [ -z "$since" ] || [ "$(stat -c %Y "$file")" -gt "$(date -d "$since" +%s)" ]; then
-        note "the next boot loads other rules than there are now, those of $file, which may shut out visitors" \
-          say "see what they do: sudo systemctl restart $unit; or keep them from it: sudo systemctl disable $unit"
-      fi
+      [ -n "$(systemctl show -P ActiveEnterTimestamp "$unit")" ] ||
+        note "the next boot loads the rules of $file, which nobody has loaded yet, and may shut out visitors" \
+          say "see whether they let in TCP port 80, and the other Pis; or keep them out: sudo systemctl disable $unit"
     done
   done
 }
@@ -106,14 +104,17 @@ tell_of_next_boot() {
 # lets all in.
 limiting() {
   {
-    nft list ruleset || true
+    nft -t list ruleset || true # without what is in sets: a block list has 30,000 addresses
     iptables-save || true
-  } 2>/dev/null | awk -v ports="$(paste -sd '|' <<<"$1${2:+$'\n'$2}")" '
+  } 2>/dev/null | awk -v ports="$1${2:+|${2//$'\n'/|}}" '
     $1 == "table" { family = $2 }
     family == "ip6" || $0 !~ "dports? ([{] )?([0-9a-z-]+, ?)*(" ports ")([ ,]|$)" { next }
-    !/limit|recent|meter|ct count|(add|update) @/ { if (/accept|ACCEPT/) exit; next }
+    !/limit rate|-m (hash|conn)?limit |-m recent |recent: |"(recent|(hash|conn)?limit)"|meter |ct count|(add|update) @/ {
+      if (/accept|ACCEPT/) exit
+      next
+    }
     /log|LOG/ && !/drop|reject|accept|DROP|REJECT|ACCEPT/ { next }
-    / [0-9]+\/second/ || / [0-9][0-9][0-9]+\/minute/ { next } # more often than an up does, or a browser
+    / [0-9]+\/sec/ || / [0-9][0-9][0-9]+\/min/ { next } # more often than an up does, or a browser
     { $1 = $1; print; exit }'
 }
 

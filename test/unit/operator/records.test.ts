@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
@@ -15,6 +15,10 @@ vi.mock("../../../operator/names", () => ({
  * from second to second.
  */
 const DIG = `#!/bin/bash
+# A server that knows its own zones alone says so of others.
+if [[ " $* " == *" +norecurse "* && \${*: -2:1} != *example.com. ]]; then
+  echo ";; ->>HEADER<<- opcode: QUERY, status: REFUSED, id: 7" && exit
+fi
 server=resolver
 for word; do
   case $word in @*) server=\${word#@} ;; esac
@@ -45,19 +49,23 @@ it("what an update wants is written down, where there is what says in the end th
     "x",
     "unit-test",
   );
-  const file = join(__dirname, "../../../.twopir/records/unit-test");
-  const written = async (...names: string[]): Promise<string> => {
+  const zone = { ...ZONE, zone: "unit-test.invalid" };
+  const folder = join(__dirname, "../../../.twopir/records");
+  const written = async (...names: string[]): Promise<Record<string, string>> => {
     const wanted = { A: ["192.168.0.121", "192.168.0.122"], AAAA: ["2001:db8::121"] };
-    await noteWanted(NAME, ZONE, wanted, () => Promise.resolve(names));
-    return readFileSync(file, "utf8");
+    await noteWanted(NAME, zone, wanted, () => Promise.resolve(names));
+    const files = readdirSync(folder).filter((file) => /^(unit-test|former)\./.test(file));
+    return Object.fromEntries(files.map((file) => [file, readFileSync(join(folder, file), "utf8")]));
   };
-  const A = `example.com ${NAME} A 192.168.0.121\nexample.com ${NAME} A 192.168.0.122\n`;
-  expect(await written("pi1-a-record", "no-other-a-records")).toBe(A);
-  expect(await written("no-other-a-records", "no-other-aaaa-records")).toBe(
-    `${A}example.com ${NAME} AAAA 2001:db8::121\n`,
-  );
-  expect(await written("pi1-a-record", "all-a-records")).toBe("");
-  rmSync(file);
+  const of = (address: string): string => `unit-test.invalid ${NAME} ${address}\n`;
+  const A = { "unit-test.A": of("192.168.0.121") + of("192.168.0.122") };
+  expect(await written("pi1-a-record", "no-other-a-records")).toEqual(A);
+  writeFileSync(join(folder, "former.A"), of("192.168.0.123")); // its stack has another name now
+  expect(await written("no-other-a-records", "no-other-aaaa-records")).toEqual({
+    ...A,
+    "unit-test.AAAA": of("2001:db8::121"),
+  });
+  expect(await written("pi1-a-record", "all-a-records")).toEqual({});
 });
 
 describe("what others are told of the name", () => {
