@@ -38,11 +38,11 @@ export = async () => {
     refuseEdits(config),
     tellOfFormerName(config.hostname),
   ]);
-  await tellOfForgotten(unwanted);
   const resources = new Resources(reached, seen, ownWay, records, triggers);
   await refuseSilence(config, unreached);
   await refuseOtherName(config.pis, called);
   await refuseDepartures(config, unreached);
+  await tellOfForgotten(unwanted);
   await noteWanted(config.hostname, config.dns, addresses);
   new Cluster("twopir", { parts, resources });
   return {

@@ -1,7 +1,8 @@
-import { createConnection } from "node:net";
 import { declaredNames, lastOutputs } from "./engine";
 import type { Names } from "./names";
+import type { LastOrder } from "./order";
 import { refuse } from "./refuse";
+import { isThere } from "./visitors";
 
 /** The parts of a config that {@link refuseDepartures} reads. */
 interface Listed {
@@ -12,32 +13,35 @@ interface Listed {
     readonly arbiter: boolean;
     readonly drained: boolean;
   }[];
+  readonly ssh: { readonly jumpHost?: unknown };
 }
 
 /** Outputs of the last update. */
-interface Last {
+interface Last extends LastOrder {
   /** Addresses by the names of the Pis. */
   readonly pis?: Names;
-  readonly floating?: Names;
   /** Names of the Pis that were drained or did not answer. */
   readonly unreached?: readonly string[];
 }
+
+type Answers = (address: string) => Promise<boolean | undefined>;
 
 /**
  * Refuses what would be done to a Pi that leaves, moves or is new, where that ends half-way or takes something from those
  * that stay.
  *
  * @param unreached Names of the Pis that are drained or did not answer now.
- * @param answers Whether there is a machine at an address. Default: it is asked from here.
+ * @param answers Whether there is a machine at an address; undefined where nobody can tell. Default: it is asked from here,
+ *   but for a jump host, behind which this machine is in another network.
  * @param outputs Default: asked of the engine.
  * @param names Of the stack's resources. Default: asked of the engine.
  * @example await refuseDepartures(config, ["pi2"])
  * @throws pulumi.RunError that names it, before anything is changed.
  */
 export async function refuseDepartures(
-  { pis }: Listed,
+  { pis, ssh }: Listed,
   unreached: readonly string[],
-  answers: (address: string) => Promise<boolean> = isThere,
+  answers: Answers = async (address) => (ssh.jumpHost ? undefined : isThere(address)),
   outputs: () => Promise<unknown> = lastOutputs,
   names: () => Promise<Iterable<string>> = declaredNames,
 ): Promise<void> {
@@ -49,7 +53,7 @@ export async function refuseDepartures(
   await refuseSpeaker(pis, last, answers);
 }
 
-/** Nothing could be made on it, and what the others are to have of it could not, either. */
+/** Nothing could be made there, nor what the others need of it. */
 function refuseNewDrained(pis: Listed["pis"], last: Names): void {
   const added = pis.filter(({ name, drained }) => drained && last[name] === undefined);
   if (added.length > 0)
@@ -100,11 +104,12 @@ function refuseLastCopy(
 async function refuseSpeaker(
   pis: Listed["pis"],
   { pis: places = {}, floating = {}, unreached = [] }: Last,
-  answers: (address: string) => Promise<boolean>,
+  answers: Answers,
 ): Promise<void> {
   for (const [name, address] of Object.entries(places)) {
     const now = pis.find((pi) => pi.name === name);
-    if (floating[name] === undefined || now?.address === address || !(await answers(address))) continue;
+    if (floating[name] === undefined || now?.address === address) continue;
+    if (!((await answers(address)) ?? !unreached.includes(name))) continue;
     const what = `${name} has the floating address ${floating[name]}, and would take the others' too`;
     if (now !== undefined)
       refuse(
@@ -122,25 +127,3 @@ async function refuseSpeaker(
     );
   }
 }
-
-/** Seconds; a machine in the same network answers in some thousandths. */
-const PATIENCE = 2;
-
-/** Whether there is a machine: one that has nothing at a port says so. */
-async function isThere(address: string): Promise<boolean> {
-  const answers = await Promise.all([22, 80].map((port) => knock(address, port)));
-  return answers.includes(true);
-}
-
-const knock = (address: string, port: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = createConnection({ host: address, port, timeout: PATIENCE * 1000 });
-    const end = (there: boolean) => () => {
-      socket.destroy();
-      resolve(there);
-    };
-    socket.on("connect", end(true)).on("timeout", end(false));
-    socket.on("error", (error: NodeJS.ErrnoException) => {
-      end(error.code === "ECONNREFUSED")();
-    });
-  });

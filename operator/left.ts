@@ -39,13 +39,14 @@ export async function tellOfForgotten(
   const declared = new Set(await names());
   for (const [pi, states] of unwanted) {
     // A package after what it is for.
+    // What a Pi has under a former name stands for what it has now.
     const left = states
-      .filter((name) => !declared.has(name))
+      .filter((name) => name.startsWith(`${pi}-`) && !declared.has(name))
       .sort((one, other) => Number(one.endsWith("-package")) - Number(other.endsWith("-package")));
     if (left.length > 0)
       void pulumi.log.warn(
-        `${pi} was drained or did not answer when it was to give back ${left.join(", ")}, and still has that. Have it take ` +
-          `that back, there: for state in ${left.join(" ")}; do sudo twopir remove $state; done`,
+        `${left.join(", ")} should have been removed from ${pi} while it was drained or did not answer, and is still there. Remove ` +
+          `it on ${pi}: for state in ${left.join(" ")}; do sudo twopir remove $state; done`,
       );
   }
 }

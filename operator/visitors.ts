@@ -78,6 +78,21 @@ export const answersByHttps = (hostname: string, port = 443): Promise<boolean> =
     socket.on("secureConnect", end(true)).on("timeout", end(false)).on("error", end(false));
   });
 
+/** Whether there is a machine at an address: one that has nothing at a port says so. */
+export async function isThere(address: string): Promise<boolean> {
+  const knock = (port: number): Promise<boolean> =>
+    new Promise((resolve) => {
+      const socket = createConnection({ host: address, port, timeout: PATIENCE * 1000 });
+      const end = (there: boolean) => () => {
+        resolve(there);
+        socket.destroy();
+      };
+      socket.on("connect", end(true)).on("timeout", end(false));
+      socket.on("error", (error: NodeJS.ErrnoException) => end(error.code === "ECONNREFUSED")());
+    });
+  return (await Promise.all([knock(22), knock(80)])).includes(true);
+}
+
 /** Whether an address is in a network that this machine is in, so that no router is between the two. */
 export const isNeighbour = (address: string): boolean => {
   const near = new BlockList();

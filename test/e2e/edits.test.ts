@@ -303,7 +303,7 @@ describe("an edit of the config of a cluster that serves", () => {
     succeeded(await cluster.up());
     const { said, changed } = await cluster.preview();
     expect(changed).toEqual({});
-    const [, remedy = ""] = /still has that\. Have it take that back, there: (for .* done)/.exec(said) ?? [];
+    const [, remedy = ""] = /is still there\. Remove it on pi2: (for .* done)/.exec(said) ?? [];
     expect(remedy).toContain("in pi2-updates pi2-updates-package;");
     await inside("pi2", remedy.replace("sudo ", ""));
     await nothingToDo(cluster);

@@ -29,7 +29,7 @@ const refusing = (
   } = {},
 ): Promise<void> =>
   refuseDepartures(
-    { pis },
+    { pis, ssh: {} },
     unreached,
     (address) => Promise.resolve(there.includes(address)),
     () => Promise.resolve(last),
@@ -81,6 +81,17 @@ it("a Pi that speaks VRRP does not leave, or move, while the others stop listeni
     refusing([pi(1), pi(2), pi(3, { address: at(23) })], { last: FLOATING, there }),
   ).rejects.toThrow(/while it moves from 192\.168\.0\.123, .*, to 192\.168\.0\.143/);
   await refusing([pi(1), pi(2)], { last: FLOATING });
+  // Where nobody can tell, who answered in the last update is taken for there.
+  const untold = (last: object) =>
+    refuseDepartures(
+      { pis: [pi(1), pi(2)], ssh: { jumpHost: {} } },
+      [],
+      undefined,
+      () => Promise.resolve(last),
+      () => Promise.resolve([]),
+    );
+  await expect(untold(FLOATING)).rejects.toThrow(/while it leaves/);
+  await untold({ ...FLOATING, unreached: ["pi3"] });
   await refusing([pi(1), pi(2)], { there });
   await refusing([pi(1), pi(2), pi(3)], { last: FLOATING, there });
 });
