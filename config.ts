@@ -519,11 +519,12 @@ function meant(unknown: string): string {
 }
 
 /** The names of all settings, at whatever depth. */
-const SETTINGS = new Set<string>();
-JSON.stringify(z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }), (key, value: unknown) => {
-  if (key === "properties") for (const name of Object.keys(value as object)) SETTINGS.add(name);
-  return value;
-});
+const SETTINGS = new Set(settingsIn(z.toJSONSchema(schema, { io: "input", unrepresentable: "any" })));
+function settingsIn(part: unknown): string[] {
+  if (typeof part !== "object" || part === null) return [];
+  const own = "properties" in part ? Object.keys(part.properties as object) : [];
+  return [...own, ...Object.values(part).flatMap(settingsIn)];
+}
 
 /** Lists and objects by their kind only: a secret may have strayed into one. */
 function show(value: unknown): string {

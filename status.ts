@@ -12,7 +12,7 @@ async function main(): Promise<void> {
     options: { json: { type: "boolean" }, stack: { type: "string", short: "s" } },
   });
   const config = await configOf(values.stack);
-  const { reached, seen, records, foundHere } = await lookNow(config, statusStates(config));
+  const { reached, seen, records, foundHere } = await lookNow(config, statusStates(config), true);
   const status = clusterStatus(config, reached, seen, records, foundHere);
   console.log(values.json ? JSON.stringify(status, undefined, 2) : statusText(status));
   process.exitCode = status.well ? 0 : 1;

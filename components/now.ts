@@ -1,13 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { packSite } from "../operator/pack";
-import {
-  presentRecords,
-  toldElsewhere,
-  TYPES,
-  type Addresses,
-  type Elsewhere,
-  type RecordType,
-} from "../operator/records";
+import { presentRecords, toldElsewhere, TYPES, type Addresses, type RecordType } from "../operator/records";
 import { answersByHttps, hasIpv6, isHttpsOnly, isNeighbour, visit, type Visit } from "../operator/visitors";
 import { close, look, reach, type Look, type PiAddress, type Reached, type Ssh } from "../remote/look";
 import { forward, HostProblem } from "../remote/ssh";
@@ -19,7 +12,7 @@ import { exceptionsSet } from "./exceptions";
 import { bothHold, healthProblems, healthStates, heldTwice } from "./health";
 import { oneMachine } from "./identity";
 import { knowledge } from "./knowledge";
-import type { Part } from "./part";
+import { names, type Part } from "./part";
 import { foundElsewhere, ledAway, missedByVisitors, noHttps, noIpv6From } from "./visits";
 
 /** Seconds until something is asked once more. */
@@ -54,14 +47,19 @@ export interface ReachableCluster extends ClusterArgs {
  * Looks at all of a cluster, and changes nothing.
  *
  * @param besides States that are looked at, too. Default: none.
+ * @param asksHere Whether to ask what this machine finds for the name. Default: no.
  * @example const { parts, reached, seen } = await lookNow(config);
  * @throws pulumi.RunError where its site cannot be published.
  */
-export async function lookNow(config: ReachableCluster, besides: readonly State[] = []): Promise<Now> {
+export async function lookNow(
+  config: ReachableCluster,
+  besides: readonly State[] = [],
+  asksHere = false,
+): Promise<Now> {
   const release = await packSite(config);
   const reached = await reach(config.pis, config.ssh);
   try {
-    return await lookBy(reached, { ...config, release }, besides);
+    return await lookBy(reached, { ...config, release }, besides, asksHere);
   } finally {
     close(reached);
   }
@@ -71,6 +69,7 @@ async function lookBy(
   reached: ReadonlyMap<string, Reached>,
   config: ReachableCluster,
   besides: readonly State[],
+  asksHere: boolean,
 ): Promise<Now> {
   const reachable = new Set([...reached].filter(([, { client }]) => client).map(([name]) => name));
   const known = await knowledge(config, reached);
@@ -91,32 +90,26 @@ async function lookBy(
     return { seen, health: healthProblems(config.pis, seen, began, Date.now()) };
   };
   const wanted = recordAddresses(config);
-  const present = (type: RecordType) => presentRecords(config.hostname, type, config.dns);
   const types = TYPES.filter((type) => wanted[type].length > 0);
-  const lookUp = async (): Promise<{ records: Partial<Addresses>; elsewhere: Elsewhere[] }> => {
-    const found = await Promise.all(types.map(async (type) => [type, await present(type)] as const));
-    const records = Object.fromEntries(found.filter(([, addresses]) => addresses !== undefined));
-    return { records, elsewhere: await toldElsewhere(config.hostname, records, config.dns) };
+  const lookUp = async () => {
+    const found = await Promise.all(
+      TYPES.map(async (type) => [type, await presentRecords(config.hostname, type, config.dns)] as const),
+    );
+    const all = Object.fromEntries(found) as Partial<Addresses>;
+    const records = Object.fromEntries(
+      found.filter(([type, addresses]) => types.includes(type) && addresses !== undefined),
+    ) as Partial<Addresses>;
+    const elsewhere = await toldElsewhere(config.hostname, records, config.dns, asksHere);
+    return { records, leading: config.ssh.jumpHost ? [] : (all.AAAA ?? []), elsewhere };
   };
-  const [{ seen, health }, leading, { records, elsewhere }] = await Promise.all([
-    lookTimed(),
-    config.ssh.jumpHost ? [] : present("AAAA"),
-    lookUp(),
-  ]);
+  const [{ seen, health }, { records, leading, elsewhere }] = await Promise.all([lookTimed(), lookUp()]);
   const doubled = await stillHeldTwice(config, reached, seen);
   // After the look, which waits until floating addresses are where they should be, and where all is well: then each nginx
   // has read its mark. A jump host may have no IPv6, and does not say so.
   const well = isWell(states, seen);
   const ipv6 = hasIpv6() && !config.ssh.jumpHost;
-  const targets = (well ? TYPES : []).flatMap((type) => {
-    const { length: floating } = type === "A" ? config.floatingAddresses : config.floatingAddresses6;
-    return type === "AAAA" && !ipv6
-      ? []
-      : recordTargets(config, type).flatMap(({ pi, address }) =>
-          reachable.has(pi.name) ? { address, pi: pi.name } : floating > 0 ? { address } : [],
-        );
-  });
-  const foreign = well ? (leading ?? []).filter((address) => !wanted.AAAA.includes(address)) : [];
+  const targets = well ? targetsOf(config, reachable, ipv6 ? seen : undefined) : [];
+  const foreign = well ? leading.filter((address) => !wanted.AAAA.includes(address)) : [];
   const byHttp = !well || !isHttpsOnly(config.hostname);
   const [visits, visitsAway, opens] = await Promise.all([
     Promise.all(targets.map(async (target) => ({ ...target, ...(await ask(target.address)) }))),
@@ -127,12 +120,7 @@ async function lookBy(
     parts,
     reached,
     called: known.called,
-    unwanted: new Map(
-      [...known.noted].map(([pi, noted]) => [
-        pi,
-        noted.filter((one) => !states.some(({ name, on }) => name === one && on === pi)),
-      ]),
-    ),
+    unwanted: unwantedOf(known.noted, states),
     seen: {
       ...seen,
       problems: [
@@ -173,6 +161,37 @@ async function stillHeldTwice(
   return [...heldTwice(config, later)].flatMap(([address, names]) =>
     twice.has(address) ? bothHold(address, names) : [],
   );
+}
+
+/** The states that are noted on a Pi and not among its own. */
+const unwantedOf = (
+  noted: ReadonlyMap<string, readonly string[]>,
+  states: readonly State[],
+): Map<string, string[]> =>
+  new Map(
+    [...noted].map(([pi, names]) => [
+      pi,
+      names.filter((one) => !states.some(({ name, on }) => name === one && on === pi)),
+    ]),
+  );
+
+/** Where visitors are to get the page, each with the Pi whose address it is; without one where another Pi has taken it over. */
+function targetsOf(
+  config: ReachableCluster,
+  reachable: ReadonlySet<string>,
+  /** Undefined where IPv6 is not to be asked. */
+  byIpv6?: Look,
+): { readonly address: string; readonly pi?: string }[] {
+  const of = (type: RecordType) => {
+    const { length: floating } = type === "A" ? config.floatingAddresses : config.floatingAddresses6;
+    return recordTargets(config, type).flatMap(({ pi, address }) =>
+      reachable.has(pi.name) ? { address, pi: pi.name } : floating > 0 ? { address } : [],
+    );
+  };
+  // Of a Pi that does not serve by IPv6 its own state tells.
+  const serves6 = ({ pi }: { readonly pi?: string }): boolean =>
+    !byIpv6?.findings.get(names.ipv6({ name: pi ?? "" }))?.reasons.length;
+  return [...of("A"), ...(byIpv6 ? of("AAAA").filter(serves6) : [])];
 }
 
 const isNear = ({ address }: { readonly address: string }): boolean => isNeighbour(address);

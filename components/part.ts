@@ -23,7 +23,7 @@ export const names = {
   siteConfig: "site-config",
   siteContent: "site-content",
   nginx: (pi: Pi) => `${pi.name}-nginx`,
-  ipv6: (pi: Pi) => `${pi.name}-ipv6`,
+  ipv6: (pi: Pick<Pi, "name">) => `${pi.name}-ipv6`,
   keepalived: (pi: Pi) => `${pi.name}-keepalived`,
 } as const;
 

@@ -18,7 +18,8 @@ const FIRST_WINDOW = 2;
 
 /** apt's settings: which archives, every day, and no reboot of unattended-upgrades' own. */
 const aptSettings = (updates: Updates): string =>
-  `APT::Periodic::Update-Package-Lists "1";
+  `APT::Periodic::Enable "1";
+APT::Periodic::Update-Package-Lists "1";
 APT::Periodic::Unattended-Upgrade "1";
 Unattended-Upgrade::Automatic-Reboot "false";
 #clear Unattended-Upgrade::Allowed-Origins;

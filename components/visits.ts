@@ -26,16 +26,16 @@ export function missedByVisitors(
         near ? "other" : "unseen",
       ),
     ];
-  return visits.flatMap(({ address, pi, from = pi, why }) =>
+  return visits.flatMap(({ address, pi, from, why }) =>
     why !== undefined
       ? new HostProblem(
           `http://${hostname}/ is not to be had at ${address} from ${visitor} (${why}), while the Pis serve it as they see it ` +
             `themselves: look for a firewall that is not twopir's, and for another machine with that address.`,
         )
-      : pi === undefined || from === pi
+      : pi === undefined || from === undefined || from === pi
         ? []
         : new HostProblem(
-            `${address} is answered by ${from ?? "another Pi"}, while ${pi}, whose address it is, serves: does keepalived run and answer there ` +
+            `${address} is answered by ${from}, while ${pi}, whose address it is, serves: does keepalived run and answer there ` +
               `(systemctl restart keepalived), or has somebody given that address to ${from}?`,
           ),
   );

@@ -38,8 +38,8 @@ export function inLastOrder<T extends Listed>(config: T, last: LastOrder): T {
 }
 
 /**
- * What {@link inLastOrder} goes by at the next update, and who may leave. All of it each time: an output that an update
- * leaves out which then fails stays what it was.
+ * What {@link inLastOrder} goes by at the next update, and who may leave. All of it each time: an output that is left out
+ * keeps its old value where that update fails.
  */
 export function orderOf({ pis, floatingAddresses, floatingAddresses6 }: Listed): LastOrder {
   const byName = (addresses: readonly string[]) =>

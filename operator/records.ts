@@ -81,26 +81,29 @@ export interface Elsewhere {
  *
  * @param records What the primary has, of the types that are looked at; where the user keeps them, what any program here
  *   finds.
+ * @param here Whether to ask what this machine finds. Default: yes.
  * @example await toldElsewhere("twopir.example.com", { A: ["192.168.0.121"] }, { provider: "rfc2136", server: "192.168.0.53", zone: "example.com" })
  */
 export async function toldElsewhere(
   name: string,
   records: Partial<Addresses>,
   { provider, server, zone, zoneId, access }: Zone,
+  here = true,
 ): Promise<Elsewhere[]> {
   const right = TYPES.flatMap((type) => {
     const all = [...(records[type] ?? [])].sort();
     return all.length === 0 ? [] : { type, all };
   });
   if (right.length === 0) return [];
-  if (provider === "none") return byHosts(name, right);
+  if (provider === "none") return here ? byHosts(name, right) : [];
   if (server === undefined || zone === undefined) {
     const message = zoneId && access && (await notInUse(zoneId, access).catch(() => undefined));
-    return message ? [{ message, hereOnly: false }] : hiddenHere(name, right);
+    if (message) return [{ message, hereOnly: false }];
+    return here ? hiddenHere(name, right) : [];
   }
-  const [others, here] = await Promise.all([
+  const [others, own] = await Promise.all([
     otherServers(zone, server).catch(() => []),
-    toldHere(name, right, zone, server).catch((error: unknown) => deadHere(name, error)),
+    here ? toldHere(name, right, zone, server).catch((error: unknown) => deadHere(name, error)) : [],
   ]);
   const answers = await Promise.all(
     others.map(async ({ host, address }) => {
@@ -127,7 +130,7 @@ export async function toldElsewhere(
     }),
   );
   const found = answers.flat().filter((one) => one !== undefined);
-  return [...found, ...here.map((message) => ({ message, hereOnly: true }))];
+  return [...found, ...own.map((message) => ({ message, hereOnly: true }))];
 }
 
 /** Where the name server that this machine asks finds no answer, so that others which ask for it may find none, either. */

@@ -70,7 +70,7 @@ export class Resources {
    * @throws Error where it names a state that is not declared yet, or a Pi that there is not.
    */
   declare(state: State | CloudflareRecord, parent: pulumi.Resource): void {
-    // Whatever else there is, the engine leaves as it is; what is new it would make.
+    // The engine leaves a drained Pi's resources as they are, and would create new ones.
     const isNew = this.triggers.size > 0 && !this.triggers.has(state.name);
     if (isState(state) && this.reached.get(state.on)?.drained && isNew) {
       this.#later.add(state.name);

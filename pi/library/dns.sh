@@ -7,14 +7,14 @@ takes server zone name key_name key_secret
 record_type() { if [[ $1 == *:* ]]; then echo AAAA; else echo A; fi; }
 
 # ask: the name's records of the type that the caller sets, or its alias, as the primary server has them, in dig's
-# answer format. By TCP, which needs no second try: a server that is off is noticed after 3 s.
+# answer format, and its comments (";;"). By TCP, which needs no second try: a server that is off is noticed after 3 s.
 ask() {
   local answer
   answer=$(once dig +tcp +noall +comments +answer +norecurse +time=3 +tries=1 "@$server" "$name." "$type") ||
     fail "the name server $server does not answer: $(remedy_of_silence)"
   [[ ! $answer =~ status:\ ([A-Z]+) || ${BASH_REMATCH[1]} == @(NOERROR|NXDOMAIN) ]] ||
     fail "the name server $server answers ${BASH_REMATCH[1]} for $name: has it loaded the zone $zone (see its log)," \
-      "and does it answer this machine (allow-query)?"
+      "and does it answer this machine (allow-query)?$([ "$mode" != remove ] || echo " $(remedy)")"
   printf '%s\n' "$answer"
 }
 

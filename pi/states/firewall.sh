@@ -109,7 +109,7 @@ limiting() {
   } 2>/dev/null | awk -v ports="$1${2:+|${2//$'\n'/|}}" '
     $1 == "table" { family = $2 }
     family == "ip6" || $0 !~ "dports? ([{] )?([0-9a-z-]+, ?)*(" ports ")([ ,]|$)" { next }
-    !/limit rate|-m (hash|conn)?limit |-m recent |recent: |"(recent|(hash|conn)?limit)"|meter |ct count|(add|update) @/ {
+    !/limit rate|-m ((hash|conn)?limit|recent) |recent: |"(recent|(hash|conn)?limit)"|meter |ct count|(add|update) @/ {
       if (/accept|ACCEPT/) exit
       next
     }

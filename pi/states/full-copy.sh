@@ -20,8 +20,8 @@ want() {
   if [ -n "$other" ]; then
     differs "$other" "$path"
   elif [ -n "$(find "$compared" -mtime "+$((uncompared - 1))" 2>/dev/null)" ]; then
-    note "since $(date -r "$compared" +%F) nobody could compare this copy with the next: something waits to be healed" \
-      say "it is tried every ten minutes; gluster volume heal $volume info tells what waits"
+    note "since $(date -r "$compared" +%F) nobody could compare this copy with the next one" \
+      say "perhaps something waits to be healed all the time (gluster volume heal $volume info), or a card is full"
   fi
 }
 

@@ -78,7 +78,7 @@ about_router() {
   fact gateway yes
   [[ ! $way =~ \ via\ ([0-9.]+) ]] || router=${BASH_REMATCH[1]}
   # shellcheck disable=SC2053 # it is a pattern
-  if [[ -n $by && $out != "$by" && $by != $tunnels ]] && ! is_near "$by" "$router"; then
+  if [[ -n $by && $out != "$by" && $by != $tunnels ]] && leads_out "$by" && ! is_near "$by" "$router"; then
     fact warning "answers to visitors from other networks leave by $out, and not by $by, where these come in, so they" \
       "get none: have the default route lead by $by, or add a rule for what comes from $address (ip rule)"
   elif [ -n "$router" ] && ! pinged "$router" && unheard "$router"; then
@@ -86,6 +86,9 @@ about_router() {
       "no answer from it, no update comes, and nothing sets its clock: give it the router that there is (ip route)"
   fi
 }
+
+# leads_out INTERFACE: there is a way to other networks by it, so that somebody may come in there.
+leads_out() { [ -n "$(ip -4 route show default dev "$1")" ]; }
 
 # is_near INTERFACE ROUTER: it is in this interface's network, too. Where a Pi has a cable and Wi-Fi to one router, an
 # answer arrives by either.

@@ -21,8 +21,9 @@ want() {
   [[ -z $why || ! -e $listen_path ]] || note "nginx would not start, since $why" listen_no_more
   own=$(own_addresses scope global -deprecated -dadfailed | { grep -F : || true; } | xargs)
   if [[ " $own " != *" $address6 "* ]]; then
-    hinder note "this Pi has no IPv6 address $address6 (it has ${own:-none}): ${why:+$why; }give it that one, or set" \
-      "its address6 in twopir:pis to one that it keeps"
+    [ -e "$kernel_ipv6" ] || own="none: its kernel has no IPv6"
+    hinder note "this Pi has no IPv6 address $address6 (it has ${own:-none}): give it that one, or set its address6" \
+      "in twopir:pis to one that it keeps"
     return
   fi
   [ -n "$why" ] || is_file "$listen_path" "$lines" || note "nginx does not listen by IPv6" listen_there

@@ -39,11 +39,23 @@ want() {
 # is_free: the floating address is nobody's but this cluster's, when it is to be held for the first time: two machines
 # with one address are both lost to visitors now and then, and one of them may be the router.
 is_free() {
-  if holds "$address" "$floating" || ! pinged "$floating"; then return; fi
+  if own "$floating" || ! pinged "$floating" || is_another_pi; then return; fi
   [ -z "$(unserved "$floating" "$host")" ] ||
     refuse "there is another machine at $floating, which is not this cluster's: put an address into" \
       "twopir:floatingAddresses that your router gives to nobody"
 }
+
+# is_another_pi: the floating address has the same hardware's address as one of those that keepalived speaks to.
+is_another_pi() {
+  local place other
+  place=$(hardware_of "$floating")
+  [ -n "$place" ] || return 1
+  while read -r other; do
+    if [ "$(hardware_of "$other")" = "$place" ]; then return; fi
+  done < <(awk '/unicast_peer/ { on = 1; next } /}/ { on = 0 } on { print $1 }' <<<"$config" | sort -u)
+  return 1
+}
+hardware_of() { ip -4 neighbour show to "$1" | sed -nE 's/.* lladdr ([^ ]+).*/\1/p'; } # ADDRESS
 
 take_again() {
   systemctl restart keepalived.service

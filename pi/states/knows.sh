@@ -18,7 +18,7 @@ want() {
   fi
   fact uuid "$(my_uuid)"
   fact called "$(called)"
-  fact noted "$(noted)"
+  fact noted "$(noted_states)"
 }
 
 called() {
@@ -29,7 +29,7 @@ called() {
   done
 }
 
-noted() {
+noted_states() {
   local one
   for one in "$states"/*; do [ ! -e "$one" ] || printf '%s ' "${one##*/}"; done
 }

@@ -10,12 +10,12 @@ all_full=no
 
 want() {
   local unit
+  unit=$(unit)
+  tell_if_overruled "$unit"
   [ "$(fstab_lines)" = "$fstab_line" ] || change "/etc/fstab has $(described) for $mount_point" write_fstab
   need mount.glusterfs glusterfs-client
-  unit=$(unit)
   [[ ! /etc/systemd/system/$unit -ef /dev/null && ! /run/systemd/system/$unit -ef /dev/null ]] ||
     mend "$unit is masked, so the volume does not come at boot" unmask "$unit"
-  tell_if_overruled "$unit"
   # Before all that would hang with it.
   if mounted && ! mount_answers; then
     change "the mount at $mount_point does not answer" revive
@@ -35,13 +35,15 @@ want() {
   fi
 }
 
-# tell_if_overruled UNIT: a file of somebody's own in /etc counts instead of the line, or besides.
+# tell_if_overruled UNIT: a file of somebody's own in /etc that says the same as the line, and counts before it.
 tell_if_overruled() {
-  local file
+  local file why
   for file in "/etc/systemd/system/$1" "/etc/systemd/system/$1.d"/*.conf; do
-    [ ! -s "$file" ] ||
-      obstacle "$file says how $mount_point is mounted, whatever the line in /etc/fstab says: take it away (sudo rm" \
-        "$file && sudo systemctl daemon-reload)"
+    grep -qsE '^[[:space:]]*(What|Where|Type|Options)[[:space:]]*=' "$file" || continue
+    why="$file says how $mount_point is mounted, whatever the line in /etc/fstab says: take it away (sudo rm $file &&"
+    why+=" sudo systemctl daemon-reload)"
+    [ -e "$states/$state" ] || refuse "$why" # before the first up nothing is half done
+    obstacle "$why"
   done
 }
 

@@ -96,7 +96,6 @@ describe.skipIf(!canIsolate)("the firewall", () => {
 
     it.each([
       ["was heard of since", "used 30/0/3 probes 1 REACHABLE", true],
-      ["was heard of for the last time as it was asked", "used 30/1/3 probes 1 DELAY", false],
       ["was not", "used 30/20/3 probes 1 REACHABLE", false],
       ["is off", "used 30/60/3 probes 6 FAILED", false],
       ["is in another network", "", false],

@@ -291,7 +291,7 @@ esac`,
     const [state] = statesOf([part()]);
     if (state === undefined) throw new Error("there is no state");
     host.command("systemctl", "");
-    const said = /since \d{4}-\d\d-\d\d nobody could compare this copy with the next: /;
+    const said = /since \d{4}-\d\d-\d\d nobody could compare this copy with the next one/;
     const of = async (days: number): Promise<boolean> => {
       const then = Date.now() / 1000 - days * 86_400;
       utimesSync(host.at("/run/twopir-compared"), then, then);

@@ -18,6 +18,7 @@ describe.skipIf(!canIsolate)("health.sh", () => {
   "-4 -o route get 192.0.2.1 from 192.168.0.121") grep . /run/way ;;
   "-4 -o route get 192.0.2.1") cat /run/way-of-any ;;
   "-4 route show match 192.168.0.1 dev wlan0 scope link") cat /run/near ;;
+  "-4 route show default dev "*) cat /run/default ;;
   "-4 neighbour show 192.168.0.1") cat /run/neighbour ;;
   *) exit 1 ;;
 esac`,
@@ -266,6 +267,7 @@ ${own}\\       valid_lft 86000sec preferred_lft 86000sec
       held(`2: ${by}    inet 192.168.0.121/24 brd 192.168.0.255 scope global dynamic ${by}`);
       host.write("/run/way", `${way} \\    cache \n`);
       host.write("/run/near", near);
+      host.write("/run/default", "default via 192.168.0.254 metric 700\n");
       const out = / dev (\w+)/.exec(way)?.[1] ?? "";
       expect(await warnings()).toEqual(
         warned
@@ -276,6 +278,9 @@ ${own}\\       valid_lft 86000sec preferred_lft 86000sec
             ]
           : [],
       );
+      // By a network without a router, as of the Pis alone, nobody comes from another one.
+      host.write("/run/default", "");
+      expect(await warnings()).toEqual([]);
     },
   );
 

@@ -98,9 +98,15 @@ esac`,
   it.each(["mnt-gluster1.mount", "mnt-gluster1.mount.d/own.conf"])(
     "names a unit file of the user's own, which counts instead of its line: %s",
     async (name) => {
+      const file = `/etc/systemd/system/${name}`;
+      const why = `${file} says how /mnt/gluster1 is mounted`;
+      host.write(file, "[Mount]\nWhat=localhost:/gv0\n");
+      expect((await host.check(mount())).output).toContain(`refuse: ${why}`);
+      host.write(file, "[Unit]\nAfter=glusterd.service\n"); // in what order, it may say
       await host.run("apply", mount());
-      host.write(`/etc/systemd/system/${name}`, "[Mount]\nWhat=localhost:/gv0\n");
-      const why = `/etc/systemd/system/${name} says how /mnt/gluster1 is mounted`;
+      expect((await host.check(mount())).changes).toEqual([]);
+      host.write("/var/lib/twopir/states/pi1-gluster-mount", "");
+      host.write(file, "[Mount]\nWhat=localhost:/gv0\n");
       expect((await host.check(mount())).changes).toEqual([expect.stringContaining(why)]);
       expect((await host.run("apply", mount())).output).toContain(why);
     },
