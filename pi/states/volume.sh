@@ -53,7 +53,7 @@ tell_of_strangers() {
   while read -r uuid name _; do
     if [ -z "$uuid" ] || listed "$uuid"; then continue; fi
     note "volume $volume has the brick $name, on a Pi that twopir:pis does not list: it is looked after by nobody" \
-      say "list its Pi, or, where this run does not take it out, see \"gluster volume remove-brick help\""
+      say "list its Pi, or, where this run does not take it out, do that with gluster's own command"
   done <<<"$(volume_bricks)"
 }
 
