@@ -15,7 +15,7 @@ settle=5         # seconds that one that was lost for a moment is waited for; gl
 all_full=no
 
 want() {
-  local name apart closed=() lost=()
+  local name apart closed=() lost=() away=''
   need gluster glusterfs-server
   all_joined || ask_anew
   tell_shut_out
@@ -57,13 +57,18 @@ ask_anew() {
   until_true "$settle" all_joined || true
 }
 
-# tell_shut_out: by which of the others no new connection is taken, while they are there. What an nginx that does not
-# run refuses is told by its own Pi; what a firewall drops is not answered at all.
+# tell_shut_out: by which of the others no new connection is taken, while they are there; and which of them have gone
+# just now, so that glusterd still counts them as connected, for its caller. What an nginx that does not run refuses is
+# told by its own Pi; what a firewall drops is not answered at all.
 tell_shut_out() {
   local other uuid name status
   for other in "${others[@]}"; do
     uuid=$(uuid_of "$other")
-    is_there "$uuid" "$other" || continue
+    if [ -z "$uuid" ] || ! present "$uuid"; then continue; fi
+    if ! is_alive "$other"; then
+      away+=" $uuid "
+      continue
+    fi
     if listens "$knock_wait" "$other" 24007; then
       name=$(brick_name "$uuid")
       ! is_shut "$name" ||
@@ -90,9 +95,6 @@ tell_nameless() {
   done
 }
 
-# is_there UUID ADDRESS: glusterd there is connected to this one's, and the Pi answers now.
-is_there() { [ -n "$1" ] && present "$1" && is_alive "$2"; }
-
 # is_shut NAME: the brick is served, and its port cannot be reached; where the mount has lost it already, that is told.
 is_shut() {
   local port
@@ -109,6 +111,7 @@ parted() {
   known=$(connections)
   [ -n "$known" ] || return 0
   volume_bricks | while read -r uuid name _; do
+    [[ $away != *" $uuid "* ]] || continue
     if ! grep -qxF -- "$name 1" <<<"$known" && is_served "$uuid" "$name"; then echo "$name"; fi
   done
 }
