@@ -1,19 +1,19 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { packSite } from "../operator/pack";
-import { presentRecords, toldElsewhere, TYPES, type Addresses, type RecordType } from "../operator/records";
-import { answersByHttps, hasIpv6, isHttpsOnly, isNeighbour, visit, type Visit } from "../operator/visitors";
+import { presentRecords, toldElsewhere, TYPES, type Addresses } from "../operator/records";
 import { close, look, reach, type Look, type PiAddress, type Reached, type Ssh } from "../remote/look";
-import { forward, HostProblem } from "../remote/ssh";
+import { HostProblem } from "../remote/ssh";
 import { explains, type State } from "../remote/state";
-import { recordAddresses, recordTargets } from "./a-records";
+import { recordAddresses } from "./a-records";
 import type { ClusterArgs, Pi } from "./args";
+import { askAsVisitors } from "./asked";
 import { clusterParts, statesOf } from "./cluster";
 import { exceptionsSet } from "./exceptions";
 import { bothHold, healthProblems, healthStates, heldTwice } from "./health";
 import { oneMachine } from "./identity";
 import { knowledge } from "./knowledge";
-import { names, type Part } from "./part";
-import { foundElsewhere, ledAway, missedByVisitors, noHttps, noIpv6From } from "./visits";
+import type { Part } from "./part";
+import { foundElsewhere } from "./visits";
 
 /** Seconds until something is asked once more. */
 const AGAIN = 1;
@@ -75,15 +75,6 @@ async function lookBy(
   const known = await knowledge(config, reached);
   const parts = clusterParts(config, reachable, known);
   const states = statesOf(parts);
-  // Behind a jump host this machine is in another network, so the visitor is there.
-  const via = [...reached.values()].find((one) => one.via)?.via;
-  const way = via ? { dial: (address: string, port: number) => forward(via, { address, port }) } : {};
-  const ask = async (address: string): Promise<Visit> => {
-    const first = await visit(address, config.hostname, known.volumes, way);
-    if (first.why === undefined) return first;
-    await sleep(AGAIN * 1000); // twice, for an answer that was lost on the way
-    return visit(address, config.hostname, known.volumes, way);
-  };
   const lookTimed = async (): Promise<{ seen: Look; health: HostProblem[] }> => {
     const began = Date.now();
     const seen = await look([...states, ...healthStates(config), ...besides], reached);
@@ -105,17 +96,9 @@ async function lookBy(
   const [{ seen, health }, { records, leading, elsewhere }] = await Promise.all([lookTimed(), lookUp()]);
   const doubled = await stillHeldTwice(config, reached, seen);
   // After the look, which waits until floating addresses are where they should be, and where all is well: then each nginx
-  // has read its mark. A jump host may have no IPv6, and does not say so.
+  // has read its mark.
   const well = isWell(states, seen);
-  const ipv6 = hasIpv6() && !config.ssh.jumpHost;
-  const targets = well ? targetsOf(config, reachable, ipv6 ? seen : undefined) : [];
-  const foreign = well ? leading.filter((address) => !wanted.AAAA.includes(address)) : [];
-  const byHttp = !well || !isHttpsOnly(config.hostname);
-  const [visits, visitsAway, opens] = await Promise.all([
-    Promise.all(targets.map(async (target) => ({ ...target, ...(await ask(target.address)) }))),
-    Promise.all(foreign.map(ask)),
-    byHttp || answersByHttps(config.hostname),
-  ]);
+  const missed = well ? await askAsVisitors(config, reached, seen, known.volumes, leading) : [];
   return {
     parts,
     reached,
@@ -128,12 +111,7 @@ async function lookBy(
         ...oneMachine(reached, known.uuids),
         ...health,
         ...doubled,
-        ...(via
-          ? missedByVisitors(config.hostname, visits, "the jump host", false)
-          : missedByVisitors(config.hostname, visits, "this machine", targets.some(isNear))),
-        ...(well && !ipv6 && wanted.AAAA.length > 0 ? [noIpv6From(config.ssh.jumpHost !== undefined)] : []),
-        ...ledAway(config.hostname, visitsAway),
-        ...(opens ? [] : [noHttps(config.hostname)]),
+        ...missed,
         ...(config.dns.provider === "none" ? types : []).flatMap((type) =>
           foundElsewhere(config.hostname, type, wanted[type], records[type] ?? []),
         ),
@@ -174,27 +152,6 @@ const unwantedOf = (
       names.filter((one) => !states.some(({ name, on }) => name === one && on === pi)),
     ]),
   );
-
-/** Where visitors are to get the page, each with the Pi whose address it is; without one where another Pi has taken it over. */
-function targetsOf(
-  config: ReachableCluster,
-  reachable: ReadonlySet<string>,
-  /** Undefined where IPv6 is not to be asked. */
-  byIpv6?: Look,
-): { readonly address: string; readonly pi?: string }[] {
-  const of = (type: RecordType) => {
-    const { length: floating } = type === "A" ? config.floatingAddresses : config.floatingAddresses6;
-    return recordTargets(config, type).flatMap(({ pi, address }) =>
-      reachable.has(pi.name) ? { address, pi: pi.name } : floating > 0 ? { address } : [],
-    );
-  };
-  // Of a Pi that does not serve by IPv6 its own state tells.
-  const serves6 = ({ pi }: { readonly pi?: string }): boolean =>
-    !byIpv6?.findings.get(names.ipv6({ name: pi ?? "" }))?.reasons.length;
-  return [...of("A"), ...(byIpv6 ? of("AAAA").filter(serves6) : [])];
-}
-
-const isNear = ({ address }: { readonly address: string }): boolean => isNeighbour(address);
 
 /** Whether all that the page stands on is as it should be, as far as the Pis that answer see it themselves. */
 export const isWell = (states: readonly State[], { findings, problems }: Look): boolean =>

@@ -1,5 +1,5 @@
 import { request } from "node:http";
-import { BlockList, createConnection, isIPv6 } from "node:net";
+import { BlockList, createConnection, isIPv6, type Socket } from "node:net";
 import { networkInterfaces } from "node:os";
 import type { Duplex } from "node:stream";
 import { connect } from "node:tls";
@@ -69,29 +69,29 @@ const HTTPS_ONLY = new Set(
 
 /** Whether somebody answers by https at a name, as this machine finds it, with a certificate that it trusts. */
 export const answersByHttps = (hostname: string, port = 443): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = connect({ host: hostname, port, servername: hostname, timeout: PATIENCE * 1000 });
-    const end = (answers: boolean) => () => {
-      resolve(answers);
-      socket.destroy();
-    };
-    socket.on("secureConnect", end(true)).on("timeout", end(false)).on("error", end(false));
-  });
+  connects(connect({ host: hostname, port, servername: hostname }), "secureConnect");
 
 /** Whether there is a machine at an address: one that has nothing at a port says so. */
 export async function isThere(address: string): Promise<boolean> {
   const knock = (port: number): Promise<boolean> =>
-    new Promise((resolve) => {
-      const socket = createConnection({ host: address, port, timeout: PATIENCE * 1000 });
-      const end = (there: boolean) => () => {
-        resolve(there);
-        socket.destroy();
-      };
-      socket.on("connect", end(true)).on("timeout", end(false));
-      socket.on("error", (error: NodeJS.ErrnoException) => end(error.code === "ECONNREFUSED")());
-    });
+    connects(createConnection({ host: address, port }), "connect", ["ECONNREFUSED"]);
   return (await Promise.all([knock(22), knock(80)])).includes(true);
 }
+
+/**
+ * Whether that comes about in time; the socket is closed then.
+ *
+ * @param too Codes of errors that count as well. Default: none.
+ */
+const connects = (socket: Socket, event: string, too: readonly string[] = []): Promise<boolean> =>
+  new Promise((resolve) => {
+    const end = (is: boolean): void => {
+      resolve(is);
+      socket.destroy();
+    };
+    socket.setTimeout(PATIENCE * 1000, () => end(false)).on(event, () => end(true));
+    socket.on("error", ({ code = "" }: NodeJS.ErrnoException) => end(too.includes(code)));
+  });
 
 /** Whether an address is in a network that this machine is in, so that no router is between the two. */
 export const isNeighbour = (address: string): boolean => {

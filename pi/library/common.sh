@@ -77,6 +77,13 @@ act() { # KIND REASON FUNCTION [ARGUMENT...]
 # fails.
 obstacle() { hinder change "$@"; }
 
+# hindered REASON...: the same where it can be so before the first up, too: nothing is half done then, so that is
+# refused; later what can be repaired elsewhere goes on.
+hindered() {
+  [ -e "$states/$state" ] || refuse "$@"
+  obstacle "$@"
+}
+
 hinder() { # KIND REASON...
   [ "$mode" = check ] || fail "${@:2}"
   tell "$1" "${*:2}"

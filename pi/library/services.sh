@@ -82,11 +82,9 @@ port_holder() {
   while read -r pid unit name; do
     if [ -z "$pid" ]; then
       continue # a text of none has one empty line
-    elif [ "$name" != "$2" ]; then
+    elif [ "$name" != "$2" ] || { [ "$unit" != "$1" ] && is_set_up "$unit"; }; then
       if is_set_up "$unit"; then name+=" of $unit"; fi
       echo "$name, process $pid" && return
-    elif [ "$unit" != "$1" ] && is_set_up "$unit"; then
-      echo "$name of $unit, process $pid" && return
     fi
   done
 }
@@ -94,12 +92,8 @@ port_holder() {
 # is_set_up UNIT: another service, or a container. What is typed belongs to the login, or to the ssh server.
 is_set_up() { [[ $1 == *.@(service|scope) && $1 != @(session-|user@|ssh.|ssh@|sshd|init.)* ]]; }
 
-# taken PORT HOLDER: before the first up nothing is half done, so that is refused; later what can be repaired elsewhere
-# goes on.
-taken() {
-  local why="port $1 of $pi is held by $2: end that, also for the next boot, or let it listen elsewhere"
-  [ -e "$states/$state" ] || refuse "$why"
-  obstacle "$why"
+taken() { # PORT HOLDER
+  hindered "port $1 of $pi is held by $2: end that, also for the next boot, or let it listen elsewhere"
 }
 
 # end_by_hand PROGRAM SIGNAL PIDS: what was started by hand ends as that signal asks it to, so that systemd's own can

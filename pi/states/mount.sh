@@ -37,13 +37,11 @@ want() {
 
 # tell_if_overruled UNIT: a file of somebody's own in /etc that says the same as the line, and counts before it.
 tell_if_overruled() {
-  local file why
+  local file
   for file in "/etc/systemd/system/$1" "/etc/systemd/system/$1.d"/*.conf; do
     grep -qsE '^[[:space:]]*(What|Where|Type|Options)[[:space:]]*=' "$file" || continue
-    why="$file says how $mount_point is mounted, whatever the line in /etc/fstab says: take it away (sudo rm $file &&"
-    why+=" sudo systemctl daemon-reload)"
-    [ -e "$states/$state" ] || refuse "$why" # before the first up nothing is half done
-    obstacle "$why"
+    hindered "$file says how $mount_point is mounted, whatever the line in /etc/fstab says: take it away (sudo rm" \
+      "$file && sudo systemctl daemon-reload)"
   done
 }
 
