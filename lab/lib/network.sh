@@ -142,29 +142,26 @@ part_rules() {
   } | nft -f -
 }
 
-# The machine forwards packets for as long as a lab needs it. Where it did not before, that is noted outside of any
-# checkout, with the labs that need it, and the last of them puts it back.
+# The machine forwards packets for as long as a lab needs it. Where it did not before, there is a folder outside of any
+# checkout, with a link to each lab that needs it, and the last of them puts it back. A folder and links, since there
+# is no moment in which one is half written: the lab may be killed in any.
 forwarding=/proc/sys/net/ipv4/ip_forward
-forward_notes=/run/twopir
+forwarding_for=/run/twopir
 forward_on() (
   exec 7</run && flock 7
-  [ "$(cat $forwarding)" = 0 ] || [ -e $forward_notes/ip_forward ] || return 0
-  mkdir -p $forward_notes/labs
-  echo "$lab_dir" >"$forward_notes/labs/$hash"
-  echo 0 >$forward_notes/ip_forward
+  [ "$(cat $forwarding)" = 0 ] || [ -e $forwarding_for ] || return 0
+  mkdir -p $forwarding_for
+  ln -sfn "$lab_dir" "$forwarding_for/$hash"
   echo 1 >$forwarding
 )
 forward_off() (
   exec 7</run && flock 7
-  [ -e $forward_notes/ip_forward ] || return 0
-  rm -f "$forward_notes/labs/$hash"
-  for note in "$forward_notes"/labs/*; do
-    # A lab whose folder was deleted needs nothing any more.
-    [ ! -e "$note" ] || [ -d "$(cat "$note")" ] || rm "$note"
-  done
-  [ -z "$(ls -A $forward_notes/labs)" ] || return 0
-  cat $forward_notes/ip_forward >$forwarding
-  rm -r $forward_notes
+  [ -e $forwarding_for ] || return 0
+  rm -f "$forwarding_for/$hash"
+  find $forwarding_for -xtype l -delete # a lab whose folder was deleted needs nothing any more
+  [ -z "$(ls -A $forwarding_for)" ] || return 0
+  echo 0 >$forwarding
+  rmdir $forwarding_for
 )
 
 remove_network() {

@@ -72,14 +72,14 @@ traces() (
     nft list tables
     # The first namespace of a machine has ip mount that folder over itself, for good.
     sed '\: /run/netns :d; s/^/mount /' /proc/mounts
-    grep -rls "$mine\|$other/" /run/twopir || true
-    find /sys/fs/cgroup /run/systemd/nspawn -name "$prefix*" 2>/dev/null || true # no nspawn has run yet
+    find /run/twopir \( -lname "$mine" -o -lname "$other/*" \) 2>/dev/null || true # no lab needs it
+    find /sys/fs/cgroup /run/systemd/nspawn -name "$prefix*" 2>/dev/null || true   # no nspawn has run yet
   } | sed "/tp-[a-z]/{/$prefix/!d}" | sort
   pgrep -af "$prefix|$mine|$other/" || true
 )
-# Other labs may come and go meanwhile, and the machine forwards packets as long as any is up: what it did before is
-# noted in /run/twopir then.
-forwarding() { cat "$([ -e /run/twopir/ip_forward ] && echo /run/twopir || echo /proc/sys/net/ipv4)/ip_forward"; }
+# Other labs may come and go meanwhile, and the machine forwards packets as long as any is up: it did not before where
+# there is a /run/twopir.
+forwarding() { if [ -e /run/twopir ]; then echo 0; else cat /proc/sys/net/ipv4/ip_forward; fi; }
 forwards_as_before() { diff "$BATS_SUITE_TMPDIR/forwarding" <(forwarding); }
 no_traces() { diff "$BATS_SUITE_TMPDIR/before" <(traces) && within 2 forwards_as_before; }
 
