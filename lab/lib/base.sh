@@ -6,6 +6,7 @@
 packages=systemd,systemd-sysv,dbus,libpam-systemd,openssh-server,sudo
 packages+=,iproute2,iputils-ping,netbase,nftables,procps,psmisc
 packages+=,ca-certificates,curl,less,nano,tzdata,python3,e2fsprogs
+packages+=,avahi-daemon,libnss-mdns,cron,locales,logrotate,nfs-common,rsync,apt-listchanges
 
 # base_sources: from the mirrors that this machine's apt has Debian from, or else from Debian's own.
 base_sources() {

@@ -14,6 +14,24 @@ printf '%s\n' 'PermitRootLogin no' 'PasswordAuthentication no' >"$rootfs/etc/ssh
 rm -f "$rootfs"/etc/ssh/ssh_host_* "$rootfs/etc/hostname" "$rootfs/etc/resolv.conf" "$rootfs/etc/machine-id"
 ln -sfn /usr/share/zoneinfo/Etc/UTC "$rootfs/etc/localtime"
 
+# In the language of whoever wrote the card: Raspberry Pi OS comes in British English, and this one's owner has German.
+printf '%s\n' 'en_GB.UTF-8 UTF-8' 'de_DE.UTF-8 UTF-8' >"$rootfs/etc/locale.gen"
+chroot "$rootfs" locale-gen >/dev/null
+echo LANG=de_DE.UTF-8 >"$rootfs/etc/default/locale"
+
+# What the hardware's firmware reads, here nobody: as pi-gen writes it, but for the card's own number.
+mkdir -p "$rootfs/boot/firmware"
+echo 'console=serial0,115200 console=tty1 rootfstype=ext4 fsck.repair=yes rootwait' >"$rootfs/boot/firmware/cmdline.txt"
+printf '%s\n' dtparam=audio=on arm_64bit=1 '[all]' >"$rootfs/boot/firmware/config.txt"
+
+# Raspberry Pi's own archive, of which the lab's machine may reach nothing: one without packages, by its name.
+archive=/usr/local/share/raspberrypi-archive codename=$(sed -n 's/^VERSION_CODENAME=//p' "$rootfs/etc/os-release")
+mkdir -p "$rootfs$archive"
+: >"$rootfs$archive/Packages"
+printf '%s\n' 'Origin: Raspberry Pi Foundation' 'Label: Raspberry Pi Foundation' 'Suite: stable' "Codename: $codename" \
+  'SHA256:' " $(sha256sum </dev/null | cut -d ' ' -f 1) 0 Packages" >"$rootfs$archive/Release"
+printf '%s\n' 'Types: deb' "URIs: file:$archive" 'Suites: ./' 'Trusted: yes' >"$rootfs/etc/apt/sources.list.d/raspi.sources"
+
 # Debian 13 lets every user ping by this setting, in a package that the minimal system lacks.
 echo 'net.ipv4.ping_group_range = 0 2147483647' >"$rootfs/etc/sysctl.d/ping.conf"
 
@@ -23,5 +41,7 @@ if compgen -G '/usr/local/share/ca-certificates/*.crt' >/dev/null; then
   chroot "$rootfs" update-ca-certificates >/dev/null 2>&1
 fi
 
+# The kernel's side of NFS is nothing that a container may have.
+ln -sfn /dev/null "$rootfs/etc/systemd/system/run-rpc_pipefs.mount"
 # On a card nothing waits for a network manager: the lab has configured eth0 before the Pi starts.
 ln -sfn /dev/null "$rootfs/etc/systemd/system/systemd-networkd-wait-online.service"
