@@ -186,6 +186,14 @@ const schema = only(
     sshPassphrase: z.string({ error: "a text" }).optional(),
     sudoPassword,
     site: z.string({ error: SITE }).min(1, { error: SITE }).optional(),
+    web: only(
+      {
+        fallback: matching(/^\/\S*$/, 'a page of the site, e.g. "/index.html"').optional(),
+        redirects: z.string({ error: "lines as in a file _redirects" }).optional(),
+        headers: z.string({ error: "lines as in a file _headers" }).optional(),
+      },
+      "{ fallback: /index.html, redirects: ..., headers: ... }",
+    ).optional(),
     ssh: only(
       {
         keyFile: z.string({ error: "a path" }).optional(),
@@ -216,6 +224,8 @@ interface Unchecked {
   readonly splitBrain?: unknown;
   readonly volume?: { readonly acceptCopy?: unknown; readonly clients?: unknown } | null;
   readonly dns?: { readonly provider?: unknown; readonly server?: unknown; readonly zone?: unknown } | null;
+  readonly site?: unknown;
+  readonly web?: unknown;
   readonly tsigSecret?: unknown;
   readonly sshPassphrase?: unknown;
   readonly ssh?: { readonly agent?: unknown; readonly keyFile?: unknown } | null;
@@ -258,6 +268,8 @@ function crossRules(config: Unchecked, context: z.core.$RefinementCtx): void {
       ["pis"],
       "at most one drained Pi of three that store: where two are off, the third one serves nothing",
     );
+  if (config.web !== undefined && config.site === undefined)
+    wrong(["web"], "no value without twopir:site: it is how a published folder is served");
   if (config.ssh?.agent === true && config.ssh.keyFile !== undefined)
     wrong(["ssh", "keyFile"], "no value, since ssh.agent: true reads no key");
   if (config.ssh?.agent === true && config.sshPassphrase !== undefined)
@@ -433,7 +445,7 @@ export function parseConfig(
   const parsed = schema.safeParse(pis.length === 0 ? raw : { ...raw, pis });
   if (!parsed.success) throw new ConfigError(mistakes(raw, parsed.error.issues));
   const { tsigSecret, sshPassphrase, sudoPassword: ofAll, ...others } = parsed.data;
-  const { dns: zone, volume, ssh, serverNames, site, ...rest } = others;
+  const { dns: zone, volume, ssh, serverNames, site, web, ...rest } = others;
   const anyKey = !ssh.agent && ssh.keyFile === undefined;
   const own = ({ knownAs, keyFile }: Host) => ({ knownAs, keyFile: anyKey ? keyFile : undefined });
   const ownJump = found.jumpHost && { ...found.jumpHost, ...own(found.jumpHost) };
@@ -442,6 +454,7 @@ export function parseConfig(
   return {
     ...rest,
     ...(site === undefined ? {} : { site: absolutePath(site, folder) }),
+    ...(web && { web }),
     pis: rest.pis.map(({ sudoPassword = ofAll, ...one }, i) => ({
       ...withoutUndefinedKey(one),
       ...(hosts[i] !== undefined && !isIPv4(hosts[i]) && { hostName: hosts[i] }),

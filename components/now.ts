@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { packSite } from "../operator/pack";
+import { packSite, type WebSettings } from "../operator/pack";
 import { presentRecords, toldElsewhere, TYPES, type Addresses } from "../operator/records";
 import { close, look, reach, type Look, type PiAddress, type Reached, type Ssh } from "../remote/look";
 import { HostProblem } from "../remote/ssh";
@@ -41,6 +41,8 @@ export interface ReachableCluster extends ClusterArgs {
   readonly ssh: Ssh;
   /** The folder that is published. Default: none, the content is the user's own. */
   readonly site?: string;
+  /** How it is served. Default: as web servers do. */
+  readonly web?: WebSettings;
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { State } from "../remote/state";
 import type { ClusterArgs, Pi, Volume } from "./args";
 import { CONTENT_GID, hasFullCopy, names, type Part } from "./part";
+import { publishedServerBlock } from "./web-rules";
 
 type SiteArgs = Pick<ClusterArgs, "volume" | "hostname" | "serverNames" | "release"> & {
   readonly leader: Pi;
@@ -17,14 +18,8 @@ const webRoot = ({ mount }: Volume): string => `${mount}/www`;
 
 const ownCopy = (pi: Pi, { brick }: Volume): string => (hasFullCopy(pi) ? `${brick}/www` : "");
 
-/**
- * The article's server block, and one line for what twopir sets on each Pi (none there: no error).
- *
- * The root names the release itself, so a release goes live when nginx reads its config: at once, for all files, and
- * for each Pi in its turn. A link that is moved to another release would be looked up again for each request, and
- * another Pi may have the old one in its cache.
- */
-const serverBlock = (root: string, serverNames: readonly string[], include = ""): string =>
+/** The article's server block, and one line for what twopir sets on each Pi (none there: no error). */
+const articlesServerBlock = (root: string, serverNames: readonly string[]): string =>
   `server {
   root ${root};
   index index.html index.htm;
@@ -35,7 +30,7 @@ const serverBlock = (root: string, serverNames: readonly string[], include = "")
   }
 
   include /etc/nginx/snippets/twopir*.conf;
-${include}}
+}
 `;
 
 /**
@@ -58,7 +53,7 @@ function siteStates({ volume, hostname, leader, release, ...args }: SiteArgs): S
   });
   if (release === undefined)
     return [
-      config(serverBlock(webRoot(volume), serverNames)),
+      config(articlesServerBlock(webRoot(volume), serverNames)),
       {
         ...common,
         after: [...after, names.contentGroup(leader)],
@@ -83,7 +78,10 @@ function siteStates({ volume, hostname, leader, release, ...args }: SiteArgs): S
       upload: { from: release.archive, as: ARCHIVE },
     },
     {
-      ...config(serverBlock(`${folder}/www`, serverNames, `  include ${folder}/*.conf;\n`)),
+      // The root names the release itself, so a release goes live when nginx reads its config: at once, for all files, and
+      // for each Pi in its turn. A link that is moved to another release would be looked up again for each request, and
+      // another Pi may have the old one in its cache.
+      ...config(publishedServerBlock(`${folder}/www`, serverNames, `${folder}/*.conf`, release.web)),
       after: [...after, names.siteContent],
     },
     {

@@ -1,6 +1,7 @@
 import type { State } from "../remote/state";
 import { names, type InTurn, type OnPi, type Part } from "./part";
 import { configPath } from "./site";
+import { HEADERS } from "./web-rules";
 
 /**
  * What the server block includes on each Pi: what a visitor sees of another Pi's death depends on it.
@@ -15,7 +16,8 @@ import { configPath } from "./site";
  *   a static site is sent up to 1 MB for nothing.
  * - A browser asks each time whether the copy that it has is still right (by ETag; where it is, the answer is a 304
  *   without the page). By default it may show a page unasked for a tenth of the page's age (RFC 9111, 4.2.2): after a
- *   month, the old one for three days.
+ *   month, the old one for three days. What is published has its headers in the server block, since its own rules may
+ *   say otherwise.
  */
 const nginxSettings = (floating: boolean, published: boolean): string =>
   `open_file_cache max=1000 inactive=10m;
@@ -27,11 +29,7 @@ client_max_body_size 16k;
 client_header_timeout 10s;
 client_body_timeout 10s;
 send_timeout 30s;
-add_header Cache-Control no-cache always;
-add_header X-Content-Type-Options nosniff always;
-add_header X-Frame-Options SAMEORIGIN always;
-add_header Referrer-Policy strict-origin-when-cross-origin always;
-`;
+${published ? "" : [["Cache-Control", "no-cache"] as const, ...HEADERS].map(([name, value]) => `add_header ${name} ${value} always;\n`).join("")}`;
 
 /**
  * nginx on one Pi runs the server block of the volume: the article's two links, its default site gone, and nginx

@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream, type Dirent } from "node:fs";
-import { mkdir, open, readdir, readlink, realpath, rename, stat } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, readlink, realpath, rename, stat } from "node:fs/promises";
 import { dirname, isAbsolute, join, relative } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { Header, Pax, type HeaderData } from "tar";
 import { refuse } from "./refuse";
+import { readHeaders, readRedirects, type Web } from "./rules";
 
 /** A folder as it is published. */
 export interface Release {
@@ -12,6 +13,18 @@ export interface Release {
   readonly id: string;
   /** Path of the archive on this machine. */
   readonly archive: string;
+  /** How its pages are served. */
+  readonly web: Web;
+}
+
+/** What a stack's config says of how a site is served; it comes before what the folder says. */
+export interface WebSettings {
+  /** As {@link Web}'s. */
+  readonly fallback?: string | undefined;
+  /** Lines as in a file `_redirects`. */
+  readonly redirects?: string | undefined;
+  /** Lines as in a file `_headers`. */
+  readonly headers?: string | undefined;
 }
 
 /** One thing that is published. Names are relative to the folder; a link is the file that it points to. */
@@ -26,13 +39,15 @@ const BLOCK = 512;
  * Packs a folder into a tar archive that depends on its names and contents alone: sorted, with fixed times, owners and
  * modes. Nothing of the operator's umask or clock goes in, so that every operator gets the same release.
  *
+ * @param web What the config says of how it is served. Default: nothing.
  * @param archive Where the archive goes; its folder is made.
- * @example await pack("/home/me/twopir/site", ".twopir/twopir.example.com.tar") // { id: "9f86d081...", archive: ... }
+ * @example await pack("/home/me/twopir/site", ".twopir/twopir.example.com.tar") // { id: "9f86d081...", archive: ..., web: ... }
  * @throws pulumi.RunError with everything that cannot be published.
  */
-export async function pack(folder: string, archive: string): Promise<Release> {
+export async function pack(folder: string, archive: string, web: WebSettings = {}): Promise<Release> {
   const mistakes: string[] = [];
   const entries = await list(folder, mistakes);
+  const served = await webOf(folder, entries, web, mistakes);
   if (mistakes.length > 0)
     refuse(
       [`${folder} cannot be published, so no Pi was contacted:`, ...mistakes.map((m) => `- ${m}`)].join("\n"),
@@ -51,7 +66,7 @@ export async function pack(folder: string, archive: string): Promise<Release> {
     createWriteStream(candidate),
   );
   await rename(candidate, archive);
-  return { id: hash.digest("hex"), archive };
+  return { id: hash.digest("hex"), archive, web: served };
 }
 
 /**
@@ -61,10 +76,43 @@ export async function pack(folder: string, archive: string): Promise<Release> {
 export async function packSite(config: {
   readonly hostname: string;
   readonly site?: string;
+  readonly web?: WebSettings;
 }): Promise<Release | undefined> {
   return config.site === undefined
     ? undefined
-    : pack(config.site, join(process.cwd(), ".twopir", `${config.hostname}.tar`));
+    : pack(config.site, join(process.cwd(), ".twopir", `${config.hostname}.tar`), config.web);
+}
+
+/** How a folder is served, with a line for each rule that cannot be kept. */
+async function webOf(
+  folder: string,
+  entries: readonly Entry[],
+  { fallback, redirects, headers }: WebSettings,
+  mistakes: string[],
+): Promise<Web> {
+  const files = new Set(entries.flatMap(({ name, type }) => (type === "File" ? `/${name}` : [])));
+  const isFile = (path: string): boolean => files.has(path.replace(/\/$/, "/index.html"));
+  if (fallback !== undefined && !isFile(fallback))
+    mistakes.push(`twopir:web.fallback is ${fallback}, which is no file in it`);
+  const both = async <T>(
+    key: string,
+    ofConfig: string | undefined,
+    reader: (text: string) => { readonly rules: readonly T[]; readonly mistakes: readonly string[] },
+  ): Promise<T[]> => {
+    const file = files.has(`/_${key}`) ? await readFile(join(folder, `_${key}`), "utf8") : "";
+    const [first, second] = [reader(ofConfig ?? ""), reader(file)];
+    mistakes.push(
+      ...first.mistakes.map((mistake) => `twopir:web.${key}, ${mistake}`),
+      ...second.mistakes.map((mistake) => `_${key}, ${mistake}`),
+    );
+    return [...first.rules, ...second.rules];
+  };
+  return {
+    fallback,
+    redirects: await both("redirects", redirects, (text) => readRedirects(text, isFile)),
+    headers: await both("headers", headers, readHeaders),
+    gzipped: entries.some(({ name }) => name.endsWith(".gz")),
+  };
 }
 
 /** Everything in the folder, in an order that is the same everywhere, with a line for each thing that is refused. */
@@ -89,6 +137,8 @@ async function list(folder: string, mistakes: string[]): Promise<Entry[]> {
 /** Why something cannot be published; undefined: it can. */
 async function unfit(folder: string, name: string, entry: Dirent): Promise<string | undefined> {
   if (name.includes("\ufffd")) return "has a name that is not UTF-8: rename it";
+  if (/\p{Cc}/u.test(entry.name))
+    return "has a line end, or another control character, in its name: rename it";
   if (entry.name === ".git") return "would show the whole history to everybody: publish a folder without it";
   if (entry.isSymbolicLink()) return unfitLink(folder, name);
   if (entry.isDirectory()) return undefined;

@@ -30,7 +30,8 @@ mkdir -p "$rootfs$archive"
 : >"$rootfs$archive/Packages"
 printf '%s\n' 'Origin: Raspberry Pi Foundation' 'Label: Raspberry Pi Foundation' 'Suite: stable' "Codename: $codename" \
   'SHA256:' " $(sha256sum </dev/null | cut -d ' ' -f 1) 0 Packages" >"$rootfs$archive/Release"
-printf '%s\n' 'Types: deb' "URIs: file:$archive" 'Suites: ./' 'Trusted: yes' >"$rootfs/etc/apt/sources.list.d/raspi.sources"
+printf '%s\n' 'Types: deb' "URIs: file:$archive" 'Suites: ./' 'Trusted: yes' \
+  >"$rootfs/etc/apt/sources.list.d/raspi.sources"
 
 # Debian 13 lets every user ping by this setting, in a package that the minimal system lacks.
 echo 'net.ipv4.ping_group_range = 0 2147483647' >"$rootfs/etc/sysctl.d/ping.conf"

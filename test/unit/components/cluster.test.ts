@@ -314,7 +314,8 @@ describe("the article's files", () => {
 
 describe("a folder that is published", () => {
   const id = "0123456789abcdef".repeat(4);
-  const args = cluster(2, { release: { id, archive: "/project/.twopir/site.tar" } });
+  const web = { redirects: [], headers: [], gzipped: false };
+  const args = cluster(2, { release: { id, archive: "/project/.twopir/site.tar", web } });
   const named = byName(states(args));
   const root = `/mnt/gluster1/releases/${id}`;
 
@@ -371,7 +372,8 @@ describe("a folder that is published", () => {
 
 describe("the scripts", () => {
   const floatingAddresses = ["192.168.0.221", "192.168.0.222"];
-  const release = { id: "0".repeat(64), archive: "site.tar" };
+  const web = { redirects: [], headers: [], gzipped: false };
+  const release = { id: "0".repeat(64), archive: "site.tar", web };
   const every = [
     ...states({ ...cluster(2, { floatingAddresses }), pis: withIpv6(cluster(2)) }),
     ...states(cluster(2, { release })),

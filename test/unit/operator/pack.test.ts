@@ -94,8 +94,6 @@ describe("a folder that is packed", () => {
     "-rf",
     "--checkpoint-action=exec=sh",
     "$(touch x)`id`'\"",
-    "new\nline",
-    "\t\u0007",
     "ümlaut.html",
     "日本.html",
     "e\u0301",
@@ -119,6 +117,21 @@ describe("a folder that is packed", () => {
     expect(execFileSync("tar", ["-xO", "-f", archive, "index.html"], { maxBuffer: 1 << 23 }).length).toBe(
       size,
     );
+  });
+
+  it("brings its rules along, after those of the config", async () => {
+    write("_redirects", "/old /new 302\n");
+    write("style.css.gz");
+    const web = { fallback: "/index.html", redirects: "/first /b/deep/page.html", headers: "/*\n  X-A: b" };
+    expect((await pack(folder, archive, web)).web).toEqual({
+      fallback: "/index.html",
+      redirects: [
+        { from: "/first", to: "/b/deep/page.html", status: 301, force: false },
+        { from: "/old", to: "/new", status: 302, force: false },
+      ],
+      headers: [{ path: "/*", name: "X-A", value: "b" }],
+      gzipped: true,
+    });
   });
 
   it("leaves the former archive as it was when it fails", async () => {
@@ -181,6 +194,28 @@ describe("what cannot be published is refused, all at once", () => {
       '- "socket" is neither a file nor a folder: take it out',
     ]);
     await new Promise((resolve) => server.close(resolve));
+  });
+
+  it("a name of two lines, or with another control character", async () => {
+    write("new\nline");
+    write("\t\u0007");
+    const says = "has a line end, or another control character, in its name: rename it";
+    expect(await mistakes()).toEqual([`- "\\t\\u0007" ${says}`, `- "new\\nline" ${says}`]);
+  });
+
+  it("rules that cannot be kept, of the folder and of the config", async () => {
+    write("_redirects", "# ours\n/a\n/b /c 418\n");
+    write("_headers", "/*\n  Content-Type: text/html\n");
+    const web = { fallback: "/app.html", redirects: "/x /y Country=de" };
+    await expect(pack(folder, archive, web)).rejects.toThrow(
+      [
+        "- twopir:web.fallback is /app.html, which is no file in it",
+        "- twopir:web.redirects, line 1 has a condition (a query, a country, a language, a role), which nginx here cannot judge",
+        "- _redirects, line 2 says no more than where from: FROM TO [STATUS]",
+        "- _redirects, line 3 has status 418; there are 200, 301, 302, 303, 307 and 308",
+        "- _headers, line 2 sets Content-Type, which nginx sets by itself",
+      ].join("\n"),
+    );
   });
 
   it("the history of the source", async () => {
