@@ -147,6 +147,7 @@ const SPLIT_BRAIN = "report, newest, or the name of a Pi that has a full copy";
 const SITE = 'a folder to publish, relative to the project, e.g. "./site"';
 const JUMP = "an IPv4 address or a full name";
 const MAX_FAILOVER = 30;
+const MAX_RELEASES = 100;
 const MOUNT = "/mnt/gluster1";
 const schema = only(
   {
@@ -186,6 +187,11 @@ const schema = only(
     sshPassphrase: z.string({ error: "a text" }).optional(),
     sudoPassword,
     site: z.string({ error: SITE }).min(1, { error: SITE }).optional(),
+    keepReleases: z
+      .int({ error: "a whole number" })
+      .min(0, { error: "at least 0: none to go back to" })
+      .max(MAX_RELEASES, { error: `at most ${MAX_RELEASES}` })
+      .default(3),
     web: only(
       {
         fallback: matching(/^\/\S*$/, 'a page of the site, e.g. "/index.html"').optional(),

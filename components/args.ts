@@ -98,4 +98,6 @@ export interface ClusterArgs {
   readonly dns: Dns;
   /** What is published. Default: the content of the volume's www is the user's own. */
   readonly release?: Release | undefined;
+  /** How many releases stay on the volume beside the live one. */
+  readonly keepReleases: number;
 }

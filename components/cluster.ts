@@ -12,7 +12,7 @@ import { mountPart } from "./mount";
 import { hasFullCopy, names, type InTurn, type Part } from "./part";
 import { piPart } from "./pi";
 import { programPart } from "./program";
-import { sitePart } from "./site";
+import { releasesPart, sitePart } from "./site";
 import { updatesPart } from "./updates";
 import { volumePart } from "./volume";
 import { webServerPart } from "./web-server";
@@ -54,6 +54,9 @@ export function clusterParts(
     ...pis.filter(hasFullCopy).map((pi) => fullCopyPart({ ...args, pi })),
     sitePart({ ...args, leader, after: settled }),
     ...onEach((pi) => webServerPart({ ...args, pi, ...turn(pi) })),
+    ...(args.release === undefined
+      ? []
+      : [releasesPart({ ...args, release: args.release, leader, serving: living.map(names.nginx) })]),
     ...(args.updates === "off" ? [] : onEach((pi) => updatesPart({ ...args, pi }))),
     ...(args.floatingAddresses.length === 0
       ? []

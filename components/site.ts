@@ -1,3 +1,4 @@
+import type { Release } from "../operator/pack";
 import type { State } from "../remote/state";
 import type { ClusterArgs, Pi, Volume } from "./args";
 import { CONTENT_GID, hasFullCopy, names, type Part } from "./part";
@@ -74,7 +75,7 @@ function siteStates({ volume, hostname, leader, release, ...args }: SiteArgs): S
       ...common,
       name: names.siteContent,
       script: "site-release",
-      parameters: { ...parameters, archive: ARCHIVE },
+      parameters: { ...parameters, archive: ARCHIVE, bytes: release.bytes },
       upload: { from: release.archive, as: ARCHIVE },
     },
     {
@@ -84,15 +85,38 @@ function siteStates({ volume, hostname, leader, release, ...args }: SiteArgs): S
       ...config(publishedServerBlock(`${folder}/www`, serverNames, `${folder}/*.conf`, release.web)),
       after: [...after, names.siteContent],
     },
-    {
-      ...common,
-      name: "site-history",
-      script: "site-history",
-      parameters,
-      after: [...after, names.siteConfig],
-    },
   ];
 }
 
 /** The site on the volume. */
 export const sitePart = (args: SiteArgs): Part => ({ type: "Site", name: "site", states: siteStates(args) });
+
+/**
+ * Which releases stay on the volume. A nginx that is not reloaded yet serves the former one, so each comes before.
+ *
+ * @param args.serving Names of the states after which the living Pis serve the release.
+ */
+export const releasesPart = ({
+  volume,
+  release,
+  keepReleases,
+  leader,
+  serving,
+}: Pick<ClusterArgs, "volume" | "keepReleases"> & {
+  readonly release: Release;
+  readonly leader: Pi;
+  readonly serving: readonly string[];
+}): Part => ({
+  type: "Site",
+  name: "releases",
+  states: [
+    {
+      name: "site-history",
+      on: leader.name,
+      anywhere: true,
+      script: "site-history",
+      parameters: { mount_point: volume.mount, release: release.id, keep: keepReleases },
+      after: [names.mount(leader), names.siteConfig, ...serving],
+    },
+  ],
+});

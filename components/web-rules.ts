@@ -5,12 +5,15 @@ const TYPES = [
   "application/epub+zip epub;",
   "application/geo+json geojson;",
   "application/gzip gz;",
-  "application/javascript mjs;",
+  "application/dash+xml mpd;",
+  "application/gpx+xml gpx;",
+  "application/javascript cjs mjs;",
   "application/json map;",
   "application/ld+json jsonld;",
   "application/manifest+json webmanifest;",
   "application/toml toml;",
   "application/yaml yaml yml;",
+  "audio/aac aac;",
   "audio/flac flac;",
   "audio/ogg opus oga;",
   "audio/wav wav;",
@@ -25,6 +28,7 @@ const TYPES = [
   "text/csv csv;",
   "text/markdown md markdown;",
   "text/plain asc;",
+  "text/vcard vcf;",
   "text/vtt vtt;",
 ];
 
@@ -44,74 +48,68 @@ export const HEADERS: readonly (readonly [name: string, value: string])[] = [
 ];
 
 const FOREVER = '"public, max-age=31536000, immutable"'; // a year, which RFC 9111 has for "as long as can be"
+/** Of "$status$twopir_missing PATH": what was asked for was there. */
 const FOUND = "^(200|206|304) ";
+/** What bundlers give names with a checksum of the content. A document's name may have a date, a number, a camera's. */
+const BUNDLED = "\\.(css|js|mjs|wasm|woff2?)$";
+/** Webpack, Hugo, esbuild, MkDocs: main.342714a4.min.css. With digits and letters, since a date has no letters. */
+const HEX = "[.-](?=[0-9a-f]*[0-9])(?=[0-9a-f]*[a-f])[0-9a-f]{8,64}(\\.(min|chunk|bundle))?";
+/** Vite: /assets/index-DiwrgTd4.js. Two capitals, since words with a number (jQuery37) have one. */
+const VITE =
+  "/assets/.*-(?=[A-Za-z0-9]*[0-9])(?=[A-Za-z0-9]*[A-Z][A-Za-z0-9]*[A-Z])(?=.{0,7}[a-z])[A-Za-z0-9]{8}";
+/** Folders in which a tool puts nothing else. */
+const FOLDERS = "/(_astro|_app/immutable|_next/static)/.*\\.(?!html)\\w+$";
 
 /**
- * Whether a browser may keep a file without asking again: where a tool has put a checksum of the content into the name
- * (8 hex digits or more with letters and digits among them, since a date has no letters; in /assets/ eight letters and
- * digits, which are Vite's), or in a folder where it puts nothing else. Of what is not there that would be wrong: a
- * second later the other Pi has the release, too.
+ * Whether a browser may keep a file without asking again. Where a page is not there, or another is sent in its place, that
+ * would be wrong: a second later the other Pi has the release, too.
  */
-const CACHE = `map "$status $uri" $twopir_cache {
+const CACHE = `map "$status$twopir_missing $uri" $twopir_cache {
   default no-cache;
-  "~${FOUND}/(_astro|_app/immutable|_next/static)/" ${FOREVER};
-  "~${FOUND}.*[.-](?=[0-9a-f]*[0-9])(?=[0-9a-f]*[a-f])[0-9a-f]{8,64}(\\.(min|chunk|bundle))?\\.(?!html)[a-z0-9]+$" ${FOREVER};
-  "~${FOUND}/assets/.*[.-](?=[\\w-]*[0-9])(?=[\\w-]*[A-Z])[\\w-]{8}\\.(?!html)[a-z0-9]+$" ${FOREVER};
+  "~${FOUND}${FOLDERS}" ${FOREVER};
+  "~${FOUND}.*${HEX}${BUNDLED}" ${FOREVER};
+  "~${FOUND}${VITE}${BUNDLED}" ${FOREVER};
 }
 `;
 
-/** The path of a request as it was sent, which the rules are about: nginx's own changes as it looks for the file. */
-const PATH = `map $request_uri $twopir_path {
-  "~^(?<twopir_sent>[^?]*)" $twopir_sent;
-}
-`;
-
-/** Which of some rules a path falls under: the first that fits. */
-const pathMap = (
-  variable: string,
-  rules: readonly (readonly [path: string, value: string])[],
-  otherwise?: string,
-): string =>
-  [
-    `map $twopir_path $${variable} {`,
-    ...(otherwise === undefined ? [] : [`  default ${otherwise};`]),
-    ...rules.map(([path, value]) => `  "~${patternOf(path)}" "${value}";`),
-    "}\n",
-  ].join("\n");
-
-/** Redirects, as a map and as what is done by it in the place where nginx asks. */
-function redirecting(variable: string, redirects: readonly Redirect[]): { map: string; acts: string[] } {
-  const rules = redirects.map(
-    ({ from, to, status }) => [from, `${status} ${status === 200 ? to : targetOf(from, to)}`] as const,
-  );
-  const acts = [...new Set(redirects.map(({ status }) => status))].map((status) => {
-    const act = status === 200 ? "rewrite ^ $twopir_to last" : `return ${status} $twopir_to`;
-    return `if ($${variable} ~ "^${status} (?<twopir_to>.*)$") { ${act}; }`;
-  });
-  return { map: rules.length === 0 ? "" : pathMap(variable, rules), acts };
+/** A redirect, as nginx does it. Only of "rewrite" it encodes what the pattern found, for the two that it knows there. */
+function act({ from, to, status }: Redirect): string {
+  const pattern = `"${patternOf(from)}"`;
+  if (status === 200) return `rewrite ${pattern} "${to}" last;`;
+  const target = targetOf(from, to);
+  // The visitor's query goes along, where there is none; rewrite adds it by itself, unless there is a ? at the end.
+  const own = /[?#]/.test(target);
+  return status === 301 || status === 302
+    ? `rewrite ${pattern} "${target}${own ? "?" : ""}" ${status === 301 ? "permanent" : "redirect"};`
+    : `if ($uri ~ ${pattern}) { return ${status} "${target}${own ? "" : "$is_args$args"}"; }`;
 }
 
-/** The headers of each answer, as maps for those that are not always the same, and as lines of the server block. */
-function headerLines(rules: readonly Header[]): { maps: string[]; lines: string[] } {
-  const lower = (name: string): string => name.toLowerCase();
-  const sent = [["Cache-Control", "$twopir_cache"] as const, ...HEADERS];
-  const names = new Map(
-    [...rules.map(({ name }) => name), ...sent.map(([name]) => name)].map((name) => [lower(name), name]),
-  );
+/** The headers of each answer: maps for those that are not always the same, and lines of the server block. */
+function headerLines(rules: readonly Header[]): { maps: string; lines: string[] } {
   const maps: string[] = [];
-  const lines = [...names].map(([key, name], i) => {
-    const always = sent.find(([other]) => other === name)?.[1];
-    const own = rules.filter((rule) => lower(rule.name) === key);
-    if (own.length === 0) return `add_header ${name} ${always} always;`;
-    const byPath = new Map<string, string[]>();
-    for (const { path, value } of own) byPath.set(path, [...(byPath.get(path) ?? []), value]);
-    const values = [...byPath].map(
-      ([path, all]) => [path, all.join(", ").replace(/[\\"]/g, "\\$&")] as const,
+  const always = new Map([["Cache-Control", "$twopir_cache"] as const, ...HEADERS]);
+  const key = (name: string): string => name.toLowerCase();
+  const names = new Map(
+    [...rules.map(({ name }) => name), ...always.keys()].map((name) => [key(name), name]),
+  );
+  const lines = [...names.values()].map((name, i) => {
+    const own = rules.filter((rule) => key(rule.name) === key(name));
+    if (own.length === 0) return `add_header ${name} ${always.get(name)} always;`;
+    const caching = name === "Cache-Control";
+    maps.push(
+      `map "${caching ? "$status$twopir_missing " : ""}$twopir_asked" $twopir_header_${i} {`,
+      ...(always.has(name) ? [`  default ${always.get(name)};`] : []),
+      ...[...own]
+        .reverse() // of nginx's the first one that fits counts
+        .map(({ path, value }) => {
+          const pattern = caching ? patternOf(path).replace("^", FOUND) : patternOf(path);
+          return `  "~${pattern}" "${value.replace(/[\\"]/g, "\\$&")}";`;
+        }),
+      "}\n",
     );
-    maps.push(pathMap(`twopir_header_${i}`, values.reverse(), always)); // the last one that fits counts
     return `add_header ${name} $twopir_header_${i} always;`;
   });
-  return { maps, lines };
+  return { maps: maps.join("\n"), lines };
 }
 
 const block = (head: string, lines: readonly string[]): string[] => [
@@ -124,8 +122,10 @@ const block = (head: string, lines: readonly string[]): string[] => [
  * The server block of a published site: what a visitor expects of a web server.
  *
  * - A page that is not there is 404, with the site's own 404.html where it has one; /about is about.html; /docs leads to
- *   /docs/, by its path alone, so that it is right behind another port of a router, too.
- * - A file comes before a redirect, unless that is to come first.
+ *   /docs/, and /about/ to /about, by the path alone, so that it is right behind another port of a router, too. A folder
+ *   without a page of its own is none.
+ * - A page comes before a redirect, unless that is forced.
+ * - What a path has of control characters and backslashes, which browsers take for slashes, would get into a redirect.
  *
  * @param root Folder of the pages.
  * @param include Files of the release's own.
@@ -134,32 +134,39 @@ export function publishedServerBlock(
   root: string,
   serverNames: readonly string[],
   include: string,
-  { redirects, headers, fallback, gzipped }: Web,
+  { redirects, headers, fallback }: Web,
 ): string {
-  const first = redirecting(
-    "twopir_forced",
-    redirects.filter(({ force }) => force),
-  );
-  const missing = redirecting("twopir_rule", [
-    ...redirects,
-    ...(fallback === undefined ? [] : [{ from: "/*", to: fallback, status: 200, force: false } as const]),
-  ]);
   const { maps, lines } = headerLines(headers);
   const server = block("server", [
     `root ${root};`,
-    "index index.html index.htm;",
     `server_name ${serverNames.join(" ")};`,
     "absolute_redirect off;",
-    ...first.acts,
-    ...block("location /", [
-      `try_files $uri $uri.html $uri/ ${missing.acts.length === 0 ? "=404" : "@missing"};`,
+    "uninitialized_variable_warn off;",
+    'if ($uri ~ "[\\x00-\\x1f\\x5c\\x7f]") { return 404; }',
+    // What nginx makes of the path on its way to the file is no more what the rules are about.
+    'if ($twopir_asked = "") { set $twopir_asked $uri; }',
+    ...redirects.filter(({ force }) => force).map(act),
+    "include /etc/nginx/snippets/twopir*.conf;",
+    `include ${include};`,
+    ...block("location /", ["try_files $uri $uri.html @missing;"]),
+    ...block("location ~ ^(?<twopir_folder>.*)/$", [
+      "try_files $twopir_folder/index.html $twopir_folder/index.htm @missing;",
     ]),
-    ...(missing.acts.length === 0 ? [] : block("location @missing", [...missing.acts, "return 404;"])),
+    ...block("location @missing", [
+      "set $twopir_missing yes;",
+      ...["html", "htm"].map(
+        (type) => `if (-f $document_root$uri/index.${type}) { rewrite ^(.*)$ $1/ permanent; }`,
+      ),
+      "if (-f $document_root$twopir_folder.html) { rewrite ^(.*)/$ $1 permanent; }",
+      ...redirects.filter(({ force }) => !force).map(act),
+      ...(fallback === undefined ? [] : [`rewrite ^/(?!\\.well-known/) "${fallback}" last;`]),
+      "return 404;",
+    ]),
     "error_page 403 404 =404 /404.html;",
     "location = /404.html { internal; }",
     "location = /_headers { return 404; }",
     "location = /_redirects { return 404; }",
-    ...block("location ^~ /.well-known/", ["default_type text/plain;", "try_files $uri =404;"]),
+    ...block("location ^~ /.well-known/", ["default_type text/plain;", "try_files $uri @missing;"]),
     "location = /.well-known/apple-app-site-association { default_type application/json; }",
     "include /etc/nginx/mime.types;",
     ...block("types", TYPES),
@@ -170,11 +177,7 @@ export function publishedServerBlock(
     "gzip_proxied any;",
     "gzip_min_length 256;",
     `gzip_types ${PACKABLE};`,
-    ...(gzipped ? ["gzip_static on;"] : []),
     ...lines,
-    "include /etc/nginx/snippets/twopir*.conf;",
-    `include ${include};`,
   ]);
-  const path = maps.length > 0 || missing.acts.length > 0 ? PATH : "";
-  return `${path}${CACHE}${maps.join("")}${first.map}${missing.map}${server.join("\n")}\n`;
+  return `${CACHE}${maps}${server.join("\n")}\n`;
 }

@@ -13,6 +13,8 @@ export interface Release {
   readonly id: string;
   /** Path of the archive on this machine. */
   readonly archive: string;
+  /** Its size. */
+  readonly bytes: number;
   /** How its pages are served. */
   readonly web: Web;
 }
@@ -41,7 +43,7 @@ const BLOCK = 512;
  *
  * @param web What the config says of how it is served. Default: nothing.
  * @param archive Where the archive goes; its folder is made.
- * @example await pack("/home/me/twopir/site", ".twopir/twopir.example.com.tar") // { id: "9f86d081...", archive: ..., web: ... }
+ * @example await pack("/home/me/twopir/site", ".twopir/twopir.example.com.tar") // { id: "9f86d081...", archive: ..., bytes: 20480, web: ... }
  * @throws pulumi.RunError with everything that cannot be published.
  */
 export async function pack(folder: string, archive: string, web: WebSettings = {}): Promise<Release> {
@@ -66,7 +68,7 @@ export async function pack(folder: string, archive: string, web: WebSettings = {
     createWriteStream(candidate),
   );
   await rename(candidate, archive);
-  return { id: hash.digest("hex"), archive, web: served };
+  return { id: hash.digest("hex"), archive, bytes: (await stat(archive)).size, web: served };
 }
 
 /**
@@ -91,27 +93,38 @@ async function webOf(
   mistakes: string[],
 ): Promise<Web> {
   const files = new Set(entries.flatMap(({ name, type }) => (type === "File" ? `/${name}` : [])));
-  const isFile = (path: string): boolean => files.has(path.replace(/\/$/, "/index.html"));
-  if (fallback !== undefined && !isFile(fallback))
-    mistakes.push(`twopir:web.fallback is ${fallback}, which is no file in it`);
-  const both = async <T>(
-    key: string,
-    ofConfig: string | undefined,
-    reader: (text: string) => { readonly rules: readonly T[]; readonly mistakes: readonly string[] },
-  ): Promise<T[]> => {
-    const file = files.has(`/_${key}`) ? await readFile(join(folder, `_${key}`), "utf8") : "";
-    const [first, second] = [reader(ofConfig ?? ""), reader(file)];
-    mistakes.push(
-      ...first.mistakes.map((mistake) => `twopir:web.${key}, ${mistake}`),
-      ...second.mistakes.map((mistake) => `_${key}, ${mistake}`),
-    );
-    return [...first.rules, ...second.rules];
+  for (const { name } of entries.filter(({ type }) => type === "Directory"))
+    if (["404.html", "_headers", "_redirects"].includes(name))
+      mistakes.push(`"${name}" is a folder, not a file`);
+  // What nginx would read as more than a name, and what begins with a dot, is not to be had by a rule.
+  const fileOf = (path: string): string | undefined => {
+    const file = path.replace(/\/$/, "/index.html");
+    return files.has(file) && !/["\\$?;{}]|\/\.(?!well-known\/)/.test(file) ? file : undefined;
+  };
+  if (fallback !== undefined && fileOf(fallback) === undefined)
+    mistakes.push(`twopir:web.fallback is ${fallback}, which is no file in it that a visitor gets`);
+  const told = <T>(
+    where: string,
+    read: { readonly rules: readonly T[]; readonly mistakes: readonly string[] },
+  ) => {
+    mistakes.push(...read.mistakes.map((mistake) => `${where}, ${mistake}`));
+    return read.rules;
+  };
+  const text = async (name: string): Promise<string> =>
+    files.has(`/${name}`) ? readFile(join(folder, name), "utf8") : "";
+  const ofConfig = {
+    redirects: told("twopir:web.redirects", readRedirects(redirects ?? "", fileOf)),
+    headers: told("twopir:web.headers", readHeaders(headers ?? "")),
+  };
+  const ofFolder = {
+    redirects: told("_redirects", readRedirects(await text("_redirects"), fileOf)),
+    headers: told("_headers", readHeaders(await text("_headers"))),
   };
   return {
-    fallback,
-    redirects: await both("redirects", redirects, (text) => readRedirects(text, isFile)),
-    headers: await both("headers", headers, readHeaders),
-    gzipped: entries.some(({ name }) => name.endsWith(".gz")),
+    ...(fallback !== undefined && { fallback: fileOf(fallback) }),
+    // The config's come first: of redirects the first one counts, of headers the last one.
+    redirects: [...ofConfig.redirects, ...ofFolder.redirects],
+    headers: [...ofFolder.headers, ...ofConfig.headers],
   };
 }
 

@@ -1,18 +1,18 @@
 /** One line of `_redirects`, e.g. `/blog/:year/* /news/:splat 301`. */
 export interface Redirect {
-  /** A path; `:word` stands for what is between two slashes, `*` at its end for all that follows. */
+  /** A path; `:word` stands for what is between two slashes, one `*` for any text. */
   readonly from: string;
-  /** A path, or an address with its scheme. */
+  /** A path, or an address with its scheme; for 200 a file of the site. */
   readonly to: string;
-  /** 200: the page of that name is sent, and the address stays. */
+  /** 200: the file is sent, and the address stays. */
   readonly status: 200 | 301 | 302 | 303 | 307 | 308;
-  /** True (`301!`): also where there is a file of that name. */
+  /** True (`301!`): also where there is a page of that path, and before the rules that are not forced. */
   readonly force: boolean;
 }
 
-/** One line of `_headers`; of those of one name that fit, the last path counts. */
+/** What the answers of some paths have; of those of one name that fit, the last one counts. */
 export interface Header {
-  /** Whose answers have it; `:word` and `*` as in a redirect. */
+  /** As in a redirect. */
   readonly path: string;
   readonly name: string;
   readonly value: string;
@@ -22,10 +22,8 @@ export interface Header {
 export interface Web {
   readonly redirects: readonly Redirect[];
   readonly headers: readonly Header[];
-  /** What is sent, with status 200, for a page that is not there, e.g. "/index.html". Default: 404. */
+  /** A file that is sent, with status 200, for a page that is not there, e.g. "/index.html". Default: 404. */
   readonly fallback?: string | undefined;
-  /** Whether there are files that are packed already beside others: a.css.gz beside a.css. */
-  readonly gzipped: boolean;
 }
 
 /** What was read, and a line for each thing that cannot be done. */
@@ -37,20 +35,40 @@ interface Read<T> {
 /** What is asked of a Pi to learn whether it serves the site: no rule may answer in its place. */
 const ASKED = ["/", "/.well-known/twopir"];
 
-/** nginx sets these itself, or two of one name would be in an answer. */
-const NGINX_OWN =
-  /^(accept-ranges|connection|content-.*(?<!policy|policy-report-only)|date|etag|last-modified|location|server|trailer|transfer-encoding|upgrade|vary)$/i;
-
 const STATUS = /^(200|301|302|303|307|308)(!?)$/;
+
+/** Bytes of one text in nginx's config, whose limit is 4096 (NGX_CONF_BUFFER), with some for the rest of its line. */
+const LONGEST = 3500;
+
+/** nginx sets these itself, and a second one of that name would contradict it. */
+const NGINX_OWN = [
+  "accept-ranges",
+  "connection",
+  "content-encoding",
+  "content-length",
+  "content-range",
+  "content-type",
+  "date",
+  "etag",
+  "last-modified",
+  "location",
+  "server",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "vary",
+];
+
+/** The file that a path of a site stands for, where it may be had. */
+export type FileOf = (path: string) => string | undefined;
 
 /**
  * Reads a `_redirects` file, as Netlify and Cloudflare Pages have it: `FROM TO [STATUS[!]]` a line, the first that fits
- * counts, a file of that name comes before them all unless there is a `!`.
+ * counts, a page of that path comes before them all unless there is a `!`.
  *
- * @param isFile Whether the site has a file of this path, e.g. "/app/index.html".
- * @example readRedirects("/old /new", () => true).rules // [{ from: "/old", to: "/new", status: 301, force: false }]
+ * @example readRedirects("/old /new", () => undefined).rules // [{ from: "/old", to: "/new", status: 301, force: false }]
  */
-export function readRedirects(text: string, isFile: (path: string) => boolean): Read<Redirect> {
+export function readRedirects(text: string, fileOf: FileOf): Read<Redirect> {
   return read(text, /(^|\s)#.*$/, (line) => {
     const [from = "", to, third = "301", ...rest] = line.trim().split(/\s+/);
     const [, status, force] = STATUS.exec(third) ?? [];
@@ -58,29 +76,32 @@ export function readRedirects(text: string, isFile: (path: string) => boolean): 
     if ([to, third].some((word) => /^[\w-]+=/.test(word)) || rest.length > 0)
       return "has a condition (a query, a country, a language, a role), which nginx here cannot judge";
     if (status === undefined) return `has status ${third}; there are 200, 301, 302, 303, 307 and 308`;
-    const mistake = unfitPath(from) ?? unfitTarget(from, to, status === "200", isFile);
+    const rewritten = status === "200" ? fileOf(to) : to;
+    if (rewritten === undefined)
+      return `sends ${to}, which is no file of the site that a visitor gets (nor are another site's pages fetched)`;
+    const mistake = unfitPath(from) ?? (status === "200" ? undefined : unfitTarget(from, to));
     if (mistake !== undefined) return mistake;
+    const page = /[:*]/.test(from) ? undefined : pageOf(from, fileOf);
+    if (force !== "!" && page !== undefined)
+      return `is never reached, since the site has ${page}: take that out, or force the rule (${third}!)`;
     if (force === "!" && ASKED.some((path) => new RegExp(patternOf(from)).test(path)))
       return "takes the place of the first page, by which it is seen whether a Pi serves: leave out the !";
-    return { from, to, status: Number(status) as Redirect["status"], force: force === "!" };
+    return { from, to: rewritten, status: Number(status) as Redirect["status"], force: force === "!" };
   });
 }
 
-function unfitTarget(
-  from: string,
-  to: string,
-  rewrite: boolean,
-  isFile: (path: string) => boolean,
-): string | undefined {
-  if (rewrite)
-    return isFile(to)
-      ? undefined
-      : `sends ${to}, which is no file of the site (another site's pages cannot be fetched)`;
-  if (!/^(\/|https?:\/\/[^/])/.test(to))
+const pageOf = (path: string, fileOf: FileOf): string | undefined =>
+  fileOf(path) ?? fileOf(`${path}.html`) ?? fileOf(`${path.replace(/\/$/, "")}/`);
+
+function unfitTarget(from: string, to: string): string | undefined {
+  const [, origin = "", rest = ""] = /^(https?:\/\/[^/?#]+)?(.*)$/.exec(to) ?? [];
+  if (origin === "" && !/^\/(?![/\\])/.test(rest))
     return `leads to ${to}: give a path, or an address with http:// or https://`;
+  if (/:[A-Za-z]/.test(origin.replace(/^https?:/, "")))
+    return `leaves open which site it leads to (${origin})`;
   const known = new Set(placeholders(from));
-  const unknown = placeholders(to.replace(/^https?:\/\/[^/]*/, "")).find((name) => !known.has(name));
-  return unknown === undefined ? undefined : `has :${unknown} in ${to}, which ${from} does not`;
+  const unknown = [...rest.matchAll(/(?<=\/):([A-Za-z]\w*)/g)].find(([, name = ""]) => !known.has(name));
+  return unknown && `has ${unknown[0]} in ${to}, which ${from} does not`;
 }
 
 /** What stands for a part of a path, in its order; a `*` is called "splat" where it leads. */
@@ -89,86 +110,103 @@ const placeholders = (path: string): string[] =>
   [...path.matchAll(PLACEHOLDER)].map(([, name = "splat"]) => name);
 
 function unfitPath(path: string): string | undefined {
-  if (/^https?:/.test(path)) return `begins with the name of a site: give the path alone`;
+  if (/^https?:/.test(path)) return "begins with the name of a site: give the path alone";
   if (!path.startsWith("/")) return `is about ${path}: a path begins with /`;
   if (/[?#]/.test(path)) return `is about ${path}: a path has no ? and no #`;
+  if (/["\\\p{Cc}]/u.test(decoded(path))) return `is about ${path}, which no visitor can ask for`;
+  if (Buffer.byteLength(path) > LONGEST) return `is longer than ${LONGEST} bytes`;
   const names = placeholders(path);
+  if (names.length > 9) return "has more than nine parts that are left open"; // nginx knows $1 to $9
   return new Set(names).size < names.length ? `has two of the same name, or two *, in ${path}` : undefined;
 }
 
 /**
- * Reads a `_headers` file: a path, and below it, indented, `Name: value` lines.
+ * Reads a `_headers` file: a path, and below it, indented, `Name: value` lines. Two of one name below one path are one,
+ * with a comma between the values.
  *
  * @example readHeaders("/*\n  X-Robots-Tag: noindex").rules // [{ path: "/*", name: "X-Robots-Tag", value: "noindex" }]
  */
 export function readHeaders(text: string): Read<Header> {
   let path: string | undefined;
-  return read(text, /^\s*#.*$/, (line) => {
+  let below: Header[] = [];
+  const { rules, mistakes } = read(text, /^\s*#.*$/, (line): Header[] | string => {
     if (!/^\s/.test(line)) {
       path = line.trim();
-      return unfitPath(path);
+      below = [];
+      return unfitPath(path) ?? below;
     }
     if (path === undefined) return "comes before any path";
-    const [, name = "", value = ""] = /^\s+([!#$%&'*+.^_`|~0-9A-Za-z-]+):\s*(.*?)\s*$/.exec(line) ?? [];
+    const [, name = "", value = ""] = /^\s+([A-Za-z0-9_-]+):\s*(.*?)\s*$/.exec(line) ?? [];
+    const lower = name.toLowerCase();
     if (name === "") return "is no header: Name: value";
-    if (NGINX_OWN.test(name)) return `sets ${name}, which nginx sets by itself`;
-    if (/^basic-auth$/i.test(name)) return "asks for a password, which cannot be done here";
-    return /[^\t\x20-\x7e]|\$/.test(value)
-      ? `has a $, or what is not ASCII, in the value of ${name}`
-      : { path, name, value };
+    if (NGINX_OWN.includes(lower)) return `sets ${name}, which nginx sets by itself`;
+    if (lower === "basic-auth") return "asks for a password, which cannot be done here";
+    if (/[^\t\x20-\x7e]|\$/.test(value)) return `has a $, or what is not ASCII, in the value of ${name}`;
+    const same = below.findIndex((other) => other.name.toLowerCase() === lower);
+    const former = below[same];
+    if (former && lower === "set-cookie")
+      return "is a second Set-Cookie for one path, of which there can be one";
+    const joined = former === undefined ? value : `${former.value}, ${value}`;
+    if (joined.length > LONGEST) return `makes the value of ${name} longer than ${LONGEST} bytes`;
+    below.splice(same < 0 ? below.length : same, 1, { path, name, value: joined });
+    return below;
   });
+  return { rules: [...new Set(rules)].flat(), mistakes };
 }
 
-/** A line at a time, without comments; what is returned is a rule, a mistake, or nothing. */
-function read<T>(text: string, comment: RegExp, rule: (line: string) => T | string | undefined): Read<T> {
+/** A line at a time, without comments; what is returned is a rule, or what is wrong with it. */
+function read<T>(text: string, comment: RegExp, rule: (line: string) => T | string): Read<T> {
   const rules: T[] = [];
   const mistakes: string[] = [];
-  text.split(/\r?\n/).forEach((whole, i) => {
-    const line = whole.replace(comment, "");
-    if (line.trim() === "") return;
-    const found = rule(line);
-    if (typeof found === "string") mistakes.push(`line ${i + 1} ${found}`);
-    else if (found !== undefined) rules.push(found);
-  });
+  text
+    .replace(/^\ufeff/, "")
+    .split(/\r?\n/)
+    .forEach((whole, i) => {
+      const line = whole.replace(comment, "");
+      if (line.trim() === "") return;
+      const found = rule(line);
+      if (typeof found === "string") mistakes.push(`line ${i + 1} ${found}`);
+      else rules.push(found);
+    });
   return { rules, mistakes };
 }
 
-/** As a browser sends it: what is encoded already stays so. */
-const sent = (path: string): string =>
-  encodeURI(path)
-    .replace(/%25(?=[0-9A-Fa-f]{2})/g, "%")
-    .replaceAll("$", "%24");
-
-/**
- * A path as a regular expression that the path of a request is held against, as it was sent. What a placeholder stands
- * for is in the group twopir_0, twopir_1, and so on.
- *
- * @example patternOf("/blog/:year/*") // "^/blog/(?<twopir_0>[^/]+)(/(?<twopir_1>.*))?$"
- */
-export function patternOf(path: string): string {
-  let n = 0;
-  const group = (what: string): string => `(?<twopir_${n++}>${what})`;
-  const pattern = sent(path).replace(/\/:[A-Za-z]\w*|\/\*$|\*|[.+?^|(){}[\]\\]/g, (found) => {
-    if (found.startsWith("/:")) return `/${group("[^/]+")}`;
-    if (found === "/*") return `(/${group(".*")})?`;
-    return found === "*" ? group(".*") : `\\${found}`;
-  });
-  return `^${pattern}$`;
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path; // a % of its own
+  }
 }
 
 /**
- * Where a redirect leads, with nginx's variables for what its pattern found. The visitor's query goes along, where there
- * is none.
+ * A path as a regular expression for what nginx makes of the path of a request: decoded, without "//" and "..". A slash
+ * at its end is the same page. What a placeholder stands for is in the groups, in their order.
  *
- * @example targetOf("/blog/:year/*", "/news/:splat") // "/news/${twopir_1}$is_args$args"
+ * @example patternOf("/blog/:year/*") // "^/blog/([^/]+)(?:/(.*))?$"
+ */
+export function patternOf(path: string): string {
+  const pattern = decoded(path)
+    .replace(/(?<=.)\/$/, "")
+    .replace(/\/:[A-Za-z]\w*|\/\*$|\*|[.+?^$|(){}[\]]/g, (found) => {
+      if (found.startsWith("/:")) return "/([^/]+)";
+      if (found === "/*") return "(?:/(.*))?";
+      return found === "*" ? "(.*)" : `\\${found}`;
+    });
+  return `^${pattern}${path.endsWith("*") || path === "/" ? "" : "/?"}$`;
+}
+
+/**
+ * Where a redirect leads, as a browser sends it, with $1 and so on for what its pattern found.
+ *
+ * @example targetOf("/blog/:year/*", "/news/:splat") // "/news/$2"
  */
 export function targetOf(from: string, to: string): string {
   const names = placeholders(from);
-  const [path = "", fragment] = sent(to).split("#");
-  const filled = (text: string): string =>
-    text.replace(/:([A-Za-z]\w*)/g, (found, name: string) =>
-      names.includes(name) ? `\${twopir_${names.indexOf(name)}}` : found,
-    );
-  const query = path.includes("?") ? "" : "$is_args$args";
-  return filled(path) + query + (fragment === undefined ? "" : `#${filled(fragment)}`);
+  const sent = encodeURI(to)
+    .replace(/%25(?=[0-9A-Fa-f]{2})/g, "%")
+    .replaceAll("$", "%24");
+  return sent.replace(/:([A-Za-z]\w*)/g, (found, name: string) =>
+    names.includes(name) ? `$${names.indexOf(name) + 1}` : found,
+  );
 }

@@ -1,9 +1,8 @@
 # shellcheck shell=bash disable=SC2154
-# The live release and the three before it are on the volume, and no others.
+# The live release and those before it that are to be kept are on the volume, and no others.
 
 use releases
-
-kept=4 # the live one, and three to go back to
+takes keep # how many to go back to
 
 want() {
   local now name names
@@ -28,7 +27,7 @@ superfluous() {
 
 last() {
   past | tac | cut -d ' ' -f 2 | { echo "$release" && cat; } |
-    awk -v kept="$kept" '!seen[$0]++ && ++n <= kept'
+    awk -v keep="$keep" '!seen[$0]++ && n++ <= keep'
 }
 
 unwant() { say "the releases of the site stay on the volume"; }

@@ -4,6 +4,7 @@
 
 use releases
 takes archive # its name in the home of the user who logs in, where nobody else can put one
+takes bytes   # of it
 
 folder=$releases/$release
 
@@ -11,6 +12,7 @@ want() {
   local now was=''
   need_releases
   if ! there "$folder"; then
+    [ "$mode" != check ] || need_room "$mount_point"
     now=$(now_live)
     change "release $(short "$release") is not on the volume yet; $now" unpack
     return
@@ -23,6 +25,20 @@ want() {
   elif [ -e "$(sent)" ]; then
     mend "an archive is left that nobody needs" rm -f -- "$(sent)"
   fi
+}
+
+spare=50 # MB; what else is written meanwhile
+
+# need_room FOLDER: where it is to be unpacked, and where it arrives. Files are rounded up to whole blocks, and each has
+# its note in gluster's index: a twentieth more.
+need_room() {
+  local where free needed=$((bytes / 1000000 * 105 / 100 + spare))
+  for where in "$1" "$(dirname "$(sent)")"; do
+    free=$(df -BMB --output=avail "$where" 2>/dev/null | sed -n '2s/[^0-9]//gp') || true
+    [ -z "$free" ] || [ "$free" -ge "$needed" ] ||
+      refuse "release $(short "$release") needs $needed MB in $where, and $free MB are free there: make room, publish" \
+        "less, or keep fewer releases (twopir:keepReleases)"
+  done
 }
 
 sent() { echo "$(getent passwd "${SUDO_USER:-root}" | cut -d: -f6)/$archive"; }
@@ -58,6 +74,8 @@ unpack() {
   [ "$(sha256sum <"$(sent)")" = "$release  -" ] ||
     fail "the archive of release $(short "$release") arrived damaged, so nothing was changed: run pulumi up again"
   rm -rf -- "$fresh"
+  # What fails leaves nothing: of a full disk it would take the room that the next one needs.
+  trap 'rm -rf -- "$folder.new"' EXIT
   mkdir -p "$fresh/www"
   # One time for all of a release, and another than the former one's: browsers ask by time and size whether a file
   # is another one.

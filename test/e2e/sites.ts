@@ -35,6 +35,19 @@ const long = (text: string): string => `${text}\n`.repeat(100);
 const page = (path: string, body: string): Visit => ({ path, status: 200, type: HTML, cache: "ask", body });
 const PACKED = { "Accept-Encoding": "gzip" };
 
+/** Names that a person may give to two contents. */
+const UNHASHED = [
+  "minutes-12feb2026.pdf",
+  "assets/menu-May-2026.pdf",
+  "assets/photo-IMG_1234.jpg",
+  "assets/js/vendor-jQuery37.js",
+  "assets/js/jquery-migrate.js",
+  "data/28-0316a2793eff.csv",
+  "img/new-facade2020.jpg",
+  "notes-20261129.css",
+  "app-deadbeef.js",
+];
+
 export const SITES: readonly Site[] = [
   {
     name: "plain",
@@ -69,9 +82,13 @@ export const SITES: readonly Site[] = [
       { path: "/docs?a=b", status: 301, leads: "/docs/?a=b" },
       page("/docs/", "docs"),
       page("/docs/deep/page", "deep"),
+      { path: "/about/", status: 301, leads: "/about" },
+      page("//docs//deep/page.html", "deep"),
       { path: "/nothing", status: 404, cache: "ask" },
       { path: "/docs/nothing.css", status: 404 },
+      { path: "/empty", status: 404 },
       { path: "/empty/", status: 404 },
+      { path: "/a%0d%0aSet-Cookie:b", status: 404 },
       { path: "/.env", status: 404 },
       { path: "/../../etc/passwd", status: 400 },
       { path: "/..%2f..%2fetc%2fpasswd", status: 400 },
@@ -145,8 +162,19 @@ export const SITES: readonly Site[] = [
       "feed.xml": long("<feed/>"),
       "sitemap.xml": "<urlset/>",
       CNAME: "example.com",
-      _redirects: "/feed /feed.xml\n/2025/* /archive/:splat 302\n/about https://example.org/us 308!\n",
       "about.html": "about",
+      "blog/picture.png": "left behind",
+      "shop/index.html": "shop",
+      _redirects: [
+        "/feed /feed.xml",
+        "/2025/* /archive/:splat 302",
+        "/about https://example.org/us 308!",
+        "/blog/* /:splat",
+        "/p/:id/* /posts/:splat?id=:id 307",
+        "/shop/* /shop/ 200!",
+        "/.well-known/webfinger https://social.example.org/.well-known/webfinger",
+        "/ü /umlaut",
+      ].join("\n"),
     },
     visits: [
       page("/2026/11/29/first", "first"),
@@ -156,6 +184,22 @@ export const SITES: readonly Site[] = [
       { path: "/2025/11/old.html?a=b", status: 302, leads: "/archive/11/old.html?a=b" },
       { path: "/2025", status: 302, leads: "/archive/" },
       { path: "/about", status: 308, leads: "https://example.org/us" },
+      { path: "/blog", status: 301, leads: "/" },
+      { path: "/blog/a%20b/%C3%BC", status: 301, leads: "/a%20b/%C3%BC" },
+      { path: "/blog/picture.png", status: 200, type: "image/png" },
+      { path: "/blog//example.org/", status: 301, leads: "/example.org/" },
+      { path: "/blog/%5cexample.org/", status: 404 },
+      { path: "/blog/a%0d%0aSet-Cookie:b", status: 404 },
+      { path: "/p/7/a", status: 307, leads: "/posts/a?id=7" },
+      page("/shop/cart", "shop"),
+      page("/shop/", "shop"),
+      {
+        path: "/.well-known/webfinger?resource=acct:a",
+        status: 301,
+        leads: "https://social.example.org/.well-known/webfinger?resource=acct:a",
+      },
+      { path: "/.well-known/other", status: 404, body: "gone" },
+      { path: "/%C3%BC/", status: 301, leads: "/umlaut" },
       { path: "/_redirects", status: 404, body: "gone" },
     ],
   },
@@ -169,8 +213,17 @@ export const SITES: readonly Site[] = [
       "_astro/hoisted.Bq1xY2z0.js": long("js"),
       "sw.mjs": "js",
       "site.webmanifest": long("{}"),
-      _headers:
-        "/*\n  X-Robots-Tag: noindex\n  X-Frame-Options: DENY\n\n/sw.mjs\n  Cache-Control: no-store\n",
+      "uploads/a.svg": "<svg/>",
+      _headers: [
+        "/*",
+        "  X-Robots-Tag: noindex",
+        "  X-Frame-Options: DENY",
+        "/sw.mjs",
+        "  Cache-Control: no-store",
+        "/uploads/*",
+        "  Content-Security-Policy: sandbox",
+        "  Cache-Control: max-age=3600",
+      ].join("\n"),
     },
     visits: [
       { ...page("/", "home"), has: { "x-robots-tag": "noindex", "x-frame-options": "DENY" } },
@@ -193,6 +246,12 @@ export const SITES: readonly Site[] = [
         encoding: "gzip",
       },
       { path: "/blog", status: 301, leads: "/blog/" },
+      ...["/uploads/a.svg", "/%75ploads/a.svg", "//uploads/./a.svg", "/x/..%2fuploads/a.svg"].map((path) => ({
+        path,
+        status: 200,
+        has: { "content-security-policy": "sandbox", "cache-control": "max-age=3600" },
+      })),
+      { path: "/uploads/b.svg", status: 404, cache: "ask" },
       { path: "/_headers", status: 404 },
     ],
   },
@@ -205,8 +264,9 @@ export const SITES: readonly Site[] = [
       "assets/stylesheets/main.342714a4.min.css": long("a{}"),
       "assets/javascripts/bundle.e1c3ead8.min.js": long("js"),
       "assets/javascripts/bundle.e1c3ead8.min.js.map": long("{}"),
+      ...Object.fromEntries(UNHASHED.map((name) => [name, "a"])),
       "search/search_index.json": long("{}"),
-      "sitemap.xml": "<urlset/>",
+      "sitemap.xml": long("<urlset/>"),
       "sitemap.xml.gz": gzipSync("<urlset/>"),
     },
     visits: [
@@ -223,6 +283,7 @@ export const SITES: readonly Site[] = [
       },
       { path: "/sitemap.xml", sends: PACKED, status: 200, type: "text/xml; charset=utf-8", encoding: "gzip" },
       { path: "/sitemap.xml", status: 200, body: "<urlset/>" },
+      ...UNHASHED.map((name): Visit => ({ path: `/${name}`, status: 200, cache: "ask" })),
       { path: "/sitemap.xml.gz", status: 200, type: "application/gzip" },
     ],
   },
@@ -232,7 +293,12 @@ export const SITES: readonly Site[] = [
     web: {
       fallback: "/index.html",
       redirects: "/login /auth/login 307",
-      headers: "/*\n  Content-Security-Policy: default-src 'self'",
+      headers: [
+        "/*",
+        "  Content-Security-Policy: default-src 'self'",
+        "/assets/*",
+        "  Cache-Control: public, max-age=31536000, immutable",
+      ].join("\n"),
     },
     visits: [
       { ...page("/", "app"), has: { "content-security-policy": "default-src 'self'" } },
@@ -240,8 +306,11 @@ export const SITES: readonly Site[] = [
       page("/users/7/", "app"),
       { path: "/login", status: 307, leads: "/auth/login" },
       { path: "/assets/index-DiwrgTd4.js", status: 200, type: JS, cache: "keep" },
-      { path: "/assets/my-carousel.js", status: 200, type: JS, cache: "ask" },
+      { path: "/assets/my-carousel.js", status: 200, type: JS, cache: "keep" },
+      { path: "/assets/former-DiwrgTd4.js", status: 200, type: HTML, cache: "ask", body: "app" },
+      page("/assets", "app"),
       { path: "/.git/config", status: 404 },
+      { path: "/.well-known/change-password", status: 404 },
     ],
   },
 ];

@@ -13,7 +13,7 @@ import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Pi } from "../../components/args";
 import { statesOf } from "../../components/cluster";
-import { sitePart } from "../../components/site";
+import { releasesPart, sitePart } from "../../components/site";
 import { stdin, type State } from "../../remote/state";
 import { pack, type Release } from "../../operator/pack";
 import { canIsolate, finished, Host } from "./host";
@@ -35,12 +35,11 @@ describe.skipIf(!canIsolate)("the site's releases on the volume", () => {
     writeFileSync(join(folder, name), text);
   };
   const packed = (): Promise<Release> => pack(join(folder, "site"), join(folder, "site.tar"));
-  const states = (release: Release): [release: State, config: State, history: State] =>
-    statesOf([sitePart({ volume, hostname, serverNames: ["twopir"], leader, after: [], release })]) as [
-      State,
-      State,
-      State,
-    ];
+  const states = (release: Release, keepReleases = 3): [release: State, config: State, history: State] =>
+    statesOf([
+      sitePart({ volume, hostname, serverNames: ["twopir"], leader, after: [], release }),
+      releasesPart({ volume, release, keepReleases, leader, serving: [] }),
+    ]) as [State, State, State];
   const arrive = (release: Release): void => {
     mkdirSync(host.at(HOME), { recursive: true });
     writeFileSync(host.at(`${HOME}/twopir-site.tar`), readFileSync(release.archive));
@@ -68,7 +67,7 @@ describe.skipIf(!canIsolate)("the site's releases on the volume", () => {
     folder = mkdtempSync(join(tmpdir(), "twopir-release-"));
     write("site/index.html", "one\n");
     write("site/a b/-rf $(x).html", "odd\n");
-    write("site/new\nline", "odd\n");
+    write('site/ünï "code"', "odd\n");
     symlinkSync("index.html", join(folder, "site/link.html"));
     one = await packed();
   });
@@ -95,7 +94,7 @@ describe.skipIf(!canIsolate)("the site's releases on the volume", () => {
           "/www/a b/-rf $(x).html",
           "/www/index.html",
           "/www/link.html",
-          "/www/new\nline",
+          '/www/ünï "code"',
         ].map((path) => `${one.id}${path}`),
       );
       expect(host.list(HOME)).toEqual([]);
@@ -111,6 +110,34 @@ describe.skipIf(!canIsolate)("the site's releases on the volume", () => {
       expect(change).toMatch(
         new RegExp(`^release ${short(two)} is not on the volume yet; live is ${short(one)} since 20.*Z$`),
       );
+    });
+
+    it("asks for room on the volume and in the user's home, before anything is sent", async () => {
+      const [release] = states(one);
+      host.command("df", "echo Avail; case $3 in /mnt/*) echo 49MB ;; *) echo 900MB ;; esac");
+      mkdirSync(host.at(HOME), { recursive: true });
+      expect((await host.check(release)).output).toContain(
+        `refuse: release ${short(one)} needs 50 MB in /mnt/gluster1, and 49 MB are free there: make room, publish less`,
+      );
+      host.command("df", "echo Avail; case $3 in /mnt/*) echo 900MB ;; *) echo 49MB ;; esac");
+      expect((await host.check(release)).output).toContain(`needs 50 MB in ${HOME}, and 49 MB`);
+      host.command("df", "echo Avail; echo 50MB");
+      expect((await host.check(release)).changes).toHaveLength(1);
+      host.command("df", "exit 1"); // who cannot tell does not stand in the way
+      expect((await host.check(release)).changes).toHaveLength(1);
+    });
+
+    it("leaves nothing where the card is full", async () => {
+      host.command(
+        "tar",
+        'mkdir -p "$5" && echo half >"$5/half"; echo "tar: No space left on device" >&2; exit 2',
+      );
+      const { status, output } = await unpack(one);
+      expect({ status, output }).toMatchObject({
+        status: 65,
+        output: expect.stringContaining("the release cannot be unpacked, so nothing was changed") as string,
+      });
+      expect(host.list(RELEASES)).toEqual([]);
     });
 
     it("gives a file of the same size another time, by which browsers see that it is another", async () => {
@@ -233,6 +260,19 @@ describe.skipIf(!canIsolate)("the site's releases on the volume", () => {
         [two, three, two, four, five].map(({ id }) => id),
       );
       expect((await host.check(states(five)[2])).changes).toEqual([]);
+    });
+
+    it("keeps as many as are asked for, or the live one alone", async () => {
+      for (const text of ["one\n", "two\n", "three\n"]) await publish(text);
+      const left = (): number => host.list(RELEASES).filter((path) => /^[0-9a-f]{64}$/.test(path)).length;
+      for (const keep of [1, 0]) {
+        const four = await packed();
+        expect((await host.run("apply", states(four, keep)[2])).status).toBe(0);
+        expect(left()).toBe(keep + 1);
+      }
+      expect(host.read(`${at(await packed(), "www/index.html")}`.slice(host.at("/").length - 1))).toBe(
+        "three\n",
+      );
     });
 
     it("does not take a history that cannot be read for none, and a release with it away", async () => {

@@ -314,8 +314,8 @@ describe("the article's files", () => {
 
 describe("a folder that is published", () => {
   const id = "0123456789abcdef".repeat(4);
-  const web = { redirects: [], headers: [], gzipped: false };
-  const args = cluster(2, { release: { id, archive: "/project/.twopir/site.tar", web } });
+  const web = { redirects: [], headers: [] };
+  const args = cluster(2, { release: { id, archive: "/project/.twopir/site.tar", bytes: 10_240, web } });
   const named = byName(states(args));
   const root = `/mnt/gluster1/releases/${id}`;
 
@@ -324,7 +324,13 @@ describe("a folder that is published", () => {
     expect(config?.parameters.content).toContain(`  root ${root}/www;\n`);
     expect(config?.parameters.content).toContain(`  include ${root}/*.conf;\n}`);
     expect(config?.after).toContain("site-content");
-    expect(named.get("site-history")?.after).toContain("site-config");
+  });
+
+  it("comes to the history, in which releases are that may go, when each nginx serves it", () => {
+    expect(named.get("site-history")?.after).toEqual(
+      expect.arrayContaining(["site-config", "pi1-nginx", "pi2-nginx"]),
+    );
+    expect(byName(states(args, "pi2")).get("site-history")?.after).not.toContain("pi2-nginx");
   });
 
   it("makes each nginx read its config, and is open for longer than what is copied by hand", () => {
@@ -372,8 +378,8 @@ describe("a folder that is published", () => {
 
 describe("the scripts", () => {
   const floatingAddresses = ["192.168.0.221", "192.168.0.222"];
-  const web = { redirects: [], headers: [], gzipped: false };
-  const release = { id: "0".repeat(64), archive: "site.tar", web };
+  const web = { redirects: [], headers: [] };
+  const release = { id: "0".repeat(64), archive: "site.tar", bytes: 10_240, web };
   const every = [
     ...states({ ...cluster(2, { floatingAddresses }), pis: withIpv6(cluster(2)) }),
     ...states(cluster(2, { release })),

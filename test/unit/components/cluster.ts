@@ -45,6 +45,7 @@ export const cluster = (count: number, more: Partial<ClusterArgs> = {}): Args =>
   floatingAddresses6: [],
   splitBrain: "report",
   updates: "security",
+  keepReleases: 3,
   dns: rfc2136,
   ...more,
   pis: pis(count),

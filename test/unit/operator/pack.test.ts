@@ -121,7 +121,6 @@ describe("a folder that is packed", () => {
 
   it("brings its rules along, after those of the config", async () => {
     write("_redirects", "/old /new 302\n");
-    write("style.css.gz");
     const web = { fallback: "/index.html", redirects: "/first /b/deep/page.html", headers: "/*\n  X-A: b" };
     expect((await pack(folder, archive, web)).web).toEqual({
       fallback: "/index.html",
@@ -130,7 +129,6 @@ describe("a folder that is packed", () => {
         { from: "/old", to: "/new", status: 302, force: false },
       ],
       headers: [{ path: "/*", name: "X-A", value: "b" }],
-      gzipped: true,
     });
   });
 
@@ -203,13 +201,29 @@ describe("what cannot be published is refused, all at once", () => {
     expect(await mistakes()).toEqual([`- "\\t\\u0007" ${says}`, `- "new\\nline" ${says}`]);
   });
 
+  it("a folder where a file is looked for", async () => {
+    write("404.html/page");
+    write("_headers/page");
+    expect(await mistakes()).toEqual([
+      '- "404.html" is a folder, not a file',
+      '- "_headers" is a folder, not a file',
+    ]);
+  });
+
+  it.each(["a$host.html", 'a"b.html', "a;b.html", ".hidden/a.html"])("a rule that sends %j", async (name) => {
+    write(name);
+    await expect(pack(folder, archive, { fallback: `/${name}` })).rejects.toThrow(
+      "no file in it that a visitor gets",
+    );
+  });
+
   it("rules that cannot be kept, of the folder and of the config", async () => {
     write("_redirects", "# ours\n/a\n/b /c 418\n");
     write("_headers", "/*\n  Content-Type: text/html\n");
     const web = { fallback: "/app.html", redirects: "/x /y Country=de" };
     await expect(pack(folder, archive, web)).rejects.toThrow(
       [
-        "- twopir:web.fallback is /app.html, which is no file in it",
+        "- twopir:web.fallback is /app.html, which is no file in it that a visitor gets",
         "- twopir:web.redirects, line 1 has a condition (a query, a country, a language, a role), which nginx here cannot judge",
         "- _redirects, line 2 says no more than where from: FROM TO [STATUS]",
         "- _redirects, line 3 has status 418; there are 200, 301, 302, 303, 307 and 308",

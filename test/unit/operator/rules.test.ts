@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { patternOf, readHeaders, readRedirects, targetOf } from "../../../operator/rules";
 
-const FILES = new Set(["/index.html", "/app/index.html"]);
-const redirects = (text: string) => readRedirects(text, (path) => FILES.has(path));
+const FILES = ["/index.html", "/app/index.html", "/about.html"];
+const redirects = (text: string) =>
+  readRedirects(text, (path) => FILES.find((file) => file === path.replace(/\/$/, "/index.html")));
 
 describe("a line of _redirects", () => {
   it.each([
@@ -11,10 +12,13 @@ describe("a line of _redirects", () => {
     ["/old /new 308!", { from: "/old", to: "/new", status: 308, force: true }],
     ["/a/:b/* https://example.com:8080/:b/:splat", { to: "https://example.com:8080/:b/:splat" }],
     ["/app/* /app/index.html 200", { status: 200, to: "/app/index.html" }],
+    ["/app/* /app/ 200!", { status: 200, to: "/app/index.html" }],
     ["/old /new?a=b#c", { to: "/new?a=b#c" }],
     ["/old /new\r", { to: "/new" }],
+    ["\ufeff/old /new", { from: "/old" }],
+    ["/about /us 301!", { from: "/about", force: true }],
   ])("%j", (line, rule) => {
-    const { rules, mistakes } = redirects(`# ours\n\n${line}\n`);
+    const { rules, mistakes } = redirects(`${line}\n\n# ours\n`);
     expect(mistakes).toEqual([]);
     expect(rules).toEqual([expect.objectContaining(rule)]);
   });
@@ -24,84 +28,94 @@ describe("a line of _redirects", () => {
     ["old /new", "is about old: a path begins with /"],
     ["https://example.com/old /new", "begins with the name of a site"],
     ["/old?a=b /new", "is about /old?a=b: a path has no ? and no #"],
+    ["/a%0d%0ab /new", "which no visitor can ask for"],
+    ['/a"b /new', "which no visitor can ask for"],
+    ["/a%5cb /new", "which no visitor can ask for"],
     ["/old new", "leads to new: give a path"],
-    ["/old //", undefined],
+    ["/old //", "leads to //: give a path"],
+    ["/old //evil.example", "leads to //evil.example: give a path"],
+    ["/old /\\evil.example", "give a path"],
     ["/old javascript:alert(1)", "leads to javascript:alert(1)"],
+    ["/y/:h https://:h.example.com/", "leaves open which site it leads to (https://:h.example.com)"],
     ["/old id=:id /new 301", "has a condition"],
     ["/old /new 301 Country=de", "has a condition"],
+    ["/old /new Country=de", "has a condition"],
     ["/old /new 418", "has status 418"],
     ["/api/* https://example.com/:splat 200", "is no file of the site"],
     ["/app/* /nowhere.html 200", "sends /nowhere.html, which is no file of the site"],
     ["/a/:b /c/:d", "has :d in /c/:d, which /a/:b does not"],
     ["/a/:b/:b /c", "has two of the same name, or two *"],
     ["/*/a/* /c", "has two of the same name, or two *"],
+    [`${"/:a".repeat(10)} /c`, "has more than nine parts"],
+    [`/${"a".repeat(3500)} /c`, "is longer than 3500 bytes"],
     ["/* /index.html 200!", "takes the place of the first page"],
     ["/.well-known/* /other 301!", "takes the place of the first page"],
+    [
+      "/about /us",
+      "is never reached, since the site has /about.html: take that out, or force the rule (301!)",
+    ],
+    ["/app/ /us 302", "is never reached, since the site has /app/index.html"],
+    ["/ /en/", "is never reached, since the site has /index.html"],
   ])("%j is refused with its number", (line, why) => {
     const { rules, mistakes } = redirects(`/good /one\n${line}\n`);
-    expect(rules).toHaveLength(why === undefined ? 2 : 1);
-    expect(mistakes).toEqual(
-      why === undefined
-        ? []
-        : [expect.stringMatching(new RegExp(`^line 2 .*${why.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}`))],
-    );
+    expect(rules).toHaveLength(1);
+    expect(mistakes).toEqual([expect.stringContaining(why)]);
+    expect(mistakes[0]).toMatch(/^line 2 /);
   });
 });
 
 describe("a path of a rule", () => {
-  const finds = (path: string, sent: string): unknown => {
-    const found = new RegExp(patternOf(path)).exec(sent);
-    return found && Object.values(found.groups ?? {});
-  };
+  const finds = (path: string, asked: string): unknown => new RegExp(patternOf(path)).exec(asked)?.slice(1);
 
   it.each<[string, string, unknown]>([
     ["/old", "/old", []],
-    ["/old", "/older", null],
-    ["/old", "/old/", null],
-    ["/a.b", "/axb", null],
-    ["/a+(b)", "/a+(b)", []],
-    ["/ä b", "/%C3%A4%20b", []],
-    ["/%C3%A4", "/%C3%A4", []],
+    ["/old", "/older", undefined],
+    ["/old", "/old/", []],
+    ["/old/", "/old", []],
+    ["/a.b", "/axb", undefined],
+    ["/a+(b)|[c]{2}$^", "/a+(b)|[c]{2}$^", []],
+    ["/\u00e4%20b", "/\u00e4 b", []],
+    ["/%C3%A4", "/\u00e4", []],
+    ["/100%", "/100%", []],
     ["/blog/*", "/blog", [undefined]],
     ["/blog/*", "/blog/", [""]],
     ["/blog/*", "/blog/a/b", ["a/b"]],
-    ["/blog/*", "/blogs", null],
+    ["/blog/*", "/blogs", undefined],
     ["/*.jpg", "/a/b.jpg", ["a/b"]],
     ["/:year/:month", "/2026/11", ["2026", "11"]],
-    ["/:year/:month", "/2026/11/29", null],
+    ["/:year/:month", "/2026/11/29", undefined],
     ["/*", "/", [""]],
-  ])("%j, asked for %j", (path, sent, found) => {
-    expect(finds(path, sent)).toEqual(found);
-  });
-
-  it("is no regular expression, whatever is in it", () => {
-    for (const path of ["/a\\b", '/a"b', "/a|b", "/a[b]", "/a{2}", "/^$", "/a;b}"])
-      expect(finds(path, encodeURI(path).replaceAll("$", "%24"))).toEqual([]);
+  ])("%j, asked for %j", (path, asked, found) => {
+    expect(finds(path, asked)).toEqual(found);
   });
 });
 
 describe("where a redirect leads", () => {
   it.each([
-    ["/old", "/new", "/new$is_args$args"],
-    ["/old", "/new?a=b", "/new?a=b"],
-    ["/old", "/new#c", "/new$is_args$args#c"],
-    ["/a/:b/*", "https://c:8080/:splat/:b", "https://c:8080/${twopir_1}/${twopir_0}$is_args$args"],
-    ["/old", '/a$host"b', "/a%24host%22b$is_args$args"],
+    ["/old", "/new", "/new"],
+    ["/old", "/a b/\u00e4", "/a%20b/%C3%A4"],
+    ["/old", "/%C3%A4", "/%C3%A4"],
+    ["/a/:b/*", "https://c:8080/:splat/:b", "https://c:8080/$2/$1"],
+    ["/a/:b", "/c?d=:b", "/c?d=$1"],
+    ["/old", '/a$host"b', "/a%24host%22b"],
   ])("%j to %j", (from, to, target) => {
     expect(targetOf(from, to)).toBe(target);
   });
 });
 
 describe("a file _headers", () => {
-  it("is a path, and headers below it", () => {
+  it("is a path, and headers below it; of one name below one path, all", () => {
     const { rules, mistakes } = readHeaders(
-      "# ours\n/*\n  X-A: b: c\n\tContent-Security-Policy: default-src 'self'; img-src *\n\n/a/:b\n  X-A:\n",
+      "# ours\n/*\n  X-A: b: c\n\tContent-Security-Policy: default-src 'self'; img-src *\n\n" +
+        "/a/:b\n  Link: </a>\n  X-A:\n  link: </b>\n/*\n  X-A: d\n",
     );
     expect(mistakes).toEqual([]);
     expect(rules).toEqual([
       { path: "/*", name: "X-A", value: "b: c" },
       { path: "/*", name: "Content-Security-Policy", value: "default-src 'self'; img-src *" },
+      { path: "/a/:b", name: "link", value: "</a>, </b>" },
       { path: "/a/:b", name: "X-A", value: "" },
+      { path: "/*", name: "X-A", value: "d" },
     ]);
   });
 
@@ -109,9 +123,19 @@ describe("a file _headers", () => {
     ["  X-A: b", "line 1 comes before any path"],
     ["/*\n  nothing", "line 2 is no header: Name: value"],
     ["/*\n  X A: b", "line 2 is no header: Name: value"],
+    ["/*\n  'X: b", "line 2 is no header: Name: value"],
     ["/*\n  content-length: 5", "line 2 sets content-length, which nginx sets by itself"],
     ["/*\n  Basic-Auth: a:b", "line 2 asks for a password, which cannot be done here"],
     ["/*\n  X-A: $host", "line 2 has a $, or what is not ASCII, in the value of X-A"],
+    [
+      "/*\n  Set-Cookie: a\n  set-cookie: b",
+      "line 3 is a second Set-Cookie for one path, of which there can be one",
+    ],
+    [`/*\n  X-A: ${"a".repeat(3501)}`, "line 2 makes the value of X-A longer than 3500 bytes"],
+    [
+      `/*\n${`  Link: ${"a".repeat(1800)}\n`.repeat(2)}`,
+      "line 3 makes the value of Link longer than 3500 bytes",
+    ],
     ["a\n  X-A: b", "line 1 is about a: a path begins with /"],
   ])("%j is refused", (text, mistake) => {
     expect(readHeaders(text).mistakes[0]).toBe(mistake);
