@@ -512,7 +512,7 @@ function mistake(raw: unknown, issue: z.core.$ZodIssue): (readonly [key: string,
   if (issue.code === "unrecognized_keys")
     return issue.keys.map((unknown) => [
       key([...issue.path, unknown]),
-      `is not a setting${meant(unknown)}; see the table in README.md`,
+      `is not a setting${meant(unknown)}; see docs/configuration.yaml`,
     ]);
   const value = issue.path.reduce<unknown>(
     (at, step) => (at as Record<PropertyKey, unknown> | undefined)?.[step],
@@ -537,8 +537,11 @@ function meant(unknown: string): string {
   return typed > 0 && typed <= unknown.length / 3 ? ` (do you mean ${near}?)` : "";
 }
 
+/** All settings as JSON Schema, which docs/configuration.yaml is held against. */
+export const CONFIG_SCHEMA: unknown = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
+
 /** The names of all settings, at whatever depth. */
-const SETTINGS = new Set(settingsIn(z.toJSONSchema(schema, { io: "input", unrepresentable: "any" })));
+const SETTINGS = new Set(settingsIn(CONFIG_SCHEMA));
 function settingsIn(part: unknown): string[] {
   if (typeof part !== "object" || part === null) return [];
   const own = "properties" in part ? Object.keys(part.properties as object) : [];

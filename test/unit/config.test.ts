@@ -412,7 +412,7 @@ describe("every rule names the key, the value and what would be right", () => {
     [{ ssh: { port: 22 } }, "ssh.port"],
   ])("an unknown key is one: %j", (patch, unknown, meant = "") => {
     expect(mistakes(patch)).toEqual([
-      `twopir:${unknown} is not a setting${meant}; see the table in README.md`,
+      `twopir:${unknown} is not a setting${meant}; see docs/configuration.yaml`,
     ]);
   });
 });
