@@ -26,7 +26,10 @@ export const screenshot = (scenario: string, mode: string, when: string): string
 const seconds = (value: number | null): string => (value === null ? "never" : value.toFixed(2));
 const row = (cells: readonly (string | number)[]): string => `| ${cells.join(" | ")} |`;
 
-/** README.md's table: for each mode, what a visitor by name and those of each address noticed. */
+/** Those of the faults that README.md shows, too: the common ones, and the one that loses writes. */
+export const IN_README = ["reboot", "power-cut", "publish", "outages-in-turn"];
+
+/** A table with the modes side by side: what a visitor by name and those of each address noticed. */
 export function summary(runs: readonly Run[]): string {
   const modes = [...new Set(runs.map((run) => run.mode))];
   const scenarios = [...new Set(runs.map((run) => run.scenario))];
@@ -74,6 +77,16 @@ export function markdown(runs: readonly Run[]): string {
     "- **lost**: a third machine appends a line ten times a second; those that were acknowledged (`fsync`) and are missing from",
     "  a brick in the end. **write stall** is the longest time between two acknowledged lines.",
     "- **late**: by how many seconds the measuring client itself was late at worst; nothing is subtracted for it.",
+    "",
+    "_article_ is the default: each A record is a Pi's own address. _floating_ has `floatingAddresses`. In `outages-in-turn` pi2",
+    "goes off as pi1 comes back, so each was written to alone: that is split brain, which preview names, and which an arbiter",
+    "prevents.",
+    "",
+    "## Side by side",
+    "",
+    "Each cell has the failed of all requests and the slowest one's time: by name, and to each address.",
+    "",
+    summary(runs),
     "",
     ...modes.flatMap((mode) => [
       `## ${mode}`,

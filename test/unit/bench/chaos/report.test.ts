@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { checkLine, merged, summary } from "../../../../bench/chaos/report";
+import { SCENARIOS } from "../../../../bench/chaos/scenarios";
+import { checkLine, IN_README, merged, summary } from "../../../../bench/chaos/report";
 import type { Run } from "../../../../bench/chaos/result";
 
 const named = (mode: string, scenario: string, began: string): Run => ({ mode, scenario, began }) as Run;
@@ -20,7 +21,12 @@ describe("the document's runs", () => {
   });
 });
 
-describe("README's table", () => {
+describe("the table of both modes", () => {
+  it("has faults in README that there are", () => {
+    const names = SCENARIOS.map(({ name }) => name);
+    expect(IN_README.filter((name) => !names.includes(name))).toEqual([]);
+  });
+
   it("has a row for each fault, and both modes side by side", () => {
     const run = (mode: string, scenario: string, failed: number): Run =>
       ({
