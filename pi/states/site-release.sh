@@ -32,7 +32,7 @@ spare=50 # MB; what else is written meanwhile
 # need_room FOLDER: where it is to be unpacked, and where it arrives. Files are rounded up to whole blocks, and each has
 # its note in gluster's index: a twentieth more.
 need_room() {
-  local where free needed=$((bytes / 1000000 * 105 / 100 + spare))
+  local where free needed=$((bytes * 105 / 100000000 + spare))
   for where in "$1" "$(dirname "$(sent)")"; do
     free=$(df -BMB --output=avail "$where" 2>/dev/null | sed -n '2s/[^0-9]//gp') || true
     [ -z "$free" ] || [ "$free" -ge "$needed" ] ||
