@@ -13,7 +13,7 @@ import {
 } from "./operator/edits";
 import { declaredTriggers, lastHosts } from "./operator/engine";
 import { findHosts, RENEW } from "./operator/hosts";
-import { tellOfForgotten, tellOfFormerName, tellOfLeft, tellOfMoved, urlOf } from "./operator/left";
+import { nextStep, tellOfForgotten, tellOfFormerName, tellOfLeft, tellOfMoved, urlOf } from "./operator/left";
 import { namesOf } from "./operator/names";
 import { inLastOrder, orderOf } from "./operator/order";
 import { checkZone, noteWanted, recordsNow, requireHalfOfRecords } from "./operator/records";
@@ -45,8 +45,10 @@ export = async () => {
   await tellOfForgotten(unwanted);
   await noteWanted(config.hostname, config.dns, addresses);
   new Cluster("twopir", { parts, resources });
+  const next = nextStep(config.site, config.volume.mount);
   return {
     url: urlOf(config.hostname),
+    ...(next !== undefined && { next }),
     addresses: addresses.A,
     ...(addresses.AAAA.length > 0 && { addresses6: addresses.AAAA }),
     pis: addressesByName(config.pis),

@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs, promisify } from "node:util";
 import { lookNow } from "./components/now";
 import { clusterStatus, statusStates, type ClusterStatus, type PiStatus } from "./components/status";
@@ -6,16 +7,33 @@ import { ConfigError, openOf, stackConfig, type Config } from "./config";
 import { findHosts, type Last } from "./operator/hosts";
 import { inLastOrder } from "./operator/order";
 
-/** `npm run status -- [--stack NAME] [--json]`: the same look as preview's, as a table; exit status 0 if all is well. */
+/** Seconds from one look to the next, of which each is a login to every Pi. */
+const WATCH_EVERY = 10;
+
+/**
+ * `npm run status -- [--stack NAME] [--json] [--watch]`: the same look as preview's, as a table; exit status 0 if all is
+ * well. With --watch again and again, until it is interrupted.
+ */
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { json: { type: "boolean" }, stack: { type: "string", short: "s" } },
+    options: { json: { type: "boolean" }, stack: { type: "string", short: "s" }, watch: { type: "boolean" } },
   });
   const config = await configOf(values.stack);
-  const { reached, seen, records, foundHere } = await lookNow(config, statusStates(config), true);
-  const status = clusterStatus(config, reached, seen, records, foundHere);
-  console.log(values.json ? JSON.stringify(status, undefined, 2) : statusText(status));
-  process.exitCode = status.well ? 0 : 1;
+  const show = async (): Promise<void> => {
+    const { reached, seen, records, foundHere } = await lookNow(config, statusStates(config), true);
+    const status = clusterStatus(config, reached, seen, records, foundHere);
+    if (values.watch) console.clear(); // where it is a terminal
+    console.log(values.json ? JSON.stringify(status, undefined, 2) : statusText(status));
+    process.exitCode = status.well ? 0 : 1;
+  };
+  await show();
+  while (values.watch) {
+    console.log(
+      `seen at ${new Date().toTimeString().slice(0, 8)}, again in ${WATCH_EVERY} s; Ctrl-C ends it`,
+    );
+    await sleep(WATCH_EVERY * 1000);
+    await show();
+  }
 }
 
 async function configOf(stack: string | undefined): Promise<Config> {

@@ -91,5 +91,12 @@ export async function tellOfFormerName(
   );
 }
 
+/** What comes next where nothing is published, as the output `next`: without it nginx's own page reads like a failure. */
+export const nextStep = (site: string | undefined, mount: string): string | undefined =>
+  site === undefined
+    ? `until you publish a folder (pulumi config set twopir:site ./site), or copy pages to ${mount}/www on either Pi, the ` +
+      `page is nginx's own`
+    : undefined;
+
 /** Where visitors find the site, as the output `url`. */
 export const urlOf = (hostname: string): string => `http://${hostname}/`;

@@ -48,7 +48,9 @@ describe("bare Pis", () => {
         "pi2-a-record",
       ]),
     );
-    expect((await cluster.outputs()).addresses?.value).toEqual(PIS.map(address));
+    const { addresses, next } = await cluster.outputs();
+    expect(addresses?.value).toEqual(PIS.map(address));
+    expect(next?.value).toContain("copy pages to /mnt/gluster1/www on either Pi");
   });
 });
 

@@ -1,4 +1,4 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { ClusterStatus } from "../../components/status";
@@ -16,6 +16,7 @@ import {
   root,
   servesAgain,
   SUBNET,
+  until,
   whileFetching,
 } from "../../lab/drive/lab";
 import { begin, nothingToDo, succeeded } from "./states";
@@ -94,6 +95,28 @@ describe("npm run status", () => {
     expect(out).toMatch(/^pi2 +192[.\d]+ +yes +active +active +yes +yes +0 +0 +yes +current +yes$/m);
     expect(out).toContain(`all is well: http://${NAME}/`);
     expect(code).toBe(0);
+  });
+
+  it("says it again and again, and so what has changed meanwhile", async () => {
+    const watching = spawn("npx", ["tsx", "status.ts", "--stack", LAB, "--watch"], {
+      cwd: root,
+      env: { ...process.env, ...cluster.environment },
+      detached: true,
+    });
+    let out = "";
+    watching.stdout.setEncoding("utf8").on("data", (text: string) => (out += text));
+    try {
+      await until("status has looked", 60, () => Promise.resolve(/all is well:[^]*again in 10 s/.test(out)));
+      await inside("pi1", "systemctl stop nginx");
+      await until("status has seen it", 60, () =>
+        Promise.resolve(out.includes("not well: pi1: nginx is inactive")),
+      );
+      await inside("pi1", "systemctl start nginx");
+      const before = out.length;
+      await until("status is content", 60, () => Promise.resolve(out.slice(before).includes("all is well:")));
+    } finally {
+      process.kill(-(watching.pid ?? 0), "SIGINT");
+    }
   });
 
   it("says what is not, as JSON too, and exits with 1", async () => {
