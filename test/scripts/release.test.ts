@@ -270,9 +270,7 @@ describe.skipIf(!canIsolate)("the site's releases on the volume", () => {
         expect((await host.run("apply", states(four, keep)[2])).status).toBe(0);
         expect(left()).toBe(keep + 1);
       }
-      expect(host.read(at(await packed(), "www/index.html").slice(host.at("/").length - 1))).toBe(
-        "three\n",
-      );
+      expect(host.read(at(await packed(), "www/index.html").slice(host.at("/").length - 1))).toBe("three\n");
     });
 
     it("does not take a history that cannot be read for none, and a release with it away", async () => {
