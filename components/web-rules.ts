@@ -1,4 +1,12 @@
-import { patternOf, targetOf, type Header, type Redirect, type Web } from "../operator/rules";
+import {
+  inQuotes,
+  patternOf,
+  takesAlong,
+  targetOf,
+  type Header,
+  type Redirect,
+  type Web,
+} from "../operator/rules";
 
 /** What neither Debian 12's nor 13's list has (/etc/nginx/mime.types of nginx 1.22 and 1.26), by IANA's names. */
 const TYPES = [
@@ -52,37 +60,43 @@ const FOREVER = '"public, max-age=31536000, immutable"'; // a year, which RFC 91
 const FOUND = "^(200|206|304) ";
 /** What bundlers give names with a checksum of the content. A document's name may have a date, a number, a camera's. */
 const BUNDLED = "\\.(css|js|mjs|wasm|woff2?)$";
-/** Webpack, Hugo, esbuild, MkDocs: main.342714a4.min.css. With digits and letters, since a date has no letters. */
-const HEX = "[.-](?=[0-9a-f]*[0-9])(?=[0-9a-f]*[a-f])[0-9a-f]{8,64}(\\.(min|chunk|bundle))?";
-/** Vite: /assets/index-DiwrgTd4.js. Two capitals, since words with a number (jQuery37) have one. */
-const VITE =
-  "/assets/.*-(?=[A-Za-z0-9]*[0-9])(?=[A-Za-z0-9]*[A-Z][A-Za-z0-9]*[A-Z])(?=.{0,7}[a-z])[A-Za-z0-9]{8}";
+/**
+ * Webpack, Hugo, esbuild, MkDocs: main.342714a4.min.css. With digits and letters, and neither a date nor a word with a year
+ * (20261129b, facade2020). Vite's eight letters of any kind (index-DiwrgTd4.js) are words as well (vendor-MathJax3.js).
+ */
+const HEX =
+  "[.-](?!20[0-9]{6}[a-f]*\\.)(?![a-f]+20[0-9]{2}\\.)(?=[0-9a-f]*[0-9])(?=[0-9a-f]*[a-f])" +
+  "[0-9a-f]{8,64}(\\.(min|chunk|bundle))?";
 /** Folders in which a tool puts nothing else. */
-const FOLDERS = "/(_astro|_app/immutable|_next/static)/.*\\.(?!html)\\w+$";
+const FOLDERS = "/(_astro|_app/immutable|_next/static)/.*\\.(?!x?html?$)\\w+$";
 
 /**
  * Whether a browser may keep a file without asking again. Where a page is not there, or another is sent in its place, that
  * would be wrong: a second later the other Pi has the release, too.
  */
-const CACHE = `map "$status$twopir_missing $uri" $twopir_cache {
+const CACHE = `map "$status$twopir_missing $twopir_asked" $twopir_cache {
   default no-cache;
   "~${FOUND}${FOLDERS}" ${FOREVER};
   "~${FOUND}.*${HEX}${BUNDLED}" ${FOREVER};
-  "~${FOUND}${VITE}${BUNDLED}" ${FOREVER};
 }
 `;
 
-/** A redirect, as nginx does it. Only of "rewrite" it encodes what the pattern found, for the two that it knows there. */
+/**
+ * A redirect, as nginx does it: "rewrite" encodes what the pattern found, and "return" sends a target as it stands. The
+ * visitor's query goes along where the target has none; rewrite adds it by itself, unless there is a ? at the end.
+ */
 function act({ from, to, status }: Redirect): string {
   const pattern = `"${patternOf(from)}"`;
-  if (status === 200) return `rewrite ${pattern} "${to}" last;`;
+  if (status === 200) return `rewrite ${from === "/*" ? OF_THE_SITE : pattern} "${to}" last;`;
   const target = targetOf(from, to);
-  // The visitor's query goes along, where there is none; rewrite adds it by itself, unless there is a ? at the end.
   const own = /[?#]/.test(target);
-  return status === 301 || status === 302
+  return takesAlong(from, to)
     ? `rewrite ${pattern} "${target}${own ? "?" : ""}" ${status === 301 ? "permanent" : "redirect"};`
     : `if ($uri ~ ${pattern}) { return ${status} "${target}${own ? "" : "$is_args$args"}"; }`;
 }
+
+/** Any path but one that a program asks for, to which a page would be no answer. */
+const OF_THE_SITE = "^/(?!\\.well-known/)";
 
 /** The headers of each answer: maps for those that are not always the same, and lines of the server block. */
 function headerLines(rules: readonly Header[]): { maps: string; lines: string[] } {
@@ -103,7 +117,7 @@ function headerLines(rules: readonly Header[]): { maps: string; lines: string[] 
         .reverse() // of nginx's the first one that fits counts
         .map(({ path, value }) => {
           const pattern = caching ? patternOf(path).replace("^", FOUND) : patternOf(path);
-          return `  "~${pattern}" "${value.replace(/[\\"]/g, "\\$&")}";`;
+          return `  "~${pattern}" "${inQuotes(value)}";`;
         }),
       "}\n",
     );
@@ -155,19 +169,28 @@ export function publishedServerBlock(
     ...block("location @missing", [
       "set $twopir_missing yes;",
       ...["html", "htm"].map(
-        (type) => `if (-f $document_root$uri/index.${type}) { rewrite ^(.*)$ $1/ permanent; }`,
+        (type) => `if (-f $document_root$uri/index.${type}) { rewrite ^(.*[^/])$ $1/ permanent; }`,
       ),
       "if (-f $document_root$twopir_folder.html) { rewrite ^(.*)/$ $1 permanent; }",
       ...redirects.filter(({ force }) => !force).map(act),
-      ...(fallback === undefined ? [] : [`rewrite ^/(?!\\.well-known/) "${fallback}" last;`]),
+      ...(fallback === undefined ? [] : [`rewrite ${OF_THE_SITE} "${fallback}" last;`]),
       "return 404;",
     ]),
-    "error_page 403 404 =404 /404.html;",
+    // A named location, since nginx would ask the forced rules about /404.html, too.
+    "error_page 403 404 =404 @gone;",
+    "location @gone { try_files /404.html =404; }",
     "location = /404.html { internal; }",
     "location = /_headers { return 404; }",
     "location = /_redirects { return 404; }",
-    ...block("location ^~ /.well-known/", ["default_type text/plain;", "try_files $uri @missing;"]),
-    "location = /.well-known/apple-app-site-association { default_type application/json; }",
+    ...block("location ^~ /.well-known/", [
+      "location ~ ^/.well-known/(.*/)?\\. { return 404; }",
+      "default_type text/plain;",
+      "try_files $uri $uri/index.html $uri/index.htm @missing;",
+    ]),
+    ...block("location = /.well-known/apple-app-site-association", [
+      "default_type application/json;",
+      "try_files $uri @missing;",
+    ]),
     "include /etc/nginx/mime.types;",
     ...block("types", TYPES),
     "charset utf-8;",

@@ -150,6 +150,8 @@ async function list(folder: string, mistakes: string[]): Promise<Entry[]> {
 /** Why something cannot be published; undefined: it can. */
 async function unfit(folder: string, name: string, entry: Dirent): Promise<string | undefined> {
   if (name.includes("\ufffd")) return "has a name that is not UTF-8: rename it";
+  if (entry.name.includes("\\"))
+    return "has a backslash in its name, which browsers take for a slash: rename it";
   if (/\p{Cc}/u.test(entry.name))
     return "has a line end, or another control character, in its name: rename it";
   if (entry.name === ".git") return "would show the whole history to everybody: publish a folder without it";

@@ -76,12 +76,16 @@ export function readRedirects(text: string, fileOf: FileOf): Read<Redirect> {
     if ([to, third].some((word) => /^[\w-]+=/.test(word)) || rest.length > 0)
       return "has a condition (a query, a country, a language, a role), which nginx here cannot judge";
     if (status === undefined) return `has status ${third}; there are 200, 301, 302, 303, 307 and 308`;
-    const rewritten = status === "200" ? fileOf(to) : to;
+    const rewritten = status === "200" ? fileOf(decoded(to) ?? "") : to;
     if (rewritten === undefined)
       return `sends ${to}, which is no file of the site that a visitor gets (nor are another site's pages fetched)`;
-    const mistake = unfitPath(from) ?? (status === "200" ? undefined : unfitTarget(from, to));
+    const mistake = unfitPath(from) ?? (status === "200" ? undefined : unfitTarget(from, to, Number(status)));
     if (mistake !== undefined) return mistake;
-    const page = /[:*]/.test(from) ? undefined : pageOf(from, fileOf);
+    const page = placeholders(from).length > 0 ? undefined : pageOf(decoded(from) ?? "", fileOf);
+    if (status !== "200" && leadsBack(from, to, force === "!", fileOf))
+      return page === undefined
+        ? `leads from ${from} to itself, for ever`
+        : `leads to the page that ${from} is: nginx does so by itself, take it out`;
     if (force !== "!" && page !== undefined)
       return `is never reached, since the site has ${page}: take that out, or force the rule (${third}!)`;
     if (force === "!" && ASKED.some((path) => new RegExp(patternOf(from)).test(path)))
@@ -90,15 +94,42 @@ export function readRedirects(text: string, fileOf: FileOf): Read<Redirect> {
   });
 }
 
-const pageOf = (path: string, fileOf: FileOf): string | undefined =>
-  fileOf(path) ?? fileOf(`${path}.html`) ?? fileOf(`${path.replace(/\/$/, "")}/`);
+/** The file that a visitor gets there, one way or the other. */
+const pageOf = (path: string, fileOf: FileOf): string | undefined => {
+  const bare = path.replace(/(?<=.)\/$/, "");
+  return [bare, `${bare}.html`, `${bare}/index.html`, `${bare}/index.htm`, path].map(fileOf).find(Boolean);
+};
 
-function unfitTarget(from: string, to: string): string | undefined {
+/** Whether who is sent there is sent there again: always where a rule is forced, else where it finds no page. */
+function leadsBack(from: string, to: string, forced: boolean, fileOf: FileOf): boolean {
+  if (!to.startsWith("/")) return false;
+  const [path = ""] = targetOf(from, to).split(/[?#]/);
+  const filled = decoded(path.replace(/\$[1-9]/g, "a")) ?? "";
+  const again = new RegExp(patternOf(from)).test(filled);
+  return (
+    again &&
+    (forced || (!/\$[1-9]/.test(path) && (pageOf(filled, fileOf) === undefined || /^[^:*]*$/.test(from))))
+  );
+}
+
+function unfitTarget(from: string, to: string, status: number): string | undefined {
   const [, origin = "", rest = ""] = /^(https?:\/\/[^/?#]+)?(.*)$/.exec(to) ?? [];
-  if (origin === "" && !/^\/(?![/\\])/.test(rest))
+  if (origin === "" && !/^\/(?![/\\])/.test(decoded(rest) ?? ""))
     return `leads to ${to}: give a path, or an address with http:// or https://`;
   if (/:[A-Za-z]/.test(origin.replace(/^https?:/, "")))
     return `leaves open which site it leads to (${origin})`;
+  if (
+    (origin === "" && /^\/:splat(?!$|[?#])/.test(rest)) ||
+    (rest.startsWith("/:splat") && !from.endsWith("/*"))
+  )
+    return `may lead to another site: what * stands for can begin with a slash, or be nothing`;
+  if (targetOf(from, to).length > LONGEST) return `is longer than ${LONGEST} bytes`;
+  if (takesAlong(from, to)) {
+    // nginx encodes what the pattern found for these two, and the rest of the target anew with it.
+    if (status > 302)
+      return `has status ${status}, which cannot take a part of the path along: 301 and 302 can`;
+    if (to.includes("%")) return `has a % beside what it takes along of the path: write the character itself`;
+  }
   const known = new Set(placeholders(from));
   const unknown = [...rest.matchAll(/(?<=\/):([A-Za-z]\w*)/g)].find(([, name = ""]) => !known.has(name));
   return unknown && `has ${unknown[0]} in ${to}, which ${from} does not`;
@@ -109,12 +140,16 @@ const PLACEHOLDER = /(?<=\/):([A-Za-z]\w*)|\*/g;
 const placeholders = (path: string): string[] =>
   [...path.matchAll(PLACEHOLDER)].map(([, name = "splat"]) => name);
 
+/** Whether a redirect leads elsewhere by what its pattern found. */
+export const takesAlong = (from: string, to: string): boolean => /\$[1-9]/.test(targetOf(from, to));
+
 function unfitPath(path: string): string | undefined {
   if (/^https?:/.test(path)) return "begins with the name of a site: give the path alone";
   if (!path.startsWith("/")) return `is about ${path}: a path begins with /`;
   if (/[?#]/.test(path)) return `is about ${path}: a path has no ? and no #`;
-  if (/["\\\p{Cc}]/u.test(decoded(path))) return `is about ${path}, which no visitor can ask for`;
-  if (Buffer.byteLength(path) > LONGEST) return `is longer than ${LONGEST} bytes`;
+  if (/["\\\p{Cc}]|\/\.(?!well-known\/)/u.test(decoded(path) ?? "\\"))
+    return `is about ${path}, which no visitor gets, or can ask for`;
+  if (Buffer.byteLength(patternOf(path)) > LONGEST) return `is longer than ${LONGEST} bytes`;
   const names = placeholders(path);
   if (names.length > 9) return "has more than nine parts that are left open"; // nginx knows $1 to $9
   return new Set(names).size < names.length ? `has two of the same name, or two *, in ${path}` : undefined;
@@ -147,7 +182,7 @@ export function readHeaders(text: string): Read<Header> {
     if (former && lower === "set-cookie")
       return "is a second Set-Cookie for one path, of which there can be one";
     const joined = former === undefined ? value : `${former.value}, ${value}`;
-    if (joined.length > LONGEST) return `makes the value of ${name} longer than ${LONGEST} bytes`;
+    if (inQuotes(joined).length > LONGEST) return `makes the value of ${name} longer than ${LONGEST} bytes`;
     below.splice(same < 0 ? below.length : same, 1, { path, name, value: joined });
     return below;
   });
@@ -171,11 +206,15 @@ function read<T>(text: string, comment: RegExp, rule: (line: string) => T | stri
   return { rules, mistakes };
 }
 
-function decoded(path: string): string {
+/** Text as it stands between quotes in nginx's config. */
+export const inQuotes = (text: string): string => text.replace(/[\\"]/g, "\\$&");
+
+/** As nginx understands a path; undefined for a % that begins nothing, which no browser sends. */
+function decoded(path: string): string | undefined {
   try {
     return decodeURIComponent(path);
   } catch {
-    return path; // a % of its own
+    return undefined;
   }
 }
 
@@ -186,13 +225,16 @@ function decoded(path: string): string {
  * @example patternOf("/blog/:year/*") // "^/blog/([^/]+)(?:/(.*))?$"
  */
 export function patternOf(path: string): string {
-  const pattern = decoded(path)
+  const literal = (text: string): string => (decoded(text) ?? text).replace(/[.*+?^$|(){}[\]\\]/g, "\\$&");
+  const pattern = path
     .replace(/(?<=.)\/$/, "")
-    .replace(/\/:[A-Za-z]\w*|\/\*$|\*|[.+?^$|(){}[\]]/g, (found) => {
-      if (found.startsWith("/:")) return "/([^/]+)";
-      if (found === "/*") return "(?:/(.*))?";
-      return found === "*" ? "(.*)" : `\\${found}`;
-    });
+    .split(/(\/:[A-Za-z]\w*|\/\*$|\*)/)
+    .map((piece, i) => {
+      if (i % 2 === 0) return literal(piece);
+      if (piece.startsWith("/:")) return "/([^/]+)";
+      return piece === "/*" ? "(?:/(.*))?" : "(.*)";
+    })
+    .join("");
   return `^${pattern}${path.endsWith("*") || path === "/" ? "" : "/?"}$`;
 }
 

@@ -174,7 +174,7 @@ describe("one Pi alone has a fault, the other is finished as far as it can be", 
     await inside("pi2", "umount -l /usr && umount -l /run/small && rmdir /run/small");
     expect(outcome.failed).toBe(true);
     expect(outcome.said).toMatch(
-      /pi2: pi2-nginx-package: no disk space for nginx logrotate: only \d+ MB free on \/usr, 400 MB needed/,
+      /pi2: pi2-nginx-package: no disk space for nginx: only \d+ MB free on \/usr, 400 MB needed/,
     );
     expect(await packages("pi2")).toBe("0");
   });

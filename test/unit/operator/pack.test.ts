@@ -98,7 +98,6 @@ describe("a folder that is packed", () => {
     "日本.html",
     "e\u0301",
     "*",
-    "a\\b",
     "...",
     "x".repeat(255),
     `${"d".repeat(200)}/${"e".repeat(200)}/${"f".repeat(99)}`,
@@ -192,6 +191,13 @@ describe("what cannot be published is refused, all at once", () => {
       '- "socket" is neither a file nor a folder: take it out',
     ]);
     await new Promise((resolve) => server.close(resolve));
+  });
+
+  it("a name with a backslash", async () => {
+    write("a\\b");
+    expect(await mistakes()).toEqual([
+      '- "a\\\\b" has a backslash in its name, which browsers take for a slash: rename it',
+    ]);
   });
 
   it("a name of two lines, or with another control character", async () => {

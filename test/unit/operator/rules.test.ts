@@ -16,6 +16,8 @@ describe("a line of _redirects", () => {
     ["/old /new?a=b#c", { to: "/new?a=b#c" }],
     ["/old /new\r", { to: "/new" }],
     ["\ufeff/old /new", { from: "/old" }],
+    ["/docs/* /docs/latest/:splat", { to: "/docs/latest/:splat" }],
+    ["/* /about 302", { to: "/about" }],
     ["/about /us 301!", { from: "/about", force: true }],
   ])("%j", (line, rule) => {
     const { rules, mistakes } = redirects(`${line}\n\n# ours\n`);
@@ -28,9 +30,9 @@ describe("a line of _redirects", () => {
     ["old /new", "is about old: a path begins with /"],
     ["https://example.com/old /new", "begins with the name of a site"],
     ["/old?a=b /new", "is about /old?a=b: a path has no ? and no #"],
-    ["/a%0d%0ab /new", "which no visitor can ask for"],
-    ['/a"b /new', "which no visitor can ask for"],
-    ["/a%5cb /new", "which no visitor can ask for"],
+    ["/a%0d%0ab /new", "which no visitor gets, or can ask for"],
+    ['/a"b /new', "which no visitor gets, or can ask for"],
+    ["/a%5cb /new", "which no visitor gets, or can ask for"],
     ["/old new", "leads to new: give a path"],
     ["/old //", "leads to //: give a path"],
     ["/old //evil.example", "leads to //evil.example: give a path"],
@@ -47,7 +49,6 @@ describe("a line of _redirects", () => {
     ["/a/:b/:b /c", "has two of the same name, or two *"],
     ["/*/a/* /c", "has two of the same name, or two *"],
     [`${"/:a".repeat(10)} /c`, "has more than nine parts"],
-    [`/${"a".repeat(3500)} /c`, "is longer than 3500 bytes"],
     ["/* /index.html 200!", "takes the place of the first page"],
     ["/.well-known/* /other 301!", "takes the place of the first page"],
     [
@@ -55,6 +56,20 @@ describe("a line of _redirects", () => {
       "is never reached, since the site has /about.html: take that out, or force the rule (301!)",
     ],
     ["/app/ /us 302", "is never reached, since the site has /app/index.html"],
+    ["/a%62out /us", "is never reached, since the site has /about.html"],
+    ["/x /%2Fevil.example", "leads to /%2Fevil.example: give a path"],
+    ["/x /%5Cevil.example", "leads to /%5Cevil.example: give a path"],
+    ["/blog* /:splat", "may lead to another site"],
+    ["/u/:x/* /:splat/:x", "may lead to another site"],
+    ["/docs/* /:splat/index.html", "may lead to another site"],
+    ["/p/* /q/:splat 307", "has status 307, which cannot take a part of the path along"],
+    ["/p/* /q%2Fr/:splat", "has a % beside what it takes along"],
+    ["/y /y/", "leads from /y to itself, for ever"],
+    ["/y/* /y/:splat 301!", "leads from /y/* to itself, for ever"],
+    ["/about/ /about 301!", "leads to the page that /about/ is: nginx does so by itself, take it out"],
+    ["/app /app/", "leads to the page that /app is: nginx does so by itself, take it out"],
+    ["/100% /x", "which no visitor gets, or can ask for"],
+    ["/.foo /x", "which no visitor gets, or can ask for"],
     ["/ /en/", "is never reached, since the site has /index.html"],
   ])("%j is refused with its number", (line, why) => {
     const { rules, mistakes } = redirects(`/good /one\n${line}\n`);
@@ -62,6 +77,11 @@ describe("a line of _redirects", () => {
     expect(mistakes).toEqual([expect.stringContaining(why)]);
     expect(mistakes[0]).toMatch(/^line 2 /);
   });
+});
+
+it("what becomes longer than nginx takes is refused", () => {
+  for (const line of [`/${"a".repeat(3500)} /x`, `/${"+".repeat(2000)} /x`, `/x /${"é".repeat(900)}`])
+    expect(redirects(line).mistakes).toEqual(["line 1 is longer than 3500 bytes"]);
 });
 
 describe("a path of a rule", () => {
@@ -76,7 +96,8 @@ describe("a path of a rule", () => {
     ["/a+(b)|[c]{2}$^", "/a+(b)|[c]{2}$^", []],
     ["/\u00e4%20b", "/\u00e4 b", []],
     ["/%C3%A4", "/\u00e4", []],
-    ["/100%", "/100%", []],
+    ["/wiki/C%2A/:x", "/wiki/C*/y", ["y"]],
+    ["/wiki/C%2A/:x", "/wiki/Cpp/y", undefined],
     ["/blog/*", "/blog", [undefined]],
     ["/blog/*", "/blog/", [""]],
     ["/blog/*", "/blog/a/b", ["a/b"]],
@@ -131,6 +152,7 @@ describe("a file _headers", () => {
       "/*\n  Set-Cookie: a\n  set-cookie: b",
       "line 3 is a second Set-Cookie for one path, of which there can be one",
     ],
+    [`/*\n  X-A: ${'"'.repeat(1800)}`, "line 2 makes the value of X-A longer than 3500 bytes"],
     [`/*\n  X-A: ${"a".repeat(3501)}`, "line 2 makes the value of X-A longer than 3500 bytes"],
     [
       `/*\n${`  Link: ${"a".repeat(1800)}\n`.repeat(2)}`,
