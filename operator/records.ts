@@ -386,8 +386,8 @@ export async function noteWanted(
   // Also those of a stack that was called something else.
   for (const file of await readdir(WANTED)) {
     const path = join(WANTED, file);
-    if (file.startsWith(`${pulumi.getStack()}.`) || (await readFile(path, "utf8")).startsWith(begin))
-      await rm(path);
+    const noted = await readFile(path, "utf8").catch(() => ""); // another run may have taken it away
+    if (file.startsWith(`${pulumi.getStack()}.`) || noted.startsWith(begin)) await rm(path, { force: true });
   }
   if (provider === "none") return;
   for (const type of TYPES.filter((one) => all.includes(onlyName(ONLY[provider as keyof typeof ONLY], one))))
