@@ -1,4 +1,12 @@
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
@@ -65,6 +73,12 @@ it("what an update wants is written down, where there is what says in the end th
     ...A,
     "unit-test.AAAA": of("2001:db8::121"),
   });
+  // Of two operators at once each takes away what the other one has noted, and so is about to read what is gone by then.
+  const gone = join(folder, "gone.A");
+  rmSync(gone, { force: true });
+  symlinkSync("nowhere", gone);
+  expect(await written("no-other-a-records")).toEqual(A);
+  rmSync(gone);
   expect(await written("pi1-a-record", "all-a-records")).toEqual({});
 });
 
