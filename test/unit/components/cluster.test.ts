@@ -322,7 +322,7 @@ describe("a folder that is published", () => {
   it("is the root of the server block, after it is on the volume", () => {
     const config = named.get("site-config");
     expect(config?.parameters.content).toContain(`  root ${root}/www;\n`);
-    expect(config?.parameters.content).toContain(`  include ${root}/*.conf;\n}`);
+    expect(config?.parameters.content).toContain(`  include ${root}/*.conf;\n`);
     expect(config?.after).toContain("site-content");
   });
 
