@@ -1,10 +1,14 @@
-import type { Look } from "../remote/look";
+import { setTimeout as sleep } from "node:timers/promises";
+import { look, type Look, type Reached } from "../remote/look";
 import { HostProblem } from "../remote/ssh";
 import { factsOf, type State } from "../remote/state";
 import type { ClusterArgs, Pi } from "./args";
 
 /** Seconds that a clock may be off: ssh bears more, and of two copies of a file the newer one may count. */
 const CLOCK_OFF = 5;
+
+/** Seconds until it is asked once more whether two Pis hold an address. */
+const AGAIN = 1;
 
 const stateName = (pi: Pi): string => `${pi.name}-health`;
 
@@ -57,6 +61,8 @@ export function healthProblems(
   });
 }
 
+type Floating = Pick<ClusterArgs, "pis" | "floatingAddresses" | "floatingAddresses6">;
+
 /**
  * The floating addresses that more than one Pi holds, with the names of these; while an address goes from one to another
  * that may be so for a moment.
@@ -64,11 +70,7 @@ export function healthProblems(
  * @example heldTwice(config, seen) // Map { "192.168.0.221" => ["pi1", "pi2"] }
  */
 export function heldTwice(
-  {
-    pis,
-    floatingAddresses,
-    floatingAddresses6,
-  }: Pick<ClusterArgs, "pis" | "floatingAddresses" | "floatingAddresses6">,
+  { pis, floatingAddresses, floatingAddresses6 }: Floating,
   seen: Pick<Look, "findings">,
 ): Map<string, string[]> {
   const holds = (pi: Pi, address: string): boolean =>
@@ -89,6 +91,25 @@ export const bothHold = (address: string, names: readonly string[]): HostProblem
       `what they are loading breaks off. Where nothing else is named, VRRP (IP protocol 112) does not get from one to the other: ` +
       `look for a firewall that is not twopir's on them or between them.`,
   );
+
+/**
+ * What visitors get of the floating addresses that two Pis hold, and still do when these are asked once more.
+ *
+ * @param reached With open connections.
+ */
+export async function stillHeldTwice(
+  config: Floating & Pick<ClusterArgs, "volume">,
+  reached: ReadonlyMap<string, Reached>,
+  seen: Look,
+): Promise<HostProblem[]> {
+  const twice = heldTwice(config, seen);
+  if (twice.size === 0) return [];
+  await sleep(AGAIN * 1000);
+  const later = await look(healthStates(config), reached);
+  return [...heldTwice(config, later)].flatMap(([address, names]) =>
+    twice.has(address) ? bothHold(address, names) : [],
+  );
+}
 
 /** How far a time is before (less than 0) or after a span. */
 const secondsOff = (time: number, begin: number, end: number): number =>

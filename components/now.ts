@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { packSite, type WebSettings } from "../operator/pack";
 import { presentRecords, toldElsewhere, TYPES, type Addresses } from "../operator/records";
 import { close, look, reach, type Look, type PiAddress, type Reached, type Ssh } from "../remote/look";
@@ -9,14 +8,11 @@ import type { ClusterArgs, Pi } from "./args";
 import { askAsVisitors } from "./asked";
 import { clusterParts, statesOf } from "./cluster";
 import { exceptionsSet } from "./exceptions";
-import { bothHold, healthProblems, healthStates, heldTwice } from "./health";
+import { healthProblems, healthStates, stillHeldTwice } from "./health";
 import { oneMachine } from "./identity";
 import { knowledge } from "./knowledge";
 import type { Part } from "./part";
 import { foundElsewhere } from "./visits";
-
-/** Seconds until something is asked once more. */
-const AGAIN = 1;
 
 /** A cluster as it is to be, and as it is now. */
 export interface Now {
@@ -126,21 +122,6 @@ async function lookBy(
     foundHere: elsewhere.flatMap(({ message, hereOnly }) => (hereOnly ? message : [])),
     unreached: [...reached.keys()].filter((name) => !reachable.has(name)),
   };
-}
-
-/** The floating addresses that two Pis hold, and still do when these are asked once more. */
-async function stillHeldTwice(
-  config: ReachableCluster,
-  reached: ReadonlyMap<string, Reached>,
-  seen: Look,
-): Promise<HostProblem[]> {
-  const twice = heldTwice(config, seen);
-  if (twice.size === 0) return [];
-  await sleep(AGAIN * 1000);
-  const later = await look(healthStates(config), reached);
-  return [...heldTwice(config, later)].flatMap(([address, names]) =>
-    twice.has(address) ? bothHold(address, names) : [],
-  );
 }
 
 /** The states that are noted on a Pi and not among its own. */

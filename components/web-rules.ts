@@ -7,46 +7,7 @@ import {
   type Redirect,
   type Web,
 } from "../operator/rules";
-
-/** What neither Debian 12's nor 13's list has (/etc/nginx/mime.types of nginx 1.22 and 1.26), by IANA's names. */
-const TYPES = [
-  "application/epub+zip epub;",
-  "application/geo+json geojson;",
-  "application/gzip gz;",
-  "application/dash+xml mpd;",
-  "application/gpx+xml gpx;",
-  "application/javascript cjs mjs;",
-  "application/json map;",
-  "application/ld+json jsonld;",
-  "application/manifest+json webmanifest;",
-  "application/toml toml;",
-  "application/yaml yaml yml;",
-  "audio/aac aac;",
-  "audio/flac flac;",
-  "audio/ogg opus oga;",
-  "audio/wav wav;",
-  "font/collection ttc;",
-  "font/otf otf;",
-  "font/ttf ttf;",
-  "image/apng apng;",
-  "image/jxl jxl;",
-  "model/gltf+json gltf;",
-  "model/gltf-binary glb;",
-  "text/calendar ics;",
-  "text/csv csv;",
-  "text/markdown md markdown;",
-  "text/plain asc;",
-  "text/vcard vcf;",
-  "text/vtt vtt;",
-];
-
-/** All of them but text/html, which both directives know. */
-const TEXTS =
-  "text/plain text/css text/xml text/csv text/markdown text/calendar text/vtt text/mathml application/javascript";
-const PACKABLE =
-  `${TEXTS} application/json application/ld+json application/geo+json application/manifest+json application/yaml ` +
-  "application/toml application/xml application/xhtml+xml application/rss+xml application/atom+xml application/wasm " +
-  "image/svg+xml image/x-ms-bmp image/x-icon font/ttf font/otf model/gltf+json";
+import { PACKABLE, TEXTS, TYPES } from "./media-types";
 
 /** Sent with each answer, where the site's own rules say nothing else. */
 export const HEADERS: readonly (readonly [name: string, value: string])[] = [

@@ -29,7 +29,12 @@ client_max_body_size 16k;
 client_header_timeout 10s;
 client_body_timeout 10s;
 send_timeout 30s;
-${published ? "" : [["Cache-Control", "no-cache"] as const, ...HEADERS].map(([name, value]) => `add_header ${name} ${value} always;\n`).join("")}`;
+${published ? "" : HEADERS_BY_HAND}`;
+
+/** Of what is copied by hand. */
+const HEADERS_BY_HAND = [["Cache-Control", "no-cache"] as const, ...HEADERS]
+  .map(([name, value]) => `add_header ${name} ${value} always;\n`)
+  .join("");
 
 /**
  * nginx on one Pi runs the server block of the volume: the article's two links, its default site gone, and nginx

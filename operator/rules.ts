@@ -69,7 +69,8 @@ export type FileOf = (path: string) => string | undefined;
  * @example readRedirects("/old /new", () => undefined).rules // [{ from: "/old", to: "/new", status: 301, force: false }]
  */
 export function readRedirects(text: string, fileOf: FileOf): Read<Redirect> {
-  return read(text, /(^|\s)#.*$/, (line) => {
+  const rules: Redirect[] = [];
+  const mistakes = judged(text, /(^|\s)#.*$/, (line) => {
     const [from = "", to, third = "301", ...rest] = line.trim().split(/\s+/);
     const [, status, force] = STATUS.exec(third) ?? [];
     if (to === undefined) return "says no more than where from: FROM TO [STATUS]";
@@ -90,8 +91,10 @@ export function readRedirects(text: string, fileOf: FileOf): Read<Redirect> {
       return `is never reached, since the site has ${page}: take that out, or force the rule (${third}!)`;
     if (force === "!" && ASKED.some((path) => new RegExp(patternOf(from)).test(path)))
       return "takes the place of the first page, by which it is seen whether a Pi serves: leave out the !";
-    return { from, to: rewritten, status: Number(status) as Redirect["status"], force: force === "!" };
+    rules.push({ from, to: rewritten, status: Number(status) as Redirect["status"], force: force === "!" });
+    return undefined;
   });
+  return { rules, mistakes };
 }
 
 /** The file that a visitor gets there, one way or the other. */
@@ -162,13 +165,14 @@ function unfitPath(path: string): string | undefined {
  * @example readHeaders("/*\n  X-Robots-Tag: noindex").rules // [{ path: "/*", name: "X-Robots-Tag", value: "noindex" }]
  */
 export function readHeaders(text: string): Read<Header> {
+  const rules: Header[] = [];
   let path: string | undefined;
-  let below: Header[] = [];
-  const { rules, mistakes } = read(text, /^\s*#.*$/, (line): Header[] | string => {
+  let first = 0; // of the rules below the path
+  const mistakes = judged(text, /^\s*#.*$/, (line) => {
     if (!/^\s/.test(line)) {
       path = line.trim();
-      below = [];
-      return unfitPath(path) ?? below;
+      first = rules.length;
+      return unfitPath(path);
     }
     if (path === undefined) return "comes before any path";
     const [, name = "", value = ""] = /^\s+([A-Za-z0-9_-]+):\s*(.*?)\s*$/.exec(line) ?? [];
@@ -177,34 +181,30 @@ export function readHeaders(text: string): Read<Header> {
     if (NGINX_OWN.includes(lower)) return `sets ${name}, which nginx sets by itself`;
     if (lower === "basic-auth") return "asks for a password, which cannot be done here";
     if (/[^\t\x20-\x7e]|\$/.test(value)) return `has a $, or what is not ASCII, in the value of ${name}`;
-    const same = below.findIndex((other) => other.name.toLowerCase() === lower);
-    const former = below[same];
+    const same = rules.findIndex((other, i) => i >= first && other.name.toLowerCase() === lower);
+    const former = rules[same];
     if (former && lower === "set-cookie")
       return "is a second Set-Cookie for one path, of which there can be one";
     const joined = former === undefined ? value : `${former.value}, ${value}`;
     if (inQuotes(joined).length > LONGEST) return `makes the value of ${name} longer than ${LONGEST} bytes`;
-    below.splice(same < 0 ? below.length : same, 1, { path, name, value: joined });
-    return below;
+    const header = { path, name, value: joined };
+    if (former === undefined) rules.push(header);
+    else rules[same] = header;
+    return undefined;
   });
-  return { rules: [...new Set(rules)].flat(), mistakes };
+  return { rules, mistakes };
 }
 
-/** A line at a time, without comments; what is returned is a rule, or what is wrong with it. */
-function read<T>(text: string, comment: RegExp, rule: (line: string) => T | string): Read<T> {
-  const rules: T[] = [];
-  const mistakes: string[] = [];
+/** What is wrong with each line, without its comment; those that are empty then are nothing. */
+const judged = (text: string, comment: RegExp, judge: (line: string) => string | undefined): string[] =>
   text
     .replace(/^\ufeff/, "")
     .split(/\r?\n/)
-    .forEach((whole, i) => {
+    .flatMap((whole, i) => {
       const line = whole.replace(comment, "");
-      if (line.trim() === "") return;
-      const found = rule(line);
-      if (typeof found === "string") mistakes.push(`line ${i + 1} ${found}`);
-      else rules.push(found);
+      const mistake = line.trim() === "" ? undefined : judge(line);
+      return mistake === undefined ? [] : `line ${i + 1} ${mistake}`;
     });
-  return { rules, mistakes };
-}
 
 /** Text as it stands between quotes in nginx's config. */
 export const inQuotes = (text: string): string => text.replace(/[\\"]/g, "\\$&");

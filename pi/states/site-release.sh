@@ -12,7 +12,7 @@ want() {
   local now was=''
   need_releases
   if ! there "$folder"; then
-    [ "$mode" != check ] || need_room "$mount_point"
+    [ "$mode" != check ] || need_room
     now=$(now_live)
     change "release $(short "$release") is not on the volume yet; $now" unpack
     return
@@ -29,11 +29,11 @@ want() {
 
 spare=50 # MB; what else is written meanwhile
 
-# need_room FOLDER: where it is to be unpacked, and where it arrives. Files are rounded up to whole blocks, and each has
+# need_room: where it is to be unpacked, and where it arrives. Files are rounded up to whole blocks, and each has
 # its note in gluster's index: a twentieth more.
 need_room() {
   local where free needed=$((bytes * 105 / 100000000 + spare))
-  for where in "$1" "$(dirname "$(sent)")"; do
+  for where in "$mount_point" "$(dirname "$(sent)")"; do
     free=$(df -BMB --output=avail "$where" 2>/dev/null | sed -n '2s/[^0-9]//gp') || true
     [ -z "$free" ] || [ "$free" -ge "$needed" ] ||
       refuse "release $(short "$release") needs $needed MB in $where, and $free MB are free there: make room, publish" \
