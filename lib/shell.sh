@@ -26,6 +26,10 @@ debian_packages() {
   [ "$(id -u)" = 0 ] ||
     die "needs the Debian packages ${missing[*]}: run as root, or: sudo apt-get install ${missing[*]}"
   say "installing Debian packages: ${missing[*]}"
-  apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  (
+    # Two labs that begin at once; apt itself waits for nobody who reads its lists.
+    exec 9</run && flock 9
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  )
 }
