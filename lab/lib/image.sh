@@ -42,6 +42,20 @@ if compgen -G '/usr/local/share/ca-certificates/*.crt' >/dev/null; then
   chroot "$rootfs" update-ca-certificates >/dev/null 2>&1
 fi
 
+# Loop devices, by which a Pi mounts an image: the kernel gives whoever asks a free one of the whole machine's, and
+# takes it back when its mount goes, as it does when the Pi is switched off. In a container nobody makes their files.
+cat >"$rootfs/etc/systemd/system/loops.service" <<'UNIT'
+[Unit]
+DefaultDependencies=no
+Before=sysinit.target
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh -c 'mknod /dev/loop-control c 10 237; for n in $$(seq 0 99); do mknod /dev/loop$$n b 7 $$n; done'
+UNIT
+mkdir -p "$rootfs/etc/systemd/system/sysinit.target.wants"
+ln -s ../loops.service "$rootfs/etc/systemd/system/sysinit.target.wants/loops.service"
+
 # The kernel's side of NFS is nothing that a container may have.
 ln -sfn /dev/null "$rootfs/etc/systemd/system/run-rpc_pipefs.mount"
 # On a card nothing waits for a network manager: the lab has configured eth0 before the Pi starts.
