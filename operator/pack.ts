@@ -1,6 +1,16 @@
 import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream, type Dirent } from "node:fs";
-import { mkdir, open, readdir, readFile, readlink, realpath, rename, stat } from "node:fs/promises";
+import {
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  readlink,
+  realpath,
+  rename,
+  stat,
+  writeFile,
+} from "node:fs/promises";
 import { dirname, isAbsolute, join, relative } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { Header, Pax, type HeaderData } from "tar";
@@ -36,10 +46,15 @@ interface Entry {
 }
 
 const BLOCK = 512;
+/** What is read in pieces: a site may have videos. */
+const LARGE = 1 << 20;
+/** ms; of a file that was written a moment ago a change in the same tick of the clock would not be seen. FAT has 2 s. */
+const TICK = 2000;
 
 /**
  * Packs a folder into a tar archive that depends on its names and contents alone: sorted, with fixed times, owners and
- * modes. Nothing of the operator's umask or clock goes in, so that every operator gets the same release.
+ * modes. Nothing of the operator's umask or clock goes in, so that every operator gets the same release. A folder in
+ * which every name, size, inode and time is as it was is not read again: beside the archive it says what that was.
  *
  * @param web What the config says of how it is served. Default: nothing.
  * @param archive Where the archive goes; its folder is made.
@@ -54,6 +69,10 @@ export async function pack(folder: string, archive: string, web: WebSettings = {
     refuse(
       [`${folder} cannot be published, so no Pi was contacted:`, ...mistakes.map((m) => `- ${m}`)].join("\n"),
     );
+  const begun = Date.now();
+  const { key, latest } = await keyOf(folder, entries);
+  const known = await packedBefore(archive, key);
+  if (known !== undefined) return { ...known, archive, web: served };
   const hash = createHash("sha256");
   const candidate = `${archive}.${process.pid.toString()}`;
   await mkdir(dirname(archive), { recursive: true });
@@ -65,10 +84,48 @@ export async function pack(folder: string, archive: string, web: WebSettings = {
         yield block;
       }
     },
-    createWriteStream(candidate),
+    createWriteStream(candidate, { flush: true }),
   );
   await rename(candidate, archive);
-  return { id: hash.digest("hex"), archive, bytes: (await stat(archive)).size, web: served };
+  const packed: Packed = { id: hash.digest("hex"), bytes: (await stat(archive)).size };
+  if (latest < begun - TICK)
+    await writeFile(noteOf(archive), JSON.stringify({ key, ...packed, as: await asItIs(archive) }));
+  return { ...packed, archive, web: served };
+}
+
+type Packed = Pick<Release, "id" | "bytes">;
+
+/** Of a file, by which another one, or a change of it, is seen. */
+async function asItIs(path: string): Promise<string> {
+  const { size, ino, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
+  return [size, ino, mtimeNs, ctimeNs].join(" ");
+}
+
+const noteOf = (archive: string): string => `${archive}.json`;
+
+/** By which a change of anything in the folder is seen, and when the last one was, in ms. */
+async function keyOf(folder: string, entries: readonly Entry[]): Promise<{ key: string; latest: number }> {
+  const hash = createHash("sha256").update(folder);
+  let latest = 0;
+  const files = entries.filter(({ type }) => type === "File").map(({ name }) => join(folder, name));
+  for (const one of await Promise.all(files.map(asItIs))) {
+    hash.update(`${one}\0`);
+    latest = Math.max(latest, Number(BigInt(one.split(" ").pop() ?? 0) / 1_000_000n));
+  }
+  for (const { name, type } of entries) hash.update(`${type} ${name}\0`);
+  return { key: hash.digest("hex"), latest };
+}
+
+/** What the archive holds, if it was packed from exactly that. */
+async function packedBefore(archive: string, key: string): Promise<Packed | undefined> {
+  try {
+    const known = JSON.parse(await readFile(noteOf(archive), "utf8")) as Packed &
+      Record<"key" | "as", string>;
+    const same = known.key === key && known.as === (await asItIs(archive));
+    return same ? { id: known.id, bytes: known.bytes } : undefined;
+  } catch {
+    return undefined; // there is none, or half of one: it is packed once more
+  }
 }
 
 /**
@@ -194,7 +251,8 @@ async function* blocks(folder: string, entries: readonly Entry[]): AsyncGenerato
     });
     if (type !== "File") continue;
     let sent = 0;
-    for await (const part of createReadStream(path) as AsyncIterable<Buffer>) {
+    const parts = size < LARGE ? [await readFile(path)] : (createReadStream(path) as AsyncIterable<Buffer>);
+    for await (const part of parts) {
       sent += part.length;
       yield part;
     }

@@ -8,6 +8,7 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   truncateSync,
   utimesSync,
@@ -16,7 +17,7 @@ import {
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { pack } from "../../../operator/pack";
 
 let scratch: string;
@@ -137,6 +138,59 @@ describe("a folder that is packed", () => {
     rmSync(join(folder, "index.html"));
     await expect(pack(folder, archive)).rejects.toThrow();
     expect(readFileSync(archive)).toEqual(before);
+  });
+
+  describe("a second time", () => {
+    const inode = (): number => statSync(archive).ino; // another one, where it is packed once more
+    const later = async <T>(doing: () => Promise<T>): Promise<T> => {
+      const now = vi.spyOn(Date, "now").mockReturnValue(Date.now() + 10_000);
+      return doing().finally(() => {
+        now.mockRestore();
+      });
+    };
+
+    it("is not read again", async () => {
+      const first = await later(() => pack(folder, archive));
+      const before = inode();
+      expect(await pack(folder, archive)).toEqual(first);
+      expect(inode()).toBe(before);
+    });
+
+    it.each<[string, () => void]>([
+      [
+        "another content of the same length and time",
+        () => {
+          const { atime, mtime } = statSync(join(folder, "a.css"));
+          write("a.css", "b.css");
+          utimesSync(join(folder, "a.css"), atime, mtime);
+        },
+      ],
+      [
+        "another file in its place",
+        () => {
+          write("x", "x.css");
+          renameSync(join(folder, "x"), join(folder, "a.css"));
+        },
+      ],
+      ["an empty folder more", () => mkdirSync(join(folder, "c"))],
+      ["another archive", () => writeFileSync(archive, readFileSync(archive).fill(0))],
+      ["no archive", () => rmSync(archive)],
+      ["half a note", () => truncateSync(`${archive}.json`, 20)],
+    ])("is read again: %s", async (_, change) => {
+      await later(() => id());
+      change();
+      const fresh = await id();
+      expect(fresh).toBe(createHash("sha256").update(readFileSync(archive)).digest("hex"));
+      rmSync(`${archive}.json`, { force: true });
+      expect(await id()).toBe(fresh);
+    });
+
+    it("is read again where something was written a moment before: the clock may not have gone on since", async () => {
+      await id();
+      const before = inode();
+      await id();
+      expect(inode()).not.toBe(before);
+    });
   });
 
   it("may be large", async () => {
