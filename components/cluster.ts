@@ -52,7 +52,7 @@ export function clusterParts(
     volumePart({ ...args, leader }),
     ...onEach((pi) => mountPart({ ...args, pi, ...turn(pi) })),
     ...pis.filter(hasFullCopy).map((pi) => fullCopyPart({ ...args, pi })),
-    sitePart({ ...args, leader, after: settled }),
+    sitePart({ ...args, leader, living, after: settled }),
     ...onEach((pi) => webServerPart({ ...args, pi, ...turn(pi) })),
     ...(args.release === undefined
       ? []

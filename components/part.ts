@@ -20,6 +20,7 @@ export const names = {
   mount: (pi: Pi) => `${pi.name}-gluster-mount`,
   connections: (pi: Pi) => `${pi.name}-brick-connections`,
   contentGroup: (pi: Pi) => `${pi.name}-content-group`,
+  release: (pi: Pi) => `${pi.name}-release`,
   siteConfig: "site-config",
   siteContent: "site-content",
   nginx: (pi: Pi) => `${pi.name}-nginx`,

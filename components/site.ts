@@ -1,16 +1,20 @@
 import type { Release } from "../operator/pack";
 import type { State } from "../remote/state";
 import type { ClusterArgs, Pi, Volume } from "./args";
-import { CONTENT_GID, hasFullCopy, names, type Part } from "./part";
+import { CONTENT_GID, hasFullCopy, names, packageState, type Part } from "./part";
 import { publishedServerBlock } from "./web-rules";
 
-type SiteArgs = Pick<ClusterArgs, "volume" | "hostname" | "serverNames" | "release"> & {
+type SiteArgs = Pick<ClusterArgs, "pis" | "volume" | "hostname" | "serverNames" | "release"> & {
   readonly leader: Pi;
+  readonly living: readonly Pi[];
   readonly after: readonly string[];
 };
 
 /** A release on its way, in the login user's home; the next one overwrites it. */
 const ARCHIVE = "twopir-site.tar";
+
+/** Where each Pi has the releases on its own card. */
+const ON_CARD = "/var/lib/twopir-releases";
 
 /** Where the shared server block lies. */
 export const configPath = ({ mount }: Volume): string => `${mount}/cluster`;
@@ -35,14 +39,16 @@ const articlesServerBlock = (root: string, serverNames: readonly string[]): stri
 `;
 
 /**
- * What lies on the volume once for all Pis: the server block, and the content. Published or not, the content has the same
- * name: where every nginx depends on a resource that goes away, and one of them fails, the engine deletes that all the same
- * and refuses its own state from then on (seen with PULUMI_CONTINUE_ON_ERROR).
+ * What lies on the volume once for all Pis: the server block, and the content, of which each Pi takes a copy where it is
+ * published. Published or not, the content has the same name: where every nginx depends on a resource that goes away, and
+ * one of them fails, the engine deletes that all the same and refuses its own state from then on (seen with
+ * PULUMI_CONTINUE_ON_ERROR).
  *
  * @param args.leader The Pi through whose mount the files are written.
+ * @param args.living Those that can be reached: each has its copy before nginx is told of it.
  * @param args.after States of the volume that come first.
  */
-function siteStates({ volume, hostname, leader, release, ...args }: SiteArgs): State[] {
+function siteStates({ pis, volume, hostname, leader, living, release, ...args }: SiteArgs): State[] {
   const serverNames = [...new Set([...args.serverNames, hostname])];
   const after = [...args.after, names.mount(leader), names.nginxPackage(leader)];
   const common = { on: leader.name, anywhere: true, after };
@@ -68,22 +74,32 @@ function siteStates({ volume, hostname, leader, release, ...args }: SiteArgs): S
         },
       },
     ];
-  const folder = `${volume.mount}/releases/${release.id}`;
-  const parameters = { mount_point: volume.mount, release: release.id };
+  const parameters = { mount_point: volume.mount, release: release.id, bytes: release.bytes };
+  const tools = (pi: Pi): string => `${pi.name}-release-package`;
   return [
+    ...pis.map((pi) => packageState(tools(pi), pi, ["squashfs-tools"], [names.nginxPackage(pi)])),
     {
       ...common,
+      after: [...after, tools(leader)],
       name: names.siteContent,
       script: "site-release",
-      parameters: { ...parameters, archive: ARCHIVE, bytes: release.bytes },
+      parameters: { ...parameters, archive: ARCHIVE },
       upload: { from: release.archive, as: ARCHIVE },
     },
+    ...pis.map((pi) => ({
+      name: names.release(pi),
+      on: pi.name,
+      script: "release",
+      parameters,
+      after: [names.siteContent, names.mount(pi), tools(pi)],
+      disturbedBy: [names.siteContent], // an image that is made once more is another one, byte by byte
+    })),
     {
       // The root names the release itself, so a release goes live when nginx reads its config: at once, for all files, and
       // for each Pi in its turn. A link that is moved to another release would be looked up again for each request, and
       // another Pi may have the old one in its cache.
-      ...config(publishedServerBlock(`${folder}/www`, serverNames, `${folder}/*.conf`, release.web)),
-      after: [...after, names.siteContent],
+      ...config(publishedServerBlock(`${ON_CARD}/${release.id}`, serverNames, release.web)),
+      after: [...after, names.siteContent, ...living.map(names.release)],
     },
   ];
 }

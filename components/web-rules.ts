@@ -103,12 +103,10 @@ const block = (head: string, lines: readonly string[]): string[] => [
  * - What a path has of control characters and backslashes, which browsers take for slashes, would get into a redirect.
  *
  * @param root Folder of the pages.
- * @param include Files of the release's own.
  */
 export function publishedServerBlock(
   root: string,
   serverNames: readonly string[],
-  include: string,
   { redirects, headers, fallback }: Web,
 ): string {
   const { maps, lines } = headerLines(headers);
@@ -122,7 +120,6 @@ export function publishedServerBlock(
     'if ($twopir_asked = "") { set $twopir_asked $uri; }',
     ...redirects.filter(({ force }) => force).map(act),
     "include /etc/nginx/snippets/twopir*.conf;",
-    `include ${include};`,
     ...block("location /", ["try_files $uri $uri.html @missing;"]),
     ...block("location ~ ^(?<twopir_folder>.*)/$", [
       "try_files $twopir_folder/index.html $twopir_folder/index.htm @missing;",

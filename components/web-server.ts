@@ -78,7 +78,7 @@ export function webServerPart(
     settings.name,
     ...files.map((state) => state.name),
     names.siteConfig,
-    ...(published ? [names.siteContent] : []),
+    ...(published ? [names.release(pi)] : []),
   ];
   return {
     type: "WebServer",

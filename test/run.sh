@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$root"
 case " $* " in *" --help "* | *" --list "*) ;; *)
   [ "$(id -u)" = 0 ] || die "the tests make virtual Pis: run them as root, e.g. sudo npm test"
-  debian_packages bind9 bind9-dnsutils ca-certificates curl jq openssh-client openssh-server
+  debian_packages bind9 bind9-dnsutils ca-certificates curl jq openssh-client openssh-server python3 squashfs-tools
   ;;
 esac
 mkdir -p .twopir/test

@@ -39,6 +39,9 @@ put_back() {
   mv -T "$copy" "$1"
 }
 
+# free_in FOLDER: MB; nothing where nobody can tell.
+free_in() { df -BMB --output=avail "$1" 2>/dev/null | sed -n '2s/[^0-9]//gp' || true; }
+
 # want_file PATH CONTENT [VALIDATOR...]: a plain file with exactly that content. The validator is called with a
 # candidate beside PATH before it replaces the file in one atomic rename.
 want_file() {

@@ -1,10 +1,12 @@
 # shellcheck shell=bash disable=SC2154
 # What is known of the site's releases on the volume:
 #
-#   releases/history          when which release went live, the last line is the latest: TIME ID
-#   releases/ID/www           what nginx serves; ID is the SHA-256 of the archive that it came in
-#   releases/ID/contents      what is in there, to find what was altered by hand
-#   releases/ID/unpacked.conf the server block includes it, so that nginx has to load what was unpacked again
+#   releases/history    when which release went live, the last line is the latest: TIME ID
+#   releases/ID/image   what is served; ID is the SHA-256 of the archive that it came in
+#   releases/ID/made    its own: SHA-256, which depends on the program that made it, then size and time
+#   releases/ID/damaged which Pi found that the image is not what was made
+#
+# Releases of former versions lie in releases/ID/www, file by file.
 
 use on-volume files
 takes release
@@ -19,6 +21,12 @@ need_releases() {
 }
 
 short() { echo "${1:0:12}"; }
+
+# size_and_time FILE: by which a change of it is seen without reading it; nothing where it is not there.
+size_and_time() { stat -c '%s %Y' -- "$1" 2>/dev/null || true; }
+
+# describe IMAGE [HASH]: what is noted of one that was just made.
+describe() { echo "${2:-$(sha256sum <"$1" | cut -d ' ' -f 1)} $(size_and_time "$1")"; }
 
 # past: the lines of history; nothing where there is none. What cannot be read is not nothing: releases go that are not
 # in it.

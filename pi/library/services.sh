@@ -38,7 +38,7 @@ main_pid() { [[ ! $(unit_facts "$1") =~ MainPID=([0-9]+) ]] || echo "${BASH_REMA
 our_units() {
   systemctl show -p Id,NeedDaemonReload,DropInPaths,UnitFileState,ActiveState,MainPID \
     {glusterd,keepalived,nftables,nginx,twopir-{firewall,full-copy,upgrade}}.service \
-    {apt-daily{,-upgrade},twopir-upgrade}.timer
+    {apt-daily{,-upgrade},twopir-{release,upgrade}}.timer
 }
 
 # listeners PORT: what listens there, of all addresses or of this Pi's.

@@ -30,6 +30,8 @@ want() {
       in_turn and_note remount_by_line
   elif [ "$(cat "$time_out" 2>/dev/null)" != "$failover" ]; then
     change "$mount_point was mounted with another failover time" in_turn and_note remount_volume
+  elif [ -n "$(apart)" ] && may_interrupt; then
+    change "nginx started while $mount_point did not answer, and does not see it" in_turn true
   elif ! has_options; then
     change "$mount_point is mounted without rw, nodev, nosuid and noexec" set_options
   fi
@@ -43,6 +45,15 @@ tell_if_overruled() {
     hindered "$file says how $mount_point is mounted, whatever the line in /etc/fstab says: take it away (sudo rm" \
       "$file && sudo systemctl daemon-reload)"
   done
+}
+
+# apart: nginx's main process, where its mount namespace has no volume; see nginx-runs.
+apart() {
+  local pid
+  pid=$(main_pid nginx.service)
+  if [ "${pid:-0}" != 0 ] && [ -r "/proc/$pid/mountinfo" ]; then
+    grep -qF " $mount_point " "/proc/$pid/mountinfo" || echo "$pid"
+  fi
 }
 
 remount_by_line() {
@@ -71,7 +82,7 @@ time_out=$notes/failover-$state
 nothing_lands_beneath() {
   local content flags
   [ -d "$mount_point" ] && flags=$(beneath lsattr -d "$mount_point" 2>/dev/null) || return 0
-  content=$(beneath ls -A "$mount_point")
+  content=$(beneath find "$mount_point" "${foreign[@]}" -printf '%f\n' | sort)
   [ -z "$content" ] ||
     change "files lie in $mount_point beneath the volume, hidden: $(head -n 3 <<<"$content" | xargs)" set_aside
   [[ ${flags%% *} == *i* ]] ||
@@ -79,18 +90,13 @@ nothing_lands_beneath() {
       beneath chattr +i "$mount_point"
 }
 
+foreign=(-mindepth 1 -maxdepth 1 ! -lname '/var/lib/twopir-releases/cluster') # that link is release.sh's
+
 # revive: one that a signal had stopped goes on by now (see resume_mounts), with what was written and had not reached
 # the bricks. One that hangs else would keep the kernel, and whoever asks it, waiting for ever.
 revive() {
   pkill -KILL -f "^/usr/sbin/glusterfs .* $mount_point\$" || true
   and_note remount_volume
-}
-
-# beneath COMMAND...: as if the volume were not mounted, in a mount namespace of its own, so that nobody else notices.
-beneath() {
-  # shellcheck disable=SC2016 # the inner shell expands them
-  unshare --mount --propagation private bash -c \
-    'if mountpoint -q "$0"; then umount -l "$0"; fi; exec "$@"' "$mount_point" "$@"
 }
 
 # Nothing is deleted. Somebody meant it for the volume, perhaps in place of what is there: which, only he knows. The
@@ -100,7 +106,7 @@ set_aside() {
   aside="$mount_point.$(date -u +%Y%m%dT%H%M%SZ)"
   mkdir -p "$aside"
   beneath chattr -i "$mount_point" 2>/dev/null || true
-  beneath find "$mount_point" -xdev -mindepth 1 -maxdepth 1 -exec mv -t "$aside" -- {} +
+  beneath find "$mount_point" -xdev "${foreign[@]}" -exec mv -t "$aside" -- {} +
   beneath chattr +i "$mount_point" 2>/dev/null || true
   say "what lay beneath the volume is now in $aside on $pi: copy what is missed to $mount_point, and delete the rest"
 }

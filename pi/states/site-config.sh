@@ -11,7 +11,9 @@ want() {
   need_mount
   [ "$mode" != apply ] || keep_theirs
   want_file "$config_path" "$content" validate
+  [ "$mode" != apply ] || [ -z "$told" ] || sleep "$remembered"
 }
+remembered=1.5 # seconds; for one each mount goes on with what it has read before, and the next to read it is nginx
 
 # keep_theirs: the server block of who followed the article by hand, perhaps with locations of his own. Ours includes
 # what lies on each Pi.

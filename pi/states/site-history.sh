@@ -13,6 +13,19 @@ want() {
   for name in $names; do
     change "release ${name:0:12}${name:64} is superfluous" rm -rf -- "$releases/$name"
   done
+  for name in $(unpacked); do
+    change "release $(short "$name") lies on the volume file by file, too, as a former version had it" \
+      rm -rf -- "$releases/$name"/{www,contents,unpacked.conf}
+  done
+}
+
+# unpacked: the names of those that have an image by now, which every living Pi serves.
+unpacked() {
+  local path
+  for path in "$releases"/*/www; do
+    path=${path%/www}
+    ! there "$path/made" || ! there "$path/www" || basename "$path"
+  done
 }
 
 go_live() { printf '%s %s\n' "$(date -u +%FT%TZ)" "$release" >>"$history"; }

@@ -12,10 +12,13 @@ import { stateFolder, type Cluster, type Outcome } from "../../lab/drive/stack";
 const PIS = ["pi1", "pi2"] as const;
 const MB = 1 << 20;
 const RELEASES = "/mnt/gluster1/releases";
+const CARD = "/var/lib/twopir-releases";
 /** Everything that a new release changes. */
 const PUBLISHED = [
   "site-content-upload",
   "site-content",
+  "pi1-release",
+  "pi2-release",
   "site-config",
   "site-history",
   "pi1-nginx",
@@ -189,11 +192,12 @@ describe("publishing a folder", () => {
     expect(changed(await cluster.preview())).toEqual([]);
   });
 
-  it("names what was altered by hand, and puts it right on both Pis at once", async () => {
-    await inside("pi2", `cd ${RELEASES}/${begun}/www && echo altered >index.html && echo new >new.html`);
+  it("names an image that was altered by hand, on the volume and on a card, and puts it right", async () => {
+    await inside("pi2", `echo more >>${RELEASES}/${begun}/image`);
+    await inside("pi1", `rm ${CARD}/${begun}.image`);
     const preview = await cluster.preview();
-    expect(changed(preview)).toEqual(["pi1-nginx", "pi2-nginx", "site-content", "site-content-upload"]);
-    expect(preview.said).toContain("was altered by hand: index.html new.html");
+    expect(changed(preview)).toEqual(PUBLISHED.filter((name) => !/^site-(config|history)$/.test(name)));
+    expect(preview.said).toContain("was altered by hand");
     succeeded(await cluster.up());
     await bothServe(first);
     expect(changed(await cluster.preview())).toEqual([]);

@@ -1,9 +1,12 @@
+import { execFileSync } from "node:child_process";
 import {
+  appendFileSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  readlinkSync,
   rmSync,
-  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -35,11 +38,30 @@ describe.skipIf(!canIsolate)("the site's releases on the volume", () => {
     writeFileSync(join(folder, name), text);
   };
   const packed = (): Promise<Release> => pack(join(folder, "site"), join(folder, "site.tar"));
-  const states = (release: Release, keepReleases = 3): [release: State, config: State, history: State] =>
-    statesOf([
-      sitePart({ volume, hostname, serverNames: ["twopir"], leader, after: [], release }),
+  const states = (release: Release, keepReleases = 3) => {
+    const all = statesOf([
+      sitePart({ pis, volume, hostname, serverNames: ["twopir"], leader, living: pis, after: [], release }),
       releasesPart({ volume, release, keepReleases, leader, serving: [] }),
-    ]) as [State, State, State];
+    ]);
+    return ["site-release", "site-config", "site-history", "release"].map((script) =>
+      all.find((state) => state.script === script),
+    ) as [release: State, config: State, history: State, here: State];
+  };
+  /** What is in an image: mode and owner, and time in seconds, by path. */
+  const listed = (release: Release): Record<string, { mode: string; time: number }> =>
+    Object.fromEntries(
+      execFileSync("unsquashfs", ["-lln", at(release, "image")], {
+        encoding: "utf8",
+        env: { ...process.env, TZ: "UTC" },
+      })
+        .trim()
+        .split("\n")
+        .map((line) => {
+          const [, mode = "", day = "", hour = "", path = ""] =
+            /^(\S+ \S+) +\d+ (\S+) (\S+) squashfs-root\/?(.*)$/.exec(line) ?? [];
+          return [path, { mode, time: Date.parse(`${day}T${hour}:00Z`) / 1000 }];
+        }),
+    );
   const arrive = (release: Release): void => {
     mkdirSync(host.at(HOME), { recursive: true });
     writeFileSync(host.at(`${HOME}/twopir-site.tar`), readFileSync(release.archive));
@@ -77,29 +99,26 @@ describe.skipIf(!canIsolate)("the site's releases on the volume", () => {
   });
 
   describe("site-release.sh", () => {
-    it("unpacks the archive, takes it away, and has nothing more to do then", async () => {
+    it("makes an image of the archive, takes that away, and has nothing more to do then", async () => {
       const [release] = states(one);
       expect((await host.check(release)).changes).toEqual([
         `release ${short(one)} is not on the volume yet; it is the first`,
       ]);
       expect((await unpack(one)).status).toBe(0);
       expect(await host.check(release)).toEqual({ status: 0, changes: [], output: "" });
-      expect(host.list(RELEASES)).toEqual(
-        [
-          "",
-          "/contents",
-          "/unpacked.conf",
-          "/www",
-          "/www/a b",
-          "/www/a b/-rf $(x).html",
-          "/www/index.html",
-          "/www/link.html",
-          '/www/ünï "code"',
-        ].map((path) => `${one.id}${path}`),
-      );
+      expect(host.list(RELEASES)).toEqual(["", "/image", "/made"].map((path) => `${one.id}${path}`));
       expect(host.list(HOME)).toEqual([]);
-      for (const entry of host.tree().filter((path) => path.includes("/www")))
-        expect(entry).toMatch(/ (40755|100644|120777) /);
+      const all = listed(one);
+      expect(Object.keys(all)).toEqual([
+        "",
+        "a b",
+        "a b/-rf $(x).html",
+        "index.html",
+        "link.html",
+        'ünï "code"',
+      ]);
+      for (const [path, { mode }] of Object.entries(all))
+        expect(mode).toBe(path === "" || path === "a b" ? "drwxr-xr-x 0/0" : "-rw-r--r-- 0/0");
     });
 
     it("says which one is live, and since when", async () => {
@@ -129,48 +148,56 @@ describe.skipIf(!canIsolate)("the site's releases on the volume", () => {
 
     it("leaves nothing where the card is full", async () => {
       host.command(
-        "tar",
-        'mkdir -p "$5" && echo half >"$5/half"; echo "tar: No space left on device" >&2; exit 2',
+        "sqfstar",
+        'echo half >"${*: -1}"; cat >/dev/null; echo "Write failed because No space left on device" >&2; exit 1',
       );
-      const { status, output } = await unpack(one);
-      expect({ status, output }).toMatchObject({
+      expect(await unpack(one)).toMatchObject({
         status: 65,
-        output: expect.stringContaining("the release cannot be unpacked, so nothing was changed") as string,
+        output: expect.stringContaining(
+          "cannot be made, so nothing was changed: Write failed because No space left on device",
+        ) as string,
       });
       expect(host.list(RELEASES)).toEqual([]);
     });
 
-    it("gives a file of the same size another time, by which browsers see that it is another", async () => {
+    it("gives what is new the time of now, and lets what is not keep its time, here or from a former version", async () => {
       const begin = Math.floor(Date.now() / 1000);
-      await unpack(one);
-      for (const name of ["www/index.html", "www/a b/-rf $(x).html"]) {
-        const time = statSync(at(one, name)).mtimeMs / 1000;
-        expect(time).toBeGreaterThanOrEqual(begin);
-        expect(time).toBe(Math.floor(time)); // one time for all of them
+      await publish("one\n");
+      for (const { time } of Object.values(listed(one))) expect(time).toBeGreaterThanOrEqual(begin - 60);
+      for (const former of [`/var/lib/twopir-releases/${one.id}`, `${RELEASES}/${one.id}/www`]) {
+        host.write(`${former}/index.html`, "one\n");
+        host.write(`${former}/a b/-rf $(x).html`, "ODD\n"); // as long, and another one
+        host.write(`${former}/ünï "code"`, "odd\n");
+        for (const name of ["index.html", "a b/-rf $(x).html", 'ünï "code"'])
+          utimesSync(host.at(`${former}/${name}`), 86400, 86400);
+        write("site/index.html", `two ${former}\n`);
+        const two = await packed();
+        expect((await unpack(two)).status).toBe(0);
+        const times = listed(two);
+        expect(times['ünï "code"']?.time).toBe(86400);
+        for (const name of ["index.html", "a b/-rf $(x).html", "link.html"])
+          expect(times[name]?.time).toBeGreaterThanOrEqual(begin - 60);
+        rmSync(host.at(former), { recursive: true });
       }
-      utimesSync(at(one, "www/index.html"), 1, 1);
-      expect((await host.check(states(one)[0])).changes).toEqual([
-        `release ${short(one)} was altered by hand: index.html`,
-      ]);
     });
 
-    it.each<[string, (www: string) => void, string]>([
-      ["another content", (www) => writeFileSync(`${www}/index.html`, "other\n"), "index.html"],
-      ["a file less", (www) => rmSync(`${www}/a b/-rf $(x).html`), "a b/-rf $(x).html"],
-      ["a file more", (www) => writeFileSync(`${www}/a b/more`, ""), "a b/more"],
-      ["an empty folder more", (www) => mkdirSync(`${www}/more`), "more"],
-      ["a folder less", (www) => rmSync(`${www}/a b`, { recursive: true }), "a b a b/-rf $(x).html"],
-      ["nothing at all", (www) => rmSync(www, { recursive: true }), " a b a b/-rf $(x).html"],
-    ])("finds %s, and puts it right with another archive", async (_, alter, names) => {
+    it.each<[string, (release: string) => void, string]>([
+      ["another content", (release) => appendFileSync(`${release}/image`, "x"), "was altered by hand"],
+      ["another time", (release) => utimesSync(`${release}/image`, 1, 1), "was altered by hand"],
+      ["no image", (release) => rmSync(`${release}/image`), "was altered by hand"],
+      [
+        "what a Pi found damaged",
+        (release) => writeFileSync(`${release}/damaged`, "pi2\n"),
+        "is damaged, as pi2 found",
+      ],
+    ])("finds %s, and puts it right with another archive", async (_, alter, says) => {
       const [release] = states(one);
       await unpack(one);
-      alter(at(one, "www"));
-      expect((await host.check(release)).changes).toEqual([
-        `release ${short(one)} was altered by hand: ${names}`,
-      ]);
+      alter(at(one));
+      expect((await host.check(release)).changes).toEqual([`the image of release ${short(one)} ${says}`]);
       expect((await unpack(one)).status).toBe(0);
       expect((await host.check(release)).changes).toEqual([]);
-      expect(host.list(RELEASES).filter((path) => !path.includes("/"))).toEqual([one.id]);
+      expect(host.list(RELEASES)).toEqual(["", "/image", "/made"].map((path) => `${one.id}${path}`));
     });
 
     it.each<[string, (archive: string) => void, string]>([
@@ -195,37 +222,33 @@ describe.skipIf(!canIsolate)("the site's releases on the volume", () => {
       expect(host.list("mnt/gluster1")).toEqual(before);
     });
 
-    it.each(["sha256sum", "tar", "find", "sync", "mv"])(
+    it.each(["sha256sum", "sqfstar", "stat", "sync", "mv"])(
       "leaves what is live as it was, killed at %s, and does it again",
       async (command) => {
         await publish("one\n");
+        const before = readFileSync(at(one, "image"));
         write("site/index.html", "two\n");
         const two = await packed();
         arrive(two);
         host.command(command, "kill -KILL $PPID; sleep 1");
         const { status } = await finished(host.start("apply", stdin(states(two)[0])));
         expect(status).not.toBe(0);
-        expect(readFileSync(at(one, "www/index.html"), "utf8")).toBe("one\n");
-        expect(host.list(RELEASES)).not.toContain(two.id);
+        expect(readFileSync(at(one, "image"))).toEqual(before);
+        expect(host.list(RELEASES)).not.toContain(`${two.id}/made`);
         rmSync(host.at(`/usr/local/sbin/${command}`));
         expect((await host.run("apply", states(two)[0])).status).toBe(0);
         expect((await host.check(states(two)[0])).changes).toEqual([]);
+        expect(host.list(`${RELEASES}/${two.id}`)).toEqual(["image", "made"]);
       },
     );
 
-    it("is not taken for altered, nor for missing, where it cannot be read", async () => {
+    it("is not taken for missing where it cannot be read", async () => {
       await publish("one\n");
       const before = host.list("mnt/gluster1");
-      arrive(one);
-      host.command("find", "/usr/bin/find \"$@\"; echo 'find: x: Input/output error' >&2; exit 1");
-      const { status, changes, output } = await host.run("apply", states(one)[0]);
-      expect({ status, changes }).toEqual({ status: 65, changes: [] });
-      expect(output).toContain("cannot be read whole, so it stays as it is");
-      rmSync(host.at("/usr/local/sbin/find"));
       write("site/index.html", "two\n");
       const two = await packed();
       arrive(two);
-      host.cannotRead(`${RELEASES}/${two.id}`);
+      host.cannotRead(`${RELEASES}/${two.id}/made`);
       expect(await host.run("apply", states(two)[0])).toMatchObject({ status: 65, changes: [] });
       expect(host.list("mnt/gluster1")).toEqual(before);
     });
@@ -239,6 +262,156 @@ describe.skipIf(!canIsolate)("the site's releases on the volume", () => {
       await host.run("apply", states(one)[0]);
       expect(host.list(HOME)).toEqual([]);
       expect((await host.check(states(one)[0])).changes).toEqual([]);
+    });
+  });
+
+  describe("release.sh", () => {
+    const CARD = "/var/lib/twopir-releases";
+    const here = (release: Release): State => states(release)[3];
+    const onCard = (): string[] => host.list(CARD).filter((path) => path !== "lock");
+    const images = (): string[] => onCard().filter((path) => /^[^/]+\.image$/.test(path));
+
+    beforeEach(() => {
+      // A mount lasts as long as its namespace, and each run has one of its own: these are as good as mounted.
+      host.command(
+        "mount",
+        'image=${*: -2:1}; dir=${*: -1}; cmp -s "$image" "$dir/.image" || cp "$image" "$dir/.image"',
+      );
+      host.command("umount", 'rm -f "${*: -1}/.image"');
+      host.command("mountpoint", '[ -e "${*: -1}/.image" ]');
+      host.command(
+        "findmnt",
+        `case $* in
+*squashfs*) [ ! -e "\${*: -1}/.image" ] || echo /dev/loop0 ro,nosuid,nodev,noexec,relatime ;;
+*) [ ! -e /mnt/gluster1/mounted ] || echo /mnt/gluster1 ;;
+esac`,
+      );
+      host.command("unshare", 'shift 3; while [ "$1" != /mnt/gluster1 ]; do shift; done; shift; "$@"');
+      for (const command of ["chattr", "systemctl"]) host.command(command, "exit 0");
+      host.command(
+        "systemctl",
+        `case $1 in
+show) echo $'Id=twopir-release.timer\nNeedDaemonReload=no\nUnitFileState=enabled\nActiveState=active' ;;
+esac`,
+      );
+    });
+    const taken = async (release: Release): Promise<void> => {
+      expect(await host.run("apply", here(release))).toMatchObject({ status: 0 });
+    };
+
+    it("takes a copy, opens it, and has nothing more to do then", async () => {
+      await publish("one\n");
+      expect((await host.check(here(one))).changes).toContain(
+        `release ${short(one)} is not on the card of this Pi yet`,
+      );
+      await taken(one);
+      expect(onCard()).toEqual([one.id, `${one.id}.image`, `${one.id}.made`, `${one.id}/.image`]);
+      expect(readFileSync(host.at(`${CARD}/${one.id}.image`))).toEqual(readFileSync(at(one, "image")));
+      expect(readlinkSync(host.at("/mnt/gluster1/cluster"))).toBe(`${CARD}/cluster`);
+      expect((await host.check(here(one))).changes).toEqual([]);
+    });
+
+    it.each<[string, () => void, string]>([
+      [
+        "a byte more",
+        () => appendFileSync(host.at(`${CARD}/${one.id}.image`), "x"),
+        "is not what was written there",
+      ],
+      ["no image", () => rmSync(host.at(`${CARD}/${one.id}.image`)), "is not what was written there"],
+      ["no note", () => rmSync(host.at(`${CARD}/${one.id}.made`)), "is not on the card of this Pi yet"],
+      [
+        "no mount",
+        () => rmSync(host.at(`${CARD}/${one.id}/.image`)),
+        "is not mounted from the card of this Pi",
+      ],
+      [
+        "another image than the volume's",
+        () =>
+          writeFileSync(
+            host.at(`${CARD}/${one.id}.made`),
+            host.read(`${CARD}/${one.id}.made`).replace(/^./, "_"),
+          ),
+        "is another one than the volume's",
+      ],
+    ])("finds %s, and puts it right", async (_, spoil, says) => {
+      await publish("one\n");
+      await taken(one);
+      spoil();
+      const { changes } = await host.check(here(one));
+      expect(changes).toHaveLength(1);
+      expect(changes[0]).toContain(says);
+      await taken(one);
+      expect((await host.check(here(one))).changes).toEqual([]);
+      expect(readFileSync(host.at(`${CARD}/${one.id}.image`))).toEqual(readFileSync(at(one, "image")));
+    });
+
+    it("wants nothing more of a volume that is away, and opens what the card has", async () => {
+      await publish("one\n");
+      await taken(one);
+      host.delete("/mnt/gluster1/mounted");
+      rmSync(host.at(RELEASES), { recursive: true });
+      expect((await host.check(here(one))).changes).toEqual([]);
+      rmSync(host.at(`${CARD}/${one.id}/.image`));
+      expect((await host.check(here(one))).changes).toHaveLength(1);
+    });
+
+    it("says which image is damaged on the volume, and leaves the card as it was", async () => {
+      await publish("one\n");
+      const two = await publish("two\n");
+      await taken(one);
+      const before = onCard();
+      appendFileSync(at(two, "image"), "x");
+      const { status, output } = await host.run("apply", here(two));
+      expect(status).toBe(65);
+      expect(output).toContain(`the image of release ${short(two)} on the volume is not what was made`);
+      expect(onCard()).toEqual(before);
+      expect(readFileSync(at(two, "damaged"), "utf8")).toBe("pi1\n");
+    });
+
+    it("unpacks it where it cannot be mounted, and says why", async () => {
+      host.command("mount", "echo 'mount: unknown filesystem type squashfs.' >&2; exit 32");
+      await publish("one\n");
+      const { status, output } = await host.run("apply", here(one));
+      expect(status).toBe(0);
+      expect(output).toContain(
+        "cannot be mounted on pi1, so the release is unpacked on its card: unknown filesystem",
+      );
+      expect(host.read(`${CARD}/${one.id}/index.html`)).toBe("one\n");
+      expect((await host.check(here(one))).changes).toEqual([]);
+    });
+
+    it("keeps what is live, what the server block names and what nginx serves, and nothing else", async () => {
+      const [live, named, running, old] = [
+        await publish("a\n"),
+        await publish("b\n"),
+        await publish("c\n"),
+        await publish("d\n"),
+      ] as const;
+      const next = await publish("e\n");
+      for (const release of [live, named, running, old])
+        for (const end of ["image", "made"]) host.write(`${CARD}/${release.id}.${end}`, "");
+      host.write("/mnt/gluster1/cluster", `server {\n  root ${CARD}/${named.id};\n}\n`);
+      host.write("/run/twopir-releases", `${running.id}\n`);
+      host.write(`${RELEASES}/history`, `2026-01-01T00:00:00Z ${live.id}\n`);
+      await taken(next);
+      expect(images()).toEqual([live, named, running, next].map(({ id }) => `${id}.image`).sort());
+    });
+
+    it("asks for room on the card", async () => {
+      await publish("one\n");
+      host.command("df", "echo Avail; echo 49MB");
+      expect((await host.check(here(one))).output).toContain(
+        `refuse: release ${short(one)} needs 50 MB on the card of this Pi (/var/lib), and 49 MB are free there`,
+      );
+    });
+
+    it("takes all of it back", async () => {
+      await publish("one\n");
+      await taken(one);
+      expect((await host.run("remove", here(one))).status).toBe(0);
+      for (const path of [CARD, "/etc/systemd/system/twopir-release.timer", "/mnt/gluster1/cluster"])
+        expect(existsSync(host.at(path))).toBe(false);
+      expect(host.list(RELEASES)).toContain(`${one.id}/image`);
     });
   });
 
@@ -270,7 +443,7 @@ describe.skipIf(!canIsolate)("the site's releases on the volume", () => {
         expect((await host.run("apply", states(four, keep)[2])).status).toBe(0);
         expect(left()).toBe(keep + 1);
       }
-      expect(host.read(at(await packed(), "www/index.html").slice(host.at("/").length - 1))).toBe("three\n");
+      expect(existsSync(at(await packed(), "image"))).toBe(true);
     });
 
     it("does not take a history that cannot be read for none, and a release with it away", async () => {
@@ -286,6 +459,21 @@ describe.skipIf(!canIsolate)("the site's releases on the volume", () => {
       expect(await host.run("apply", history)).toMatchObject({ status: 65, changes: [] });
       host.write(`${RELEASES}/history`, text);
       expect(host.list("mnt/gluster1")).toEqual(before);
+    });
+
+    it("removes the files of a former version, of a release that has an image by now", async () => {
+      const two = await publish("two\n");
+      await publish("one\n");
+      const [, , history] = states(one);
+      for (const release of [one, two]) host.write(`${RELEASES}/${release.id}/www/index.html`, "x");
+      host.write(`${RELEASES}/${one.id}/contents`, "x");
+      rmSync(at(two, "made"));
+      expect((await host.check(history)).changes).toEqual([
+        `release ${short(one)} lies on the volume file by file, too, as a former version had it`,
+      ]);
+      await host.run("apply", history);
+      expect(host.list(`${RELEASES}/${one.id}`)).toEqual(["image", "made"]);
+      expect(existsSync(at(two, "www/index.html"))).toBe(true);
     });
 
     it("removes what a killed run left, and nothing that is not a release", async () => {

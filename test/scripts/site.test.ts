@@ -11,7 +11,9 @@ import { cluster } from "../unit/components/cluster";
 const { volume, hostname, pis } = cluster(1);
 const leader = pis[0] as Pi;
 const siteOf = (...serverNames: string[]): [config: State, content: State] => {
-  const [config, content] = statesOf([sitePart({ volume, hostname, serverNames, leader, after: [] })]);
+  const [config, content] = statesOf([
+    sitePart({ pis, volume, hostname, serverNames, leader, living: pis, after: [] }),
+  ]);
   if (config === undefined || content === undefined) throw new Error("two states are expected");
   return [config, content];
 };

@@ -317,13 +317,16 @@ describe("a folder that is published", () => {
   const web = { redirects: [], headers: [] };
   const args = cluster(2, { release: { id, archive: "/project/.twopir/site.tar", bytes: 10_240, web } });
   const named = byName(states(args));
-  const root = `/mnt/gluster1/releases/${id}`;
 
-  it("is the root of the server block, after it is on the volume", () => {
+  it("is the root of the server block, after it is on the volume and on the card of each Pi that answers", () => {
     const config = named.get("site-config");
-    expect(config?.parameters.content).toContain(`  root ${root}/www;\n`);
-    expect(config?.parameters.content).toContain(`  include ${root}/*.conf;\n`);
-    expect(config?.after).toContain("site-content");
+    expect(config?.parameters.content).toContain(`  root /var/lib/twopir-releases/${id};\n`);
+    expect(config?.after).toEqual(expect.arrayContaining(["site-content", "pi1-release", "pi2-release"]));
+    expect(byName(states(args, "pi2")).get("site-config")?.after).not.toContain("pi2-release");
+    for (const pi of ["pi1", "pi2"])
+      expect(named.get(`${pi}-release`)?.after).toEqual(
+        expect.arrayContaining(["site-content", `${pi}-gluster-mount`]),
+      );
   });
 
   it("comes to the history, in which releases are that may go, when each nginx serves it", () => {
@@ -336,7 +339,7 @@ describe("a folder that is published", () => {
   it("makes each nginx read its config, and is open for longer than what is copied by hand", () => {
     for (const pi of ["pi1", "pi2"]) {
       expect(named.get(`${pi}-nginx`)?.disturbedBy).toEqual(
-        expect.arrayContaining(["site-config", "site-content"]),
+        expect.arrayContaining(["site-config", `${pi}-release`]),
       );
       const settings = (all: Map<string, State>) => all.get(`${pi}-nginx-settings`)?.parameters.content;
       expect(settings(named)).toContain("open_file_cache_valid 10m;");

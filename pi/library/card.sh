@@ -1,0 +1,142 @@
+# shellcheck shell=bash disable=SC2154
+# The releases of the site on this Pi's own card, from which nginx serves them, whatever becomes of the volume:
+#
+#   /var/lib/twopir-releases/ID        the image ID.image, mounted; where that cannot be done, unpacked
+#   /var/lib/twopir-releases/ID.made   of the image: SHA-256, size, time
+#   /var/lib/twopir-releases/cluster   the server block that nginx read last; files/usr/local/lib/twopir/nginx-runs
+#                                      writes it, and starts nginx with it where the volume does not answer
+
+use releases
+
+card=/var/lib/twopir-releases
+served=/run/twopir-releases # which of them nginx serves, by nginx-runs
+
+# released: of the server block on stdin, the release that it serves; nothing where it serves none.
+released() { sed -nE "s#^ *root $card/([0-9a-f]{64});#\1#p"; }
+
+# lacking ID: why nginx cannot serve this release from the card; nothing where it can. Reads the same few bytes of any
+# site.
+lacking() {
+  local hash size time made=''
+  [ -r "$card/$1.made" ] || { echo "release $(short "$1") is not on the card of this Pi yet" && return; }
+  read -r hash size time <"$card/$1.made" || true
+  if mounted && mount_answers; then made=$(made_hash "$1"); fi
+  if [ "$(size_and_time "$card/$1.image")" != "$size $time" ]; then
+    echo "the image of release $(short "$1") on the card of this Pi is not what was written there"
+  elif [ "${made:-$hash}" != "$hash" ]; then
+    echo "the image of release $(short "$1") on the card of this Pi is another one than the volume's"
+  elif ! is_open "$1"; then
+    echo "release $(short "$1") is not mounted from the card of this Pi"
+  fi
+}
+
+# is_open ID: nginx finds the files of this image.
+is_open() {
+  local source options
+  read -r source options < <(findmnt -n -o SOURCE,OPTIONS -t squashfs --mountpoint "$card/$1" 2>/dev/null) || true
+  if [ -z "$source" ]; then
+    [ -e "$card/$1.unpacked" ] && cmp -s "$card/$1.unpacked" "$card/$1.made"
+    return
+  fi
+  [[ ,$options, == *,ro,*nosuid,nodev,noexec,* ]] && ! is_replaced "$source"
+}
+
+# is_replaced LOOP_DEVICE: of the file behind it, which is another one by now.
+is_replaced() { grep -qs ' (deleted)$' "/sys/block/${1##*/}/loop/backing_file"; }
+
+# bring ID: copies the image from the volume, where the card has not the same, and opens it. One at a time: at boot
+# nginx and the volume come at once.
+bring() {
+  with_lock
+  [ -z "$(lacking "$1")" ] || copy_and_open "$1"
+  exec 7>&-
+}
+bring_wait=300 # seconds; a card writes 10 MB/s and more
+
+with_lock() {
+  mkdir -p "$card"
+  exec 7>>"$card/lock"
+  flock -w "$bring_wait" 7 || fail "another program brings a release to this card, and has for $bring_wait s"
+}
+
+# bring_anew ID: one that is damaged on the card.
+bring_anew() {
+  with_lock
+  say "the image of release $(short "$1") on the card of $pi is damaged: it comes anew from the volume"
+  copy "$1" "$(made_hash "$1")"
+  open_image "$1"
+  exec 7>&-
+}
+
+copy_and_open() { # ID
+  local hash=''
+  if mounted && mount_answers; then hash=$(made_hash "$1"); fi
+  if [ -n "$hash" ]; then
+    if [ "$(cut -d ' ' -f 1 "$card/$1.made" 2>/dev/null)" != "$hash" ] || ! is_right "$1"; then copy "$1" "$hash"; fi
+  elif [ ! -e "$card/$1.image" ]; then
+    fail "release $(short "$1") is neither on the card of $pi nor, as far as can be seen, on the volume"
+  elif ! is_right "$1"; then
+    # Visitors get what can be read of it.
+    say "the image of release $(short "$1") on the card of $pi is damaged, and the volume's cannot be read"
+  fi
+  open_image "$1"
+}
+
+made_hash() { cut -d ' ' -f 1 "$releases/$1/made" 2>/dev/null || true; } # ID
+
+# is_right ID: reads all of it.
+is_right() {
+  local made
+  made=$(cat "$card/$1.made" 2>/dev/null) && [ "$(describe "$card/$1.image" 2>/dev/null)" = "$made" ]
+}
+
+copy() { # ID HASH
+  local fresh=$card/$1.image.new
+  trap 'rm -f -- "$card"/*.image.new' EXIT # what fails leaves nothing
+  [ "$(stat -c %s "$releases/$1/image")" -lt 10000000 ] || say "copying release $(short "$1") to the card of this Pi"
+  cp -- "$releases/$1/image" "$fresh" || fail "the image of release $(short "$1") cannot be copied to $card"
+  sync "$fresh"
+  if [ "$(sha256sum <"$fresh")" != "$2  -" ]; then
+    echo "$pi" >"$releases/$1/damaged"
+    fail "the image of release $(short "$1") on the volume is not what was made: publish it again with pulumi up"
+  fi
+  mv -T "$fresh" "$card/$1.image"
+  describe "$card/$1.image" "$2" >"$card/$1.made"
+  sync "$card"
+  trap - EXIT
+}
+
+open_image() { # ID
+  local answer
+  close_image "$1"
+  mkdir -p "$card/$1"
+  if answer=$(mount -t squashfs -o loop,ro,nodev,nosuid,noexec "$card/$1.image" "$card/$1" 2>&1); then return; fi
+  say "an image cannot be mounted on $pi, so the release is unpacked on its card: ${answer#mount: }"
+  rm -rf --one-file-system -- "$card/${1:?}" "$card/$1.new"
+  unsquashfs -quiet -no-progress -d "$card/$1.new" "$card/$1.image" >/dev/null ||
+    fail "the image of release $(short "$1") can neither be mounted on $pi nor unpacked: $answer"
+  mv -T "$card/$1.new" "$card/$1"
+  cp "$card/$1.made" "$card/$1.unpacked"
+}
+
+# close_image ID: who reads from it can go on.
+close_image() {
+  while mountpoint -q "$card/$1"; do umount -l "$card/$1"; done
+  rm -f "$card/$1.unpacked"
+}
+
+# superfluous_here ID: what the card has beside that one, and beside what is live and what nginx serves still.
+superfluous_here() {
+  local needed path name
+  needed=$({ echo "$1" && live | cut -d ' ' -f 2 && released <"$mount_point/cluster" && cat "$served"; } 2>/dev/null) ||
+    true
+  for path in "$card"/*.image; do
+    name=$(basename "$path" .image)
+    [[ ! -e $path || $'\n'$needed$'\n' == *$'\n'"$name"$'\n'* ]] || echo "$name"
+  done
+}
+
+drop_here() { # ID
+  close_image "$1"
+  rm -rf --one-file-system -- "$card/${1:?}" "$card/$1".*
+}

@@ -1,0 +1,29 @@
+# shellcheck shell=bash disable=SC2154
+# What nginx is to serve is on this Pi's card and open. Three times to look:
+#
+#   release         before nginx reads the server block of the volume: the release that it names
+#   release last    nginx has to start without the volume: the release that the last server block names
+#   release whole   when the volume comes, and once a night: all of the image is read, too, and nginx that serves an
+#                   older one goes on with this
+
+use card mounting services
+
+block_wait=4 # seconds; the same as in nginx-runs: a mount may hang
+
+program() {
+  local when=${1:-} block id
+  if [ "$when" = last ]; then
+    id=$(released <"$card/cluster")
+    bring "$id"
+    return
+  fi
+  [ "$when" != whole ] || mounted || mount_volume
+  mounted || fail "$mount_point is not mounted"
+  block=$(timeout "$block_wait" cat "$mount_point/cluster") || fail "$mount_point/cluster cannot be read"
+  id=$(released <<<"$block")
+  [ -n "$id" ] || return 0
+  bring "$id"
+  [ "$when" = whole ] || return 0
+  is_right "$id" || bring_anew "$id"
+  if systemctl is-active -q nginx.service && ! grep -qsxF "$id" "$served"; then systemctl reload nginx.service; fi
+}
