@@ -1,6 +1,6 @@
 import { execFile, type ExecFileException } from "node:child_process";
 import { Resolver } from "node:dns/promises";
-import { request } from "node:http";
+import { request, type IncomingHttpHeaders } from "node:http";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -78,23 +78,25 @@ export async function addresses(family: 4 | 6 = 4): Promise<string[]> {
   return family === 4 ? resolver.resolve4(NAME) : resolver.resolve6(NAME).catch(() => []);
 }
 
-/** The status and the body that a Pi answers with, on a new connection; by default for the page of the cluster. */
+/** The status, the headers and the body that a Pi answers with, on a new connection; by default for the page of the cluster. */
 export const get = (
   host: string,
   path = "/",
   timeout = 3000,
   { port = 80, name = NAME } = {},
-): Promise<{ status: number; body: string }> =>
+): Promise<{ status: number; headers: IncomingHttpHeaders; body: string }> =>
   new Promise((resolve, reject) => {
-    const headers = { Host: name };
-    const asked = request({ host, port, path, headers, agent: false, timeout }, (response) => {
-      let body = "";
-      response.setEncoding("utf8").on("data", (text: string) => (body += text));
-      response.on("end", () => {
-        resolve({ status: response.statusCode ?? 0, body });
-      });
-      response.on("error", reject);
-    });
+    const asked = request(
+      { host, port, path, headers: { Host: name }, agent: false, timeout },
+      (response) => {
+        let body = "";
+        response.setEncoding("utf8").on("data", (text: string) => (body += text));
+        response.on("end", () => {
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, body });
+        });
+        response.on("error", reject);
+      },
+    );
     asked.on("timeout", () =>
       asked.destroy(new Error(`no answer from ${host} within ${timeout.toString()} ms`)),
     );

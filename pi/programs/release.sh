@@ -11,7 +11,7 @@ use card mounting services
 block_wait=4 # seconds; the same as in nginx-runs: a mount may hang
 
 program() {
-  local when=${1:-} block id
+  local when=${1:-} block id stale=''
   if [ "$when" = last ]; then
     id=$(released <"$card/cluster")
     bring "$id"
@@ -22,8 +22,10 @@ program() {
   block=$(timeout "$block_wait" cat "$mount_point/cluster") || fail "$mount_point/cluster cannot be read"
   id=$(released <<<"$block")
   [ -n "$id" ] || return 0
+  # nginx has files open of a mount that goes, and may serve another release.
+  if [ -n "$(lacking "$id")" ] || ! grep -qsxF "$id" "$served"; then stale=yes; fi
   bring "$id"
   [ "$when" = whole ] || return 0
-  is_right "$id" || bring_anew "$id"
-  if systemctl is-active -q nginx.service && ! grep -qsxF "$id" "$served"; then systemctl reload nginx.service; fi
+  is_right "$id" || { bring_anew "$id" && stale=yes; }
+  [ -z "$stale" ] || ! systemctl is-active -q nginx.service || systemctl reload nginx.service
 }

@@ -1,10 +1,24 @@
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { NGINX_LINK } from "../../lab/drive/drifts";
-import { addresses, connected, endsWell, inside, lab, servesAgain, whileFetching } from "../../lab/drive/lab";
+import {
+  address,
+  addresses,
+  connected,
+  endsWell,
+  get,
+  inside,
+  lab,
+  root,
+  servesAgain,
+  whileFetching,
+} from "../../lab/drive/lab";
 import { type Cluster } from "../../lab/drive/stack";
-import { begin, succeeded } from "./states";
+import { begin, succeeded, upByVersion } from "./states";
 
 const PIS = ["pi1", "pi2"] as const;
+/** The last version that put a release on the volume file by file. */
+const LAST_UNPACKED = "9997f18";
 const FORMER = ["full-copy", "upgrade"].map((name) => `/usr/local/lib/twopir/${name}`);
 
 /** An up that nobody who asks by name notices; then nothing is left to do, and the Pis can say so themselves. */
@@ -65,6 +79,18 @@ describe("a cluster of the version whose states brought their scripts along", ()
     await servesAgain("pi2");
     await connected(2);
     await goesOver(cluster);
+  });
+
+  it("goes over with a site that it had published, whose files browsers keep", async () => {
+    const cluster = await begin("earlier");
+    await cluster.configure({ "twopir:site": join(root, "site") });
+    await upByVersion(cluster, LAST_UNPACKED);
+    const tag = async (): Promise<unknown> => (await get(address("pi2"))).headers.etag;
+    const before = await tag();
+    expect(await endsWell("pi2", "ls /mnt/gluster1/releases/*/www/index.html")).toBe(true);
+    await goesOver(cluster);
+    expect(await tag()).toBe(before);
+    expect(await endsWell("pi2", "ls /mnt/gluster1/releases/*/www")).toBe(false);
   });
 
   it("can be destroyed without going over", async () => {

@@ -80,7 +80,7 @@ export type StateName =
 type ClusterOfThree = "three" | "arbiter";
 
 const PACKAGES =
-  "nginx logrotate glusterfs-server glusterfs-client keepalived unattended-upgrades nmap tcpdump tree";
+  "nginx logrotate squashfs-tools glusterfs-server glusterfs-client keepalived unattended-upgrades nmap tcpdump tree";
 
 /** How each is made, from the one before it. */
 const MAKE: Readonly<Record<StateName, () => Promise<void>>> = {
@@ -108,13 +108,7 @@ const MAKE: Readonly<Record<StateName, () => Promise<void>>> = {
   earlier: async () => {
     await loaded("packages");
     await lab("off", "pi3");
-    const cluster = await Cluster.create();
-    const folder = await earlierVersion();
-    const up = cluster.start("up", "--yes", "--cwd", folder);
-    up.stdout?.resume();
-    up.stderr?.resume();
-    const [status] = (await once(up, "close")) as [number | null];
-    expect(status).toBe(0);
+    await upByVersion(await Cluster.create(), EARLIER);
   },
   floating: async () => {
     succeeded(await (await begin("converged", settingsOf("floating"))).up());
@@ -132,8 +126,15 @@ async function grown(name: ClusterOfThree): Promise<void> {
 /** The last version of twopir whose states brought their scripts along. */
 const EARLIER = "72de2dc";
 
-/** A folder with that version. */
-const earlierVersion = (): Promise<string> => versionIn("earlier", `git archive ${EARLIER}`);
+/** An up by the program of a former version, by its commit. */
+export async function upByVersion(cluster: Cluster, commit: string): Promise<void> {
+  const folder = await versionIn("earlier", `git archive ${commit}`);
+  const up = cluster.start("up", "--yes", "--cwd", folder);
+  up.stdout?.resume();
+  up.stderr?.resume();
+  const [status] = (await once(up, "close")) as [number | null];
+  expect(status).toBe(0);
+}
 
 /** A folder with this version, which may be altered, as its files are now. */
 export const copyOfThisVersion = (): Promise<string> =>
