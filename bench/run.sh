@@ -10,6 +10,7 @@ declare -A subnets=([kills]=192.168.70 [chaos]=192.168.71 [speed]=192.168.72 [wr
 [ "$(id -u)" = 0 ] || die "this makes virtual Pis: run it as root, e.g. sudo npm run $1"
 export TWOPIR_TEST_LAB=${TWOPIR_TEST_LAB:-e2e${1:0:5}} TWOPIR_TEST_SUBNET=${TWOPIR_TEST_SUBNET:-${subnets[$1]}}
 [ -d node_modules ] || npm ci --ignore-scripts --no-audit --no-fund
+[ "$1" != speed ] || debian_packages wrk
 bash toolchain/install.sh
 
 trap 'TWOPIR_LAB=$TWOPIR_TEST_LAB bash lab/lab.sh down' EXIT
