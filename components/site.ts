@@ -132,7 +132,8 @@ export const releasesPart = ({
       anywhere: true,
       script: "site-history",
       parameters: { mount_point: volume.mount, release: release.id, keep: keepReleases },
-      after: [names.mount(leader), names.siteConfig, ...serving],
+      after: [names.mount(leader), names.siteContent, names.siteConfig, ...serving],
+      disturbedBy: [names.siteContent], // of a former version the files lie there, too
     },
   ],
 });

@@ -32,8 +32,9 @@ lacking() {
 
 # is_open ID: nginx finds the files of this image.
 is_open() {
-  local source options
-  read -r source options < <(findmnt -n -o SOURCE,OPTIONS -t squashfs --mountpoint "$card/$1" 2>/dev/null || true) || true
+  local mount source options
+  mount=$(findmnt -n -o SOURCE,OPTIONS -t squashfs --mountpoint "$card/$1" 2>/dev/null) || true
+  read -r source options <<<"$mount"
   if [ -z "$source" ]; then
     [ -e "$card/$1.unpacked" ] && cmp -s "$card/$1.unpacked" "$card/$1.made"
     return

@@ -223,7 +223,9 @@ export async function nothingToDo(cluster: Cluster, hint = /^$/): Promise<void> 
 /** A command of Pulumi's that did what it was to do. */
 export function succeeded(outcome: Outcome): Outcome {
   // The lines that say it, rather than all that was said.
-  const errors = outcome.said.split("\n").filter((line) => /error(?!\.log|_page)|^\S+: \S+-\S+: |^- \w/.test(line));
+  const errors = outcome.said
+    .split("\n")
+    .filter((line) => /error(?!\.log|_page)|^\S+: \S+-\S+: |^- \w/.test(line));
   expect([...new Set(errors)]).toEqual([]);
   expect(outcome.failed).toBe(false);
   return outcome;
