@@ -154,6 +154,7 @@ export function publishedServerBlock(
     "charset utf-8;",
     `charset_types ${TEXTS};`,
     "gzip on;",
+    "gzip_static on;", // page.html.gz, where the folder has it
     "gzip_vary on;",
     "gzip_proxied any;",
     "gzip_min_length 256;",
