@@ -16,6 +16,9 @@ const ARCHIVE = "twopir-site.tar";
 /** Where each Pi has the releases on its own card. */
 const ON_CARD = "/var/lib/twopir-releases";
 
+/** Where each has a file for those that are open there: without it nginx does not start, see pi/library/card.sh. */
+const OPEN = "/run/twopir-open";
+
 /** Where the shared server block lies. */
 export const configPath = ({ mount }: Volume): string => `${mount}/cluster`;
 
@@ -98,7 +101,9 @@ function siteStates({ pis, volume, hostname, leader, living, release, ...args }:
       // The root names the release itself, so a release goes live when nginx reads its config: at once, for all files, and
       // for each Pi in its turn. A link that is moved to another release would be looked up again for each request, and
       // another Pi may have the old one in its cache.
-      ...config(publishedServerBlock(`${ON_CARD}/${release.id}`, serverNames, release.web)),
+      ...config(
+        publishedServerBlock(`${ON_CARD}/${release.id}`, serverNames, `${OPEN}/${release.id}`, release.web),
+      ),
       after: [...after, names.siteContent, ...living.map(names.release)],
     },
   ];

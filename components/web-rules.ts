@@ -103,10 +103,12 @@ const block = (head: string, lines: readonly string[]): string[] => [
  * - What a path has of control characters and backslashes, which browsers take for slashes, would get into a redirect.
  *
  * @param root Folder of the pages.
+ * @param open A file that is there where these are.
  */
 export function publishedServerBlock(
   root: string,
   serverNames: readonly string[],
+  open: string,
   { redirects, headers, fallback }: Web,
 ): string {
   const { maps, lines } = headerLines(headers);
@@ -120,6 +122,7 @@ export function publishedServerBlock(
     'if ($twopir_asked = "") { set $twopir_asked $uri; }',
     ...redirects.filter(({ force }) => force).map(act),
     "include /etc/nginx/snippets/twopir*.conf;",
+    `include ${open};`,
     ...block("location /", ["try_files $uri $uri.html @missing;"]),
     ...block("location ~ ^(?<twopir_folder>.*)/$", [
       "try_files $twopir_folder/index.html $twopir_folder/index.htm @missing;",

@@ -26,6 +26,8 @@ program() {
   if [ -n "$(lacking "$id")" ] || ! grep -qsxF "$id" "$served"; then stale=yes; fi
   bring "$id"
   [ "$when" = whole ] || return 0
-  is_right "$id" || { bring_anew "$id" && stale=yes; }
+  # In a condition bash would go on after errors.
+  is_right "$id" || stale=damaged
+  [ "$stale" != damaged ] || bring_anew "$id"
   [ -z "$stale" ] || ! systemctl is-active -q nginx.service || systemctl reload nginx.service
 }

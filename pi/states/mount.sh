@@ -30,8 +30,14 @@ want() {
       in_turn and_note remount_by_line
   elif [ "$(cat "$time_out" 2>/dev/null)" != "$failover" ]; then
     change "$mount_point was mounted with another failover time" in_turn and_note remount_volume
-  elif [ -n "$(apart)" ] && may_interrupt; then
-    change "nginx started while $mount_point did not answer, and does not see it" in_turn true
+  elif [ -n "$(apart)" ]; then
+    if may_interrupt; then
+      change "nginx started while $mount_point did not answer, and does not see it" \
+        in_turn systemctl restart nginx.service
+    else
+      note "nginx started while $mount_point did not answer, and does not see it" \
+        say "it is restarted by the next up at which another Pi serves"
+    fi
   elif ! has_options; then
     change "$mount_point is mounted without rw, nodev, nosuid and noexec" set_options
   fi

@@ -14,10 +14,11 @@ want() {
   want_ours "$service_path"
   want_ours "$timer_path"
   want_service twopir-release.timer
+  is_read "$(unit_facts twopir-release.service)" || mend "systemd has not read $service_path" systemctl daemon-reload
   [ -e "$wants" ] || mend "the release is not looked for when the volume comes" come_with_mount
   why=$(lacking "$release")
   if [ -n "$why" ]; then
-    [ "$mode" != check ] || need_room_here
+    [ "$mode" != check ] || is_on_card "$release" "$(hash_on_volume "$release")" || need_room_here
     [ "$mode" != apply ] || need_releases
     change "$why" bring "$release"
     for name in $([ "$mode" = check ] || superfluous_here "$release"); do drop_here "$name"; done
@@ -63,5 +64,5 @@ unwant() {
   for path in "$card"/*.image; do
     [ ! -e "$path" ] || drop_here "$(basename "$path" .image)"
   done
-  rm -rf --one-file-system -- "$card" "$served"
+  rm -rf --one-file-system -- "$card" "$served" "$opened"
 }

@@ -66,11 +66,13 @@ make() {
     sqfstar -quiet -no-progress -no-xattrs -comp gzip -root-mode 755 "$folder/image.new" 2>&1) ||
     fail "the image of the release cannot be made, so nothing was changed: $(tail -n 1 <<<"$answer")"
   sync "$folder/image.new"
-  mv -T "$folder/image.new" "$folder/image"
-  describe "$folder/image" >"$folder/made.new"
+  describe "$folder/image.new" >"$folder/made.new"
   sync "$folder/made.new"
-  rm -f -- "$folder/damaged"
+  # A Pi that copies it meanwhile finds no note, rather than that of the image before.
+  rm -f -- "$folder/made"
+  mv -T "$folder/image.new" "$folder/image"
   mv -T "$folder/made.new" "$folder/made"
+  rm -f -- "$folder/damaged"
   sync "$folder"
   trap - EXIT
   rm -f -- "$(sent)"

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { address, get, inside, lab, until } from "../../lab/drive/lab";
+import { address, endsWell, get, inside, lab, until } from "../../lab/drive/lab";
 import type { Cluster } from "../../lab/drive/stack";
 import { begin, nothingToDo, succeeded } from "./states";
 
@@ -140,6 +140,24 @@ describe("what is published", () => {
     await nothingToDo(cluster);
     await publish("fifth");
     for (const pi of PIS) expect(await page(pi)).toBe("200 fifth");
+    await nothingToDo(cluster);
+  });
+
+  it("is not answered with 404 by a Pi that was off when something was published first", async () => {
+    await cluster.configure({});
+    succeeded(await cluster.up());
+    await lab("off", "pi2");
+    await cluster.configure({ "twopir:site": folder });
+    expect((await cluster.up()).failed).toBe(true);
+    expect(await page("pi1")).toBe("200 fifth");
+    await lab("on", "pi2");
+    await until("pi2 has its volume", 60, () =>
+      endsWell("pi2", "grep -q twopir-releases /mnt/gluster1/cluster"),
+    );
+    await sleep(3000);
+    expect(await page("pi2")).toContain("ECONNREFUSED");
+    succeeded(await cluster.up());
+    expect(await page("pi2")).toBe("200 fifth");
     await nothingToDo(cluster);
   });
 });

@@ -292,7 +292,7 @@ esac`,
       host.command(
         "systemctl",
         `case $1 in
-show) echo $'Id=twopir-release.timer\nNeedDaemonReload=no\nUnitFileState=enabled\nActiveState=active' ;;
+show) printf 'Id=twopir-release.%s\\nNeedDaemonReload=no\\nUnitFileState=enabled\\nActiveState=active\\n\\n' timer service ;;
 esac`,
       );
     });
