@@ -14,6 +14,8 @@ served=/run/twopir-releases # which of them nginx serves, by nginx-runs
 # browsers go on to the next one, where it would say of each page that there is none.
 opened=/run/twopir-open
 
+spare=50 # MB that are free beside a release; what else is written meanwhile
+
 # released: of the server block on stdin, the release that it serves; nothing where it serves none.
 released() { sed -nE "s#^ *root $card/([0-9a-f]{64});#\1#p"; }
 
@@ -107,8 +109,8 @@ copy() {
   [ ! -e "$releases/$1/damaged" ] || fail_damaged "$1"
   rm -rf --one-file-system -- "$card"/*.new
   size=$(stat -c %s "$releases/$1/image") || fail "the image of release $(short "$1") cannot be read from the volume"
-  free=$(free_in "$card")
-  [ -z "$free" ] || [ "$free" -ge $((size / 1000000 + 50)) ] ||
+  free=$(too_little "$card" $((size / 1000000 + spare)))
+  [ -z "$free" ] ||
     fail "there is no room in $card for release $(short "$1"), of $((size / 1000000)) MB: $free MB are free"
   trap 'rm -f -- "$card"/*.image.new' EXIT
   [ "$size" -lt 10000000 ] || say "copying release $(short "$1") to the card of this Pi"

@@ -39,8 +39,12 @@ put_back() {
   mv -T "$copy" "$1"
 }
 
-# free_in FOLDER: MB; nothing where nobody can tell.
-free_in() { df -BMB --output=avail "$1" 2>/dev/null | sed -n '2s/[^0-9]//gp' || true; }
+# too_little FOLDER MB: the MB that are free there, where that is less; nothing where it is enough, or nobody can tell.
+too_little() {
+  local free
+  free=$(df -BMB --output=avail "$1" 2>/dev/null | sed -n '2s/[^0-9]//gp') || true
+  [ -z "$free" ] || [ "$free" -ge "$2" ] || echo "$free"
+}
 
 # want_file PATH CONTENT [VALIDATOR...]: a plain file with exactly that content. The validator is called with a
 # candidate beside PATH before it replaces the file in one atomic rename.

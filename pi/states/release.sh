@@ -36,9 +36,9 @@ come_with_mount() {
 
 # need_room_here: for its copy, and for the volume's, which may lie on the same card.
 need_room_here() {
-  local free needed=$((bytes * 2 / 1000000 + 50))
-  free=$(free_in /var/lib)
-  [ -z "$free" ] || [ "$free" -ge "$needed" ] ||
+  local free needed=$((bytes * 2 / 1000000 + spare))
+  free=$(too_little /var/lib "$needed")
+  [ -z "$free" ] ||
     refuse "release $(short "$release") needs $needed MB on the card of this Pi (/var/lib), and $free MB are free" \
       "there: make room, or publish less"
 }

@@ -24,14 +24,12 @@ want() {
   fi
 }
 
-spare=50 # MB; what else is written meanwhile
-
 # need_room: where it is to lie, and where it arrives. The image is smaller than the archive, but for a block.
 need_room() {
   local where free needed=$((bytes / 1000000 + spare))
   for where in "$mount_point" "$(dirname "$(sent)")"; do
-    free=$(free_in "$where")
-    [ -z "$free" ] || [ "$free" -ge "$needed" ] ||
+    free=$(too_little "$where" "$needed")
+    [ -z "$free" ] ||
       refuse "release $(short "$release") needs $needed MB in $where, and $free MB are free there: make room, publish" \
         "less, or keep fewer releases (twopir:keepReleases)"
   done
