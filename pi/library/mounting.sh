@@ -33,4 +33,11 @@ beneath() {
     'while grep -qF " $0 " /proc/self/mountinfo; do umount -cl "$0" || exit; done; exec "$@"' "$mount_point" "$@"
 }
 
+# change_beneath COMMAND...: in the folder that is locked else (chattr +i), where the file system knows that.
+change_beneath() {
+  beneath chattr -i "$mount_point" 2>/dev/null || true
+  beneath "$@"
+  beneath chattr +i "$mount_point" 2>/dev/null || true
+}
+
 gone() { ! systemctl is-active -q "$(unit)"; }

@@ -111,9 +111,7 @@ set_aside() {
   local aside
   aside="$mount_point.$(date -u +%Y%m%dT%H%M%SZ)"
   mkdir -p "$aside"
-  beneath chattr -i "$mount_point" 2>/dev/null || true
-  beneath find "$mount_point" -xdev "${foreign[@]}" -exec mv -t "$aside" -- {} +
-  beneath chattr +i "$mount_point" 2>/dev/null || true
+  change_beneath find "$mount_point" -xdev "${foreign[@]}" -exec mv -t "$aside" -- {} +
   say "what lay beneath the volume is now in $aside on $pi: copy what is missed to $mount_point, and delete the rest"
 }
 

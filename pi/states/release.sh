@@ -45,11 +45,7 @@ need_room_here() {
 
 # lay_beneath: where the article's links lead while the volume is not mounted, they find the server block that nginx
 # had last. The folder beneath lets nobody write there, see mount.sh.
-lay_beneath() {
-  beneath chattr -i "$mount_point" 2>/dev/null || true
-  beneath ln -sfn "$card/cluster" "$mount_point/cluster"
-  beneath chattr +i "$mount_point" 2>/dev/null || true
-}
+lay_beneath() { change_beneath ln -sfn "$card/cluster" "$mount_point/cluster"; }
 
 unwant() {
   local path wants
@@ -58,9 +54,7 @@ unwant() {
   rm -f "$service_path" "$timer_path" "$wants/${service_path##*/}"
   rmdir --ignore-fail-on-non-empty "$wants" 2>/dev/null || true
   systemctl daemon-reload
-  beneath chattr -i "$mount_point" 2>/dev/null || true
-  beneath find "$mount_point" -maxdepth 1 -lname "$card/cluster" -delete
-  beneath chattr +i "$mount_point" 2>/dev/null || true
+  change_beneath find "$mount_point" -maxdepth 1 -lname "$card/cluster" -delete
   for path in "$card"/*.image; do
     [ ! -e "$path" ] || drop_here "$(basename "$path" .image)"
   done
