@@ -148,6 +148,7 @@ const SITE = 'a folder to publish, relative to the project, e.g. "./site"';
 const JUMP = "an IPv4 address or a full name";
 const MAX_FAILOVER = 30;
 const MAX_RELEASES = 100;
+const RELEASE = "previous, or the beginning of an id that npm run status shows, 8 digits or more";
 const MOUNT = "/mnt/gluster1";
 const schema = only(
   {
@@ -187,6 +188,10 @@ const schema = only(
     sshPassphrase: z.string({ error: "a text" }).optional(),
     sudoPassword,
     site: z.string({ error: SITE }).min(1, { error: SITE }).optional(),
+    release: z
+      .string({ error: RELEASE })
+      .regex(/^(previous|[0-9a-f]{8,64})$/, { error: RELEASE })
+      .optional(),
     keepReleases: z
       .int({ error: "a whole number" })
       .min(0, { error: "at least 0: none to go back to" })
@@ -232,6 +237,7 @@ interface Unchecked {
   readonly dns?: { readonly provider?: unknown; readonly server?: unknown; readonly zone?: unknown } | null;
   readonly site?: unknown;
   readonly web?: unknown;
+  readonly release?: unknown;
   readonly tsigSecret?: unknown;
   readonly sshPassphrase?: unknown;
   readonly ssh?: { readonly agent?: unknown; readonly keyFile?: unknown } | null;
@@ -274,6 +280,8 @@ function crossRules(config: Unchecked, context: z.core.$RefinementCtx): void {
       ["pis"],
       "at most one drained Pi of three that store: where two are off, the third one serves nothing",
     );
+  if (config.release !== undefined && config.site === undefined)
+    wrong(["release"], "no value without twopir:site: it is served instead of that folder");
   if (config.web !== undefined && config.site === undefined)
     wrong(["web"], "no value without twopir:site: it is how a published folder is served");
   if (config.ssh?.agent === true && config.ssh.keyFile !== undefined)
@@ -451,7 +459,7 @@ export function parseConfig(
   const parsed = schema.safeParse(pis.length === 0 ? raw : { ...raw, pis });
   if (!parsed.success) throw new ConfigError(mistakes(raw, parsed.error.issues));
   const { tsigSecret, sshPassphrase, sudoPassword: ofAll, ...others } = parsed.data;
-  const { dns: zone, volume, ssh, serverNames, site, web, ...rest } = others;
+  const { dns: zone, volume, ssh, serverNames, site, web, release, ...rest } = others;
   const anyKey = !ssh.agent && ssh.keyFile === undefined;
   const own = ({ knownAs, keyFile }: Host) => ({ knownAs, keyFile: anyKey ? keyFile : undefined });
   const ownJump = found.jumpHost && { ...found.jumpHost, ...own(found.jumpHost) };
@@ -461,6 +469,7 @@ export function parseConfig(
     ...rest,
     ...(site === undefined ? {} : { site: absolutePath(site, folder) }),
     ...(web && { web }),
+    ...(release && { backTo: release }),
     pis: rest.pis.map(({ sudoPassword = ofAll, ...one }, i) => ({
       ...withoutUndefinedKey(one),
       ...(hosts[i] !== undefined && !isIPv4(hosts[i]) && { hostName: hosts[i] }),

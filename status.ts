@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs, promisify } from "node:util";
 import { lookNow } from "./components/now";
 import { clusterStatus, statusStates, type ClusterStatus, type PiStatus } from "./components/status";
+import { shortId, type StoredRelease } from "./components/releases";
 import { ConfigError, openOf, stackConfig, type Config } from "./config";
 import { findHosts, type Last } from "./operator/hosts";
 import { inLastOrder } from "./operator/order";
@@ -73,20 +74,16 @@ const COLUMNS: readonly [string, (pi: PiStatus) => string | number | boolean | u
 const AAAA: (typeof COLUMNS)[number] = ["AAAA RECORD", (pi) => pi.aaaaRecord];
 
 /** The status as a table, what is wrong below it. */
-function statusText({ hostname, well, unseen, pis, notWell, drift, problems }: ClusterStatus): string {
+function statusText(status: ClusterStatus): string {
+  const { hostname, well, unseen, pis, releases, notWell, drift, problems } = status;
   const word = (value: string | number | boolean | undefined): string =>
     value === undefined ? "-" : value === true ? "yes" : value === false ? "NO" : String(value);
   const columns = pis.some(({ aaaaRecord }) => aaaaRecord !== undefined) ? [...COLUMNS, AAAA] : COLUMNS;
-  const rows = [columns.map(([title]) => title), ...pis.map((pi) => columns.map(([, of]) => word(of(pi))))];
-  const widths = columns.map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
-  const lines = rows.map((row) =>
-    row
-      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-      .join("  ")
-      .trimEnd(),
-  );
   return [
-    ...lines,
+    ...table([columns.map(([title]) => title), ...pis.map((pi) => columns.map(([, of]) => word(of(pi))))]),
+    ...(releases.length === 0
+      ? []
+      : table([["RELEASE", "LIVE", "SINCE", "MB"], ...releases.map(releaseRow)])),
     ...problems.map((problem) => `warning: ${problem}`),
     ...notWell.map((what) => `not well: ${what}`),
     ...drift.map((reason) => `drift: ${reason}`),
@@ -96,6 +93,24 @@ function statusText({ hostname, well, unseen, pis, notWell, drift, problems }: C
         ? "all is well as far as this machine can see: read the warnings"
         : `all is well: http://${hostname}/`,
   ].join("\n");
+}
+
+const releaseRow = ({ id, live, since, bytes }: StoredRelease): string[] => [
+  shortId(id),
+  live ? "yes" : "-",
+  since ?? "-",
+  (bytes / 1e6).toFixed(1),
+];
+
+/** Lines, with each column as wide as its longest cell. */
+function table(rows: readonly (readonly string[])[]): string[] {
+  const width = (i: number): number => Math.max(...rows.map((row) => row[i]?.length ?? 0));
+  return rows.map((row) =>
+    row
+      .map((cell, i) => cell.padEnd(width(i)))
+      .join("  ")
+      .trimEnd(),
+  );
 }
 
 main().catch((error: unknown) => {

@@ -1,4 +1,4 @@
-import { packSite, type WebSettings } from "../operator/pack";
+import { packSite, type PackedRelease, type Release, type WebSettings } from "../operator/pack";
 import { presentRecords, toldElsewhere, TYPES, type Addresses } from "../operator/records";
 import { close, look, reach, type Look, type PiAddress, type Reached, type Ssh } from "../remote/look";
 import { HostProblem } from "../remote/ssh";
@@ -11,7 +11,8 @@ import { exceptionsSet } from "./exceptions";
 import { healthProblems, healthStates, stillHeldTwice } from "./health";
 import { oneMachine } from "./identity";
 import { knowledge } from "./knowledge";
-import type { Part } from "./part";
+import { names, type Part } from "./part";
+import { changedFiles, keptRelease } from "./releases";
 import { foundElsewhere } from "./visits";
 
 /** A cluster as it is to be, and as it is now. */
@@ -39,6 +40,8 @@ export interface ReachableCluster extends ClusterArgs {
   readonly site?: string;
   /** How it is served. Default: as web servers do. */
   readonly web?: WebSettings;
+  /** The release that is served instead, see {@link keptRelease}. Default: the folder's. */
+  readonly backTo?: string;
 }
 
 /**
@@ -47,25 +50,45 @@ export interface ReachableCluster extends ClusterArgs {
  * @param besides States that are looked at, too. Default: none.
  * @param asksHere Whether to ask what this machine finds for the name. Default: no.
  * @example const { parts, reached, seen } = await lookNow(config);
- * @throws pulumi.RunError where its site cannot be published.
+ * @throws pulumi.RunError where its site cannot be published, or a former release is not there.
  */
 export async function lookNow(
   config: ReachableCluster,
   besides: readonly State[] = [],
   asksHere = false,
 ): Promise<Now> {
-  const release = await packSite(config);
+  const { backTo } = config;
+  const packed = backTo === undefined ? await packSite(config) : undefined;
   const reached = await reach(config.pis, config.ssh);
   try {
-    return await lookBy(reached, { ...config, release }, besides, asksHere);
+    const release = backTo === undefined ? packed : await keptRelease(backTo, config, reached);
+    const now = await lookBy(reached, { ...config, release }, besides, asksHere);
+    return packed === undefined ? now : await withChanges(packed, config, now);
   } finally {
     close(reached);
   }
 }
 
+/** With a word on what is published that is new. */
+async function withChanges(release: PackedRelease, { volume }: ReachableCluster, now: Now): Promise<Now> {
+  const { reached, seen, parts } = now;
+  const content = statesOf(parts).find(({ name }) => name === names.siteContent);
+  const found = seen.findings.get(names.siteContent);
+  const doubts = release.doubts.map((doubt) => new HostProblem(doubt, "hint"));
+  const problems = [...seen.problems, ...doubts];
+  const changes =
+    content && found?.disturbs
+      ? await changedFiles(release, volume, content.asked ?? content.on, reached)
+      : undefined;
+  if (found === undefined || changes === undefined) return { ...now, seen: { ...seen, problems } };
+  const details = [found.details, changes].filter(Boolean).join("\n");
+  const findings = new Map([...seen.findings, [names.siteContent, { ...found, details }]]);
+  return { ...now, seen: { findings, problems } };
+}
+
 async function lookBy(
   reached: ReadonlyMap<string, Reached>,
-  config: ReachableCluster,
+  config: ReachableCluster & { readonly release: Release | undefined },
   besides: readonly State[],
   asksHere: boolean,
 ): Promise<Now> {

@@ -12,7 +12,7 @@ export const statusParameters = ({ pi, hostname, volume }: OnPi<"hostname" | "vo
 
 /** The program that knows all states of a Pi, and checks, applies and removes them there; before all else. */
 export function programPart(args: OnPi<"hostname" | "volume">): Part {
-  const { version, archive } = packedProgram();
+  const { version, archive, bytes } = packedProgram();
   const name = names.program(args.pi);
   return {
     type: "Program",
@@ -24,7 +24,7 @@ export function programPart(args: OnPi<"hostname" | "volume">): Part {
         script: "program",
         parameters: { version, user: args.pi.user, ...statusParameters(args) },
         after: [],
-        upload: { from: archive, as: "twopir-program.tgz" },
+        upload: { from: archive, as: "twopir-program.tgz", bytes: bytes.length },
         brings: true,
         aside: true,
       },

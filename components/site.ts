@@ -2,6 +2,7 @@ import type { Release } from "../operator/pack";
 import type { State } from "../remote/state";
 import type { ClusterArgs, Pi, Volume } from "./args";
 import { CONTENT_GID, hasFullCopy, names, packageState, type Part } from "./part";
+import { noteOf } from "./releases";
 import { publishedServerBlock } from "./web-rules";
 
 type SiteArgs = Pick<ClusterArgs, "pis" | "volume" | "hostname" | "serverNames" | "release"> & {
@@ -86,8 +87,12 @@ function siteStates({ pis, volume, hostname, leader, living, release, ...args }:
       after: [...after, tools(leader)],
       name: names.siteContent,
       script: "site-release",
-      parameters: { ...parameters, archive: ARCHIVE },
-      upload: { from: release.archive, as: ARCHIVE },
+      parameters: {
+        ...parameters,
+        archive: release.archive === undefined ? "" : ARCHIVE,
+        published: noteOf(release),
+      },
+      upload: { from: release.archive, as: ARCHIVE, bytes: release.bytes },
     },
     ...pis.map((pi) => ({
       name: names.release(pi),
@@ -136,7 +141,12 @@ export const releasesPart = ({
       on: leader.name,
       anywhere: true,
       script: "site-history",
-      parameters: { mount_point: volume.mount, release: release.id, keep: keepReleases },
+      parameters: {
+        mount_point: volume.mount,
+        release: release.id,
+        keep: keepReleases,
+        word: release.archive === undefined ? "back" : "",
+      },
       after: [names.mount(leader), names.siteContent, names.siteConfig, ...serving],
       disturbedBy: [names.siteContent], // of a former version the files lie there, too
     },

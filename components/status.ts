@@ -5,6 +5,7 @@ import { recordAddress, recordTargets } from "./a-records";
 import type { ClusterArgs, Pi } from "./args";
 import { healthStates } from "./health";
 import { statusParameters } from "./program";
+import { releasesStates, storedReleases, type StoredRelease } from "./releases";
 
 /** What is known of one Pi; undefined where nobody could be asked. */
 export interface PiStatus {
@@ -35,6 +36,8 @@ export interface ClusterStatus {
   /** Whether something that visitors get could not be seen from this machine; one of the problems says what. */
   readonly unseen: boolean;
   readonly pis: readonly PiStatus[];
+  /** Those of a published site, the one that went live last first. */
+  readonly releases: readonly StoredRelease[];
   /** What is not as it should be, "pi1: nginx is inactive"; none of it where all is well. */
   readonly notWell: readonly string[];
   /** What pulumi preview would name, "resource: reason". */
@@ -46,15 +49,17 @@ export interface ClusterStatus {
 const stateName = (pi: Pi): string => `${pi.name}-status`;
 
 /** States that want nothing: their checks print facts. */
-export const statusStates = (args: ClusterArgs): State[] =>
-  args.pis.map((pi) => ({
+export const statusStates = (args: ClusterArgs & { readonly site?: string }): State[] => [
+  ...args.pis.map((pi) => ({
     name: stateName(pi),
     on: pi.name,
     facts: true,
     script: "status",
     parameters: statusParameters({ ...args, pi }),
     after: [],
-  }));
+  })),
+  ...(args.site === undefined ? [] : releasesStates(args)),
+];
 
 /**
  * Puts the facts together.
@@ -115,7 +120,8 @@ export function clusterStatus(
     seen.problems.every(({ kind }) => kind === "unseen" || kind === "hint") &&
     notWell.length === 0;
   const unseen = seen.problems.some(({ kind }) => kind === "unseen") || foundHere.length > 0;
-  return { hostname: args.hostname, well, unseen, pis, notWell, drift, problems };
+  const releases = storedReleases(seen, args.pis);
+  return { hostname: args.hostname, well, unseen, pis, releases, notWell, drift, problems };
 }
 
 /** Only the values that are known. */

@@ -13,6 +13,7 @@ import {
 } from "node:fs/promises";
 import { dirname, isAbsolute, join, relative } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { log } from "@pulumi/pulumi";
 import { Header, Pax, type HeaderData } from "tar";
 import { refuse } from "./refuse";
 import { readHeaders, readRedirects, type Web } from "./rules";
@@ -21,12 +22,21 @@ import { readHeaders, readRedirects, type Web } from "./rules";
 export interface Release {
   /** SHA-256 of the archive, so of the names and contents in it: the same content is the same release. */
   readonly id: string;
-  /** Path of the archive on this machine. */
-  readonly archive: string;
-  /** Its size. */
+  /** Path of the archive on this machine. Default: none, the release is on the volume. */
+  readonly archive?: string;
+  /** Size of the archive. */
   readonly bytes: number;
   /** How its pages are served. */
   readonly web: Web;
+}
+
+/** One that was packed here. */
+export interface PackedRelease extends Release {
+  readonly archive: string;
+  /** The beginning of the SHA-256 of each file, in hexadecimal digits, by its name. */
+  readonly files: Readonly<Record<string, string>>;
+  /** What can be published, and perhaps should not be. */
+  readonly doubts: readonly string[];
 }
 
 /** What a stack's config says of how a site is served; it comes before what the folder says. */
@@ -48,8 +58,12 @@ interface Entry {
 const BLOCK = 512;
 /** What is read in pieces: a site may have videos. */
 const LARGE = 1 << 20;
+/** Hexadecimal digits of a file's hash, as in pi/programs/keep-times.py. */
+const HASH = 16;
 /** ms; of a file that was written a moment ago a change in the same tick of the clock would not be seen. FAT has 2 s. */
 const TICK = 2000;
+/** ms after which it is said what takes so long. */
+const PATIENCE = 2000;
 
 /**
  * Packs a folder into a tar archive that depends on its names and contents alone: sorted, with fixed times, owners and
@@ -58,10 +72,18 @@ const TICK = 2000;
  *
  * @param web What the config says of how it is served. Default: nothing.
  * @param archive Where the archive goes; its folder is made.
- * @example await pack("/home/me/twopir/site", ".twopir/twopir.example.com.tar") // { id: "9f86d081...", archive: ..., bytes: 20480, web: ... }
+ * @example await pack("/home/me/twopir/site", ".twopir/twopir.example.com.tar") // { id: "9f86d081...", bytes: 20480, files: { "index.html": "5891b5b522d5df08" }, ... }
  * @throws pulumi.RunError with everything that cannot be published.
  */
-export async function pack(folder: string, archive: string, web: WebSettings = {}): Promise<Release> {
+export async function pack(folder: string, archive: string, web: WebSettings = {}): Promise<PackedRelease> {
+  const timer = setTimeout(
+    () => void log.info(`reading ${folder}, to see whether it is another release`),
+    PATIENCE,
+  );
+  return packNow(folder, archive, web).finally(() => clearTimeout(timer));
+}
+
+async function packNow(folder: string, archive: string, web: WebSettings): Promise<PackedRelease> {
   const mistakes: string[] = [];
   const entries = await list(folder, mistakes);
   const served = await webOf(folder, entries, web, mistakes);
@@ -71,13 +93,15 @@ export async function pack(folder: string, archive: string, web: WebSettings = {
     );
   const begun = Date.now();
   const { key, latest } = await keyOf(folder, entries);
+  const more = { archive, web: served, doubts: doubtsOf(entries) };
   const known = await packedBefore(archive, key);
-  if (known !== undefined) return { ...known, archive, web: served };
+  if (known !== undefined) return { ...known, ...more };
   const hash = createHash("sha256");
+  const files: Record<string, string> = {};
   const candidate = `${archive}.${process.pid.toString()}`;
   await mkdir(dirname(archive), { recursive: true });
   await pipeline(
-    blocks(folder, entries),
+    blocks(folder, entries, files),
     async function* (source: AsyncIterable<Buffer>) {
       for await (const block of source) {
         hash.update(block);
@@ -87,13 +111,13 @@ export async function pack(folder: string, archive: string, web: WebSettings = {
     createWriteStream(candidate, { flush: true }),
   );
   await rename(candidate, archive);
-  const packed: Packed = { id: hash.digest("hex"), bytes: (await stat(archive)).size };
+  const packed: Packed = { id: hash.digest("hex"), bytes: (await stat(archive)).size, files };
   if (latest < begun - TICK)
     await writeFile(noteOf(archive), JSON.stringify({ key, ...packed, as: await asItIs(archive) }));
-  return { ...packed, archive, web: served };
+  return { ...packed, ...more };
 }
 
-type Packed = Pick<Release, "id" | "bytes">;
+type Packed = Pick<PackedRelease, "id" | "bytes" | "files">;
 
 /** Of a file, by which another one, or a change of it, is seen. */
 async function asItIs(path: string): Promise<string> {
@@ -119,10 +143,13 @@ async function keyOf(folder: string, entries: readonly Entry[]): Promise<{ key: 
 /** What the archive holds, if it was packed from exactly that. */
 async function packedBefore(archive: string, key: string): Promise<Packed | undefined> {
   try {
-    const known = JSON.parse(await readFile(noteOf(archive), "utf8")) as Packed &
-      Record<"key" | "as", string>;
-    const same = known.key === key && known.as === (await asItIs(archive));
-    return same ? { id: known.id, bytes: known.bytes } : undefined;
+    const {
+      as,
+      key: of,
+      ...known
+    } = JSON.parse(await readFile(noteOf(archive), "utf8")) as Packed & Record<"key" | "as", string>;
+    const same = of === key && as === (await asItIs(archive));
+    return same && "files" in known ? known : undefined;
   } catch {
     return undefined; // there is none, or half of one: it is packed once more
   }
@@ -136,7 +163,7 @@ export async function packSite(config: {
   readonly hostname: string;
   readonly site?: string;
   readonly web?: WebSettings;
-}): Promise<Release | undefined> {
+}): Promise<PackedRelease | undefined> {
   return config.site === undefined
     ? undefined
     : pack(config.site, join(process.cwd(), ".twopir", `${config.hostname}.tar`), config.web);
@@ -204,6 +231,19 @@ async function list(folder: string, mistakes: string[]): Promise<Entry[]> {
   return entries;
 }
 
+/** Names that a machine which tells capitals from small letters has side by side: others make one file of them. */
+function doubtsOf(entries: readonly Entry[]): string[] {
+  const first = new Map<string, string>();
+  return entries.flatMap(({ name }) => {
+    const other = first.get(name.toLowerCase());
+    if (other === undefined) first.set(name.toLowerCase(), name);
+    return other === undefined || dirname(other) !== dirname(name)
+      ? []
+      : `the site has ${JSON.stringify(other)} and ${JSON.stringify(name)}, which differ by capital letters only: visitors ` +
+          `get each at its own address, and on a Mac or on Windows the folder has but one of them`;
+  });
+}
+
 /** Why something cannot be published; undefined: it can. */
 async function unfit(folder: string, name: string, entry: Dirent): Promise<string | undefined> {
   if (name.includes("\ufffd")) return "has a name that is not UTF-8: rename it";
@@ -235,8 +275,12 @@ async function unfitLink(folder: string, name: string): Promise<string | undefin
     : undefined;
 }
 
-/** The archive, piece by piece. */
-async function* blocks(folder: string, entries: readonly Entry[]): AsyncGenerator<Buffer> {
+/** The archive, piece by piece. Puts the beginning of each file's hash into `files`. */
+async function* blocks(
+  folder: string,
+  entries: readonly Entry[],
+  files: Record<string, string>,
+): AsyncGenerator<Buffer> {
   for (const { name, type } of entries) {
     const path = join(folder, name);
     const size = type === "File" ? (await stat(path)).size : 0;
@@ -251,12 +295,15 @@ async function* blocks(folder: string, entries: readonly Entry[]): AsyncGenerato
     });
     if (type !== "File") continue;
     let sent = 0;
+    const hash = createHash("sha256");
     const parts = size < LARGE ? [await readFile(path)] : (createReadStream(path) as AsyncIterable<Buffer>);
     for await (const part of parts) {
       sent += part.length;
+      hash.update(part);
       yield part;
     }
     if (sent !== size) refuse(`${path} was written to while it was read: run it again. No Pi was contacted.`);
+    files[name] = hash.digest("hex").slice(0, HASH);
     yield Buffer.alloc((BLOCK - (size % BLOCK)) % BLOCK);
   }
   yield Buffer.alloc(2 * BLOCK); // the end of an archive

@@ -242,7 +242,7 @@ export async function ask(states: readonly State[], reached: ReadonlyMap<string,
           [...parseFindings(answer, nonce)].filter(([name]) => here.some((state) => state.name === name)),
         );
         const greeting = beforeFindings(answer, nonce);
-        const sends = here.some(({ name, upload }) => upload && answered.get(name)?.disturbs);
+        const sends = here.some(({ name, upload }) => upload?.from && answered.get(name)?.disturbs);
         if (pi?.client && sends && !(await takesFiles(pi.client)))
           problems.push(
             new HostProblem(

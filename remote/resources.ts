@@ -17,6 +17,10 @@ const WAY = ["connection.port", "connection.proxy"];
 /** Failed attempts to connect that a resource bears: with the one after, a Pi that is off costs it 10 s. */
 const DIAL_ERRORS = 1;
 
+const MB = 1e6;
+/** Bytes of which it is said how many are sent: a second or two on a home network. */
+const TOLD = 10 * MB;
+
 /**
  * Turns desired states into resources. What the look found decides whether the engine sees a change: a drifted
  * state's update command carries the reason, an undrifted one's is ignored.
@@ -165,14 +169,18 @@ export class Resources {
   #send(state: State, parent: pulumi.Resource, dependsOn: pulumi.Resource[]): pulumi.Resource[] {
     const reached = this.reached.get(state.on);
     if (state.upload === undefined || reached === undefined) return [];
+    const { from, as, bytes } = state.upload;
     const inputs = {
       connection: connection(reached),
-      source: new pulumi.asset.FileAsset(state.upload.from),
-      remotePath: state.upload.as,
+      source: from === undefined ? new pulumi.asset.StringAsset("") : new pulumi.asset.FileAsset(from),
+      remotePath: as,
       triggers: [this.#seen], // the same file again, where it did not get to its place
     };
-    const ignoreChanges = this.seen.findings.get(state.name)?.disturbs ? [] : Object.keys(inputs);
-    return [new remote.CopyToRemote(`${state.name}-upload`, inputs, { parent, dependsOn, ignoreChanges })];
+    const sends = from !== undefined && this.seen.findings.get(state.name)?.disturbs;
+    const options = { parent, dependsOn, ignoreChanges: sends ? [] : Object.keys(inputs) };
+    const upload = new remote.CopyToRemote(`${state.name}-upload`, inputs, options);
+    if (sends && bytes > TOLD) void pulumi.log.info(`${Math.round(bytes / MB)} MB for ${state.on}`, upload);
+    return [upload];
   }
 
   /** Inputs whose change is none of the cluster: who can be reached from here and now, and all of a drained Pi. */

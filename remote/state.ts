@@ -51,9 +51,16 @@ export interface State {
   /** The Pi that the look asks instead. Default: the one that it runs on. */
   readonly asked?: string;
   /** A file that is sent to the home of the user who logs in, where the state differs by more than a mend. */
-  readonly upload?: { readonly from: string; readonly as: string };
+  readonly upload?: Upload;
   /** True where what is sent is the program itself, which a new card has not. Default: false. */
   readonly brings?: boolean;
+}
+
+interface Upload {
+  /** Path on this machine. Default: nothing is to be sent now, and what was sent stays as it is. */
+  readonly from: string | undefined;
+  readonly as: string;
+  readonly bytes: number;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -110,6 +110,20 @@ export class Cluster {
 
   /** `pulumi cancel`: takes away the lock that a killed command left. */
   cancel = (): Promise<void> => this.stack.cancel();
+
+  /** `npm run status`: how it ended, and what it printed. */
+  status(...args: readonly string[]): { code: number | null; out: string } {
+    const { status: code, stdout } = spawnSync(
+      "npx",
+      ["tsx", "status.ts", "--stack", this.stack.name, ...args],
+      {
+        cwd: root,
+        env: { ...process.env, ...this.environment },
+        encoding: "utf8",
+      },
+    );
+    return { code, out: stdout };
+  }
 
   /**
    * Starts a command of the Pulumi CLI as its user does, in a session of its own, so that it can be killed with all

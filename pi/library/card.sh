@@ -163,7 +163,7 @@ superfluous_here() {
   needed=$(
     echo "$1"
     {
-      live | cut -d ' ' -f 2
+      live | cut -d ' ' -f 1
       released <"$mount_point/cluster"
       cat "$served"
     } 2>/dev/null || true

@@ -1,15 +1,17 @@
 # shellcheck shell=bash disable=SC2154
 # What is known of the site's releases on the volume:
 #
-#   releases/history    when which release went live, the last line is the latest: TIME ID
-#   releases/ID/image   what is served; ID is the SHA-256 of the archive that it came in
-#   releases/ID/made    its own: SHA-256, which depends on the program that made it, then size and time
-#   releases/ID/damaged which Pi found that the image is not what was made
+#   releases/history       when which release went live, the last line is the latest: TIME ID, and "back" where it was
+#                          gone back to
+#   releases/ID/image      what is served; ID is the SHA-256 of the archive that it came in
+#   releases/ID/made       its own: SHA-256, which depends on the program that made it, then size and time
+#   releases/ID/damaged    which Pi found that the image is not what was made
+#   releases/ID/files.gz   the files in it, with a hash of each, as programs/keep-times.py writes it
+#   releases/ID/published  how it is served, as components/releases.ts writes it: what was said of it last
 #
 # Releases of former versions lie in releases/ID/www, file by file.
 
 use on-volume files
-takes release
 
 releases=$mount_point/releases
 history=$releases/history
@@ -34,5 +36,5 @@ past() {
   if there "$history"; then cat "$history" || fail "$history cannot be read, so no release is put or taken away"; fi
 }
 
-# live: the line of the release that went live last; nothing where there is none.
-live() { past | tail -n 1; }
+# live: the release that went live last, then since when; nothing where there is none.
+live() { past | awk 'END { if (NR) print $2, $1 }'; }

@@ -3,6 +3,7 @@
 # itself, when nginx starts, when the volume comes, and once a night (programs/release.sh).
 
 use card mounting services
+takes release
 takes bytes # of the archive
 
 service_path=/etc/systemd/system/twopir-release.service

@@ -3,8 +3,10 @@
 # serves a release when the server block names it.
 
 use card
-takes archive # its name in the home of the user who logs in, where nobody else can put one
-takes bytes   # of it
+takes release
+takes archive   # its name in the home of the user who logs in, where nobody else can put one; empty: none is sent
+takes bytes     # of it
+takes published # how it is served, for who goes back to it without its folder
 
 folder=$releases/$release
 
@@ -13,14 +15,25 @@ want() {
   need_releases
   now=$(now_live)
   if ! there "$folder/made"; then
-    [ "$mode" != check ] || need_room
-    change "release $(short "$release") is not on the volume yet; $now" make
+    [ "$mode" != check ] || [ -z "$archive" ] || need_room
+    make_for "release $(short "$release") is not on the volume yet; $now"
   elif there "$folder/damaged"; then
-    change "the image of release $(short "$release") is damaged, as $(cat "$folder/damaged") found" make
+    make_for "the image of release $(short "$release") is damaged, as $(cat "$folder/damaged") found"
   elif [ "$(cut -d ' ' -f 2- "$folder/made")" != "$(size_and_time "$folder/image")" ]; then
-    change "the image of release $(short "$release") was altered by hand" make
-  elif [ -e "$(sent)" ]; then
-    mend "an archive is left that nobody needs" rm -f -- "$(sent)"
+    make_for "the image of release $(short "$release") was altered by hand"
+  else
+    is_file "$folder/published" "$published"$'\n' ||
+      mend "it is not noted how release $(short "$release") is served" write_file "$folder/published" "$published"$'\n'
+    [ -z "$archive" ] || [ ! -e "$(sent)" ] || mend "an archive is left that nobody needs" rm -f -- "$(sent)"
+  fi
+}
+
+# make_for REASON
+make_for() {
+  if [ -n "$archive" ]; then
+    change "$1" make
+  else
+    obstacle "$1: take twopir:release out of the config, and publish the folder of that release"
   fi
 }
 
@@ -38,10 +51,10 @@ need_room() {
 sent() { echo "$(getent passwd "${SUDO_USER:-root}" | cut -d: -f6)/$archive"; }
 
 now_live() {
-  local line
-  line=$(live)
-  if [ -n "$line" ]; then
-    echo "live is $(short "${line#* }") since ${line% *}"
+  local now
+  now=$(live)
+  if [ -n "$now" ]; then
+    echo "live is $(short "$now") since ${now#* }"
   else
     echo "it is the first"
   fi
@@ -60,7 +73,7 @@ make() {
   trap 'rm -f -- "$folder"/*.new; rmdir --ignore-fail-on-non-empty -- "$folder"' EXIT
   rm -f -- "$folder"/*.new
   [ "$bytes" -lt 10000000 ] || say "making the image of release $(short "$release"), of $((bytes / 1000000)) MB"
-  answer=$(python3 "$here/programs/keep-times.py" "$(sent)" "$(former)" |
+  answer=$(python3 "$here/programs/keep-times.py" "$(sent)" "$(former)" "$folder/files.gz.new" |
     sqfstar -quiet -no-progress -no-xattrs -comp gzip -root-mode 755 "$folder/image.new" 2>&1) ||
     fail "the image of the release cannot be made, so nothing was changed: $(tail -n 1 <<<"$answer")"
   sync "$folder/image.new"
@@ -68,6 +81,8 @@ make() {
   sync "$folder/made.new"
   # A Pi that copies it meanwhile finds no note, rather than that of the image before.
   rm -f -- "$folder/made"
+  mv -T "$folder/files.gz.new" "$folder/files.gz"
+  printf '%s\n' "$published" >"$folder/published"
   mv -T "$folder/image.new" "$folder/image"
   mv -T "$folder/made.new" "$folder/made"
   rm -f -- "$folder/damaged"
@@ -80,7 +95,7 @@ make() {
 former() {
   local now path
   now=$(live)
-  for path in "$folder/www" "$card/${now#* }" "$releases/${now#* }/www"; do
+  for path in "$folder/www" "$card/${now% *}" "$releases/${now% *}/www"; do
     [ ! -d "$path" ] || { echo "$path" && return; }
   done
 }

@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { ClusterStatus } from "../../components/status";
@@ -81,17 +81,8 @@ describe("a drained Pi", () => {
 });
 
 describe("npm run status", () => {
-  const status = (...args: readonly string[]): { code: number | null; out: string } => {
-    const { status: code, stdout } = spawnSync("npx", ["tsx", "status.ts", "--stack", LAB, ...args], {
-      cwd: root,
-      env: { ...process.env, ...cluster.environment },
-      encoding: "utf8",
-    });
-    return { code, out: stdout };
-  };
-
   it("says that all is well, and exits with 0", () => {
-    const { code, out } = status();
+    const { code, out } = cluster.status();
     expect(out).toMatch(/^pi2 +192[.\d]+ +yes +active +active +yes +yes +0 +0 +yes +current +yes$/m);
     expect(out).toContain(`all is well: http://${NAME}/`);
     expect(code).toBe(0);
@@ -122,7 +113,7 @@ describe("npm run status", () => {
   it("says what is not, as JSON too, and exits with 1", async () => {
     await inside("pi1", "systemctl stop nginx");
     await lab("cut", "pi2");
-    const { code, out } = status("--json");
+    const { code, out } = cluster.status("--json");
     await lab("restore", "pi2");
     await inside("pi1", "systemctl start nginx");
     const said = JSON.parse(out) as ClusterStatus;

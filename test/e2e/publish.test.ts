@@ -1,11 +1,12 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { get as request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { address, get, inside, lab, LAB, NAME, run, until } from "../../lab/drive/lab";
+import type { ClusterStatus } from "../../components/status";
 import { begin, nothingToDo, succeeded } from "./states";
 import { stateFolder, type Cluster, type Outcome } from "../../lab/drive/stack";
 
@@ -143,6 +144,9 @@ describe("publishing a folder", () => {
     const preview = await cluster.preview();
     expect(changed(preview)).toEqual(PUBLISHED);
     expect(preview.said).toContain(`is not on the volume yet; live is ${begun.slice(0, 12)} since `);
+    expect(preview.said).toContain(
+      "beside the live release: 1 new (ümlaut & space.html), 1 changed (index.html), none gone",
+    );
     await switches(first, second, async () => succeeded(await cluster.up()));
     for (const pi of PIS)
       expect((await get(address(pi), "/%C3%BCmlaut%20&%20space.html")).body).toBe("a name\n");
@@ -189,6 +193,34 @@ describe("publishing a folder", () => {
     expect(changed(preview)).toEqual(PUBLISHED.filter((name) => name !== "site-content-upload"));
     await switches(second, first, async () => succeeded(await cluster.up()));
     expect(await live()).toBe(begun);
+    await nothingToDo(cluster);
+  });
+
+  it("goes back by a word, without the folder, and goes no further when up runs again", async () => {
+    const away = `${folder}-away`;
+    renameSync(folder, away);
+    try {
+      await cluster.configure({ ...settings, "twopir:release": "00000000" });
+      const refused = await cluster.preview();
+      expect(refused.failed).toBe(true);
+      expect(refused.said).toContain(`- ${begun.slice(0, 12)}, live since 20`);
+      await cluster.configure({ ...settings, "twopir:release": "previous" });
+      expect(changed(await cluster.preview())).toEqual(
+        PUBLISHED.filter((name) => name !== "site-content-upload"),
+      );
+      await switches(first, second, async () => succeeded(await cluster.up()));
+      expect(await digest("pi2", "/large")).toBe(createHash("sha256").update(large).digest("hex"));
+      await nothingToDo(cluster);
+      expect(changed(await cluster.up())).toEqual([]);
+      const { releases: listed } = JSON.parse(cluster.status("--json").out) as ClusterStatus;
+      expect(listed.map((one) => one.live)).toEqual([true, false, false]);
+      expect(listed[0]?.id).toBe(await live());
+      expect(listed[1]?.id).toBe(begun);
+    } finally {
+      renameSync(away, folder);
+    }
+    await cluster.configure(settings);
+    await switches(second, first, async () => succeeded(await cluster.up()));
     await nothingToDo(cluster);
   });
 

@@ -13,19 +13,33 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Pi } from "../../components/args";
 import { statesOf } from "../../components/cluster";
+import { changedFiles, releasesStates, storedReleases } from "../../components/releases";
 import { releasesPart, sitePart } from "../../components/site";
+import type { Look } from "../../remote/look";
 import { stdin, type State } from "../../remote/state";
-import { pack, type Release } from "../../operator/pack";
+import { pack, type PackedRelease as Release } from "../../operator/pack";
 import { canIsolate, finished, Host } from "./host";
 import { cluster } from "../unit/components/cluster";
+
+/** The scratch host that a look asks. */
+const asked = vi.hoisted((): { host?: Host } => ({}));
+vi.mock("../../remote/look", () => ({
+  ask: async ([state]: [State]): Promise<Look> => {
+    const details = (await asked.host?.check(state))?.output ?? "";
+    return { findings: new Map([[state.name, { reasons: [], disturbs: false, details }]]), problems: [] };
+  },
+}));
 
 const { volume, hostname, pis } = cluster(1);
 const leader = pis[0] as Pi;
 const RELEASES = "/mnt/gluster1/releases";
 const HOME = "/var/lib/home";
+/** What lies on the volume of a release. */
+const IN_ALL = ["files.gz", "image", "made", "published"];
+const ALL = ["", ...IN_ALL.map((name) => `/${name}`)];
 const short = ({ id }: Release): string => id.slice(0, 12);
 
 describe.skipIf(!canIsolate)("the site's releases on the volume", () => {
@@ -106,7 +120,7 @@ describe.skipIf(!canIsolate)("the site's releases on the volume", () => {
       ]);
       expect((await unpack(one)).status).toBe(0);
       expect(await host.check(release)).toEqual({ status: 0, changes: [], output: "" });
-      expect(host.list(RELEASES)).toEqual(["", "/image", "/made"].map((path) => `${one.id}${path}`));
+      expect(host.list(RELEASES)).toEqual(ALL.map((path) => `${one.id}${path}`));
       expect(host.list(HOME)).toEqual([]);
       const all = listed(one);
       expect(Object.keys(all)).toEqual([
@@ -198,7 +212,7 @@ describe.skipIf(!canIsolate)("the site's releases on the volume", () => {
       expect((await host.check(release)).changes).toEqual([`the image of release ${short(one)} ${says}`]);
       expect((await unpack(one)).status).toBe(0);
       expect((await host.check(release)).changes).toEqual([]);
-      expect(host.list(RELEASES)).toEqual(["", "/image", "/made"].map((path) => `${one.id}${path}`));
+      expect(host.list(RELEASES)).toEqual(ALL.map((path) => `${one.id}${path}`));
     });
 
     it.each<[string, (archive: string) => void, string]>([
@@ -239,7 +253,7 @@ describe.skipIf(!canIsolate)("the site's releases on the volume", () => {
         rmSync(host.at(`/usr/local/sbin/${command}`));
         expect((await host.run("apply", states(two)[0])).status).toBe(0);
         expect((await host.check(states(two)[0])).changes).toEqual([]);
-        expect(host.list(`${RELEASES}/${two.id}`)).toEqual(["image", "made"]);
+        expect(host.list(`${RELEASES}/${two.id}`)).toEqual(IN_ALL);
       },
     );
 
@@ -416,6 +430,114 @@ esac`,
     });
   });
 
+  describe("going back", () => {
+    const COPY = "/mnt/copy"; // /data is not the scratch host's own
+    const chosen = async (which: string): Promise<Record<string, string>> => {
+      const [state] = releasesStates({ pis: [leader], volume: { ...volume, brick: COPY } }, which) as [State];
+      const { output } = await host.check(state);
+      return Object.fromEntries(output.split("\n").map((line) => line.split(/=(.*)/s) as [string, string]));
+    };
+    const back = async ({ id, bytes, web }: Release): Promise<void> => {
+      const [release, , history] = states({ id, bytes, web } as Release);
+      for (const state of [release, history]) expect((await host.run("apply", state)).status).toBe(0);
+    };
+
+    it("needs no archive, and stays where it went however often it is asked for", async () => {
+      const two = await publish("two\n");
+      const three = await publish("three\n");
+      expect((await chosen("previous")).chosen).toBe(two.id);
+      await back(two);
+      expect(host.read(`${RELEASES}/history`)).toMatch(new RegExp(` ${two.id} back\n$`));
+      expect((await chosen("previous")).chosen).toBe(two.id);
+      await back(two);
+      const four = await publish("four\n");
+      expect((await chosen("previous")).chosen).toBe(two.id);
+      await publish("five\n");
+      expect((await chosen("previous")).chosen).toBe(four.id);
+      expect((await chosen(three.id.slice(0, 8))).chosen).toBe(three.id);
+    });
+
+    it("has nothing to go back to where there was none before, or the release is gone", async () => {
+      expect((await chosen("previous")).chosen).toBeUndefined();
+      await publish("one\n");
+      expect((await chosen("previous")).chosen).toBeUndefined();
+      expect((await chosen("01234567")).chosen).toBeUndefined();
+    });
+
+    it("does not choose between two that begin in the same way", async () => {
+      for (const end of ["a", "b"]) host.write(`${RELEASES}/${"0".repeat(63)}${end}/made`, "x 1 1\n");
+      expect((await chosen("0".repeat(9))).chosen).toBeUndefined();
+      expect((await chosen(`${"0".repeat(63)}a`)).chosen).toBe(`${"0".repeat(63)}a`);
+    });
+
+    it("says how the release is served, with the rules that it had", async () => {
+      write("site/_redirects", "/old /new\n");
+      const release = await publish("one\n");
+      const { published } = await chosen(release.id.slice(0, 8));
+      expect(JSON.parse(published ?? "")).toEqual({ bytes: release.bytes, web: release.web });
+      rmSync(at(release, "published"));
+      expect((await host.check(states(release)[0])).output).toContain("mend: it is not noted how release");
+      expect((await host.run("apply", states(release)[0])).status).toBe(0);
+      expect((await chosen(release.id.slice(0, 8))).published).toBe(published);
+    });
+
+    it("goes by this Pi's own copy where the volume is not mounted", async () => {
+      const two = await publish("two\n");
+      await publish("three\n");
+      host.write(`${COPY}/releases/history`, host.read(`${RELEASES}/history`));
+      host.write(`${COPY}/releases/${two.id}/made`, host.read(`${RELEASES}/${two.id}/made`));
+      host.delete("/mnt/gluster1/mounted");
+      expect((await chosen("previous")).chosen).toBe(two.id);
+    });
+
+    it("is refused where the image is damaged, since there is nothing to make it of", async () => {
+      const two = await publish("two\n");
+      await publish("three\n");
+      writeFileSync(at(two, "damaged"), "pi2\n");
+      const { id, bytes, web } = two;
+      const [release] = states({ id, bytes, web } as Release);
+      const { changes } = await host.check(release);
+      expect(changes).toEqual([
+        `the image of release ${short(two)} is damaged, as pi2 found: take twopir:release out of the config, and publish ` +
+          "the folder of that release",
+      ]);
+      expect((await host.run("apply", release)).status).toBe(65);
+      expect(existsSync(at(two, "image"))).toBe(true);
+    });
+
+    it("can be chosen from a list of what there is", async () => {
+      const two = await publish("two\n");
+      const three = await publish("three\n");
+      await back(two);
+      const [state] = releasesStates({ pis: [leader], volume }) as [State];
+      const { output } = await host.check(state);
+      const finding = { reasons: [], disturbs: false, details: output };
+      const all = storedReleases({ findings: new Map([["pi1-releases", finding]]), problems: [] }, [leader]);
+      expect(all.map(({ id, live }) => [id, live])).toEqual([
+        [two.id, true],
+        [three.id, false],
+      ]);
+      for (const { id, bytes, since } of all) {
+        expect(bytes).toBe(readFileSync(host.at(`${RELEASES}/${id}/image`)).length);
+        expect(since).toMatch(/^20.*Z$/);
+      }
+    });
+  });
+
+  it("are compared by the names and contents of their files", async () => {
+    write("site/gone.html", "x\n");
+    await publish("one\n");
+    rmSync(join(folder, "site/gone.html"));
+    write("site/index.html", "two\n");
+    for (const name of ["é.html", "b.html", "c.html", "d.html"]) write(`site/${name}`, "x\n");
+    asked.host = host;
+    expect(await changedFiles(await packed(), volume, "pi1", new Map())).toBe(
+      "beside the live release: 4 new (b.html, c.html, d.html, ...), 2 changed (index.html, link.html), 1 gone (gone.html)",
+    );
+    rmSync(host.at(RELEASES), { recursive: true });
+    expect(await changedFiles(await packed(), volume, "pi1", new Map())).toBeUndefined();
+  });
+
   describe("site-history.sh", () => {
     it("keeps the live one and the three before it, in the order in which they were live", async () => {
       const two = await publish("two\n");
@@ -473,7 +595,7 @@ esac`,
         `release ${short(one)} lies on the volume file by file, too, as a former version had it`,
       ]);
       await host.run("apply", history);
-      expect(host.list(`${RELEASES}/${one.id}`)).toEqual(["image", "made"]);
+      expect(host.list(`${RELEASES}/${one.id}`)).toEqual(IN_ALL);
       expect(existsSync(at(two, "www/index.html"))).toBe(true);
     });
 

@@ -67,6 +67,7 @@ describe("every rule names the key, the value and what would be right", () => {
     "the key in base64, as tsig-keygen prints it; set it with: pulumi config set --secret twopir:tsigSecret";
   const sudo = "sudo's password, one line; set it with: pulumi config set --secret twopir:sudoPassword";
   const port = "a port from 1 to 65535";
+  const RELEASE = "previous, or the beginning of an id that npm run status shows, 8 digits or more";
   const site = 'a folder to publish, relative to the project, e.g. "./site"';
   const files = "{ keyFile: ~/.ssh/id_ed25519, knownHosts: ~/.ssh/known_hosts }";
 
@@ -352,6 +353,15 @@ describe("every rule names the key, the value and what would be right", () => {
     [{ site: 5 }, "site", "5", site],
     [{ site: "" }, "site", '""', site],
     [{ site: ["./site"] }, "site", "a list of 1", site],
+    [{ site: "./site", release: "last" }, "release", '"last"', RELEASE],
+    [{ site: "./site", release: "0123456" }, "release", '"0123456"', RELEASE],
+    [{ site: "./site", release: 12345678 }, "release", "12345678", RELEASE],
+    [
+      { release: "previous" },
+      "release",
+      '"previous"',
+      "no value without twopir:site: it is served instead of that folder",
+    ],
     [{ keepReleases: 1.5 }, "keepReleases", "1.5", "a whole number"],
     [{ keepReleases: -1 }, "keepReleases", "-1", "at least 0: none to go back to"],
     [{ keepReleases: 101 }, "keepReleases", "101", "at most 100"],

@@ -7,6 +7,7 @@ import type { Dns } from "../../../components/args";
 import { clusterParts, statesOf } from "../../../components/cluster";
 import { healthStates } from "../../../components/health";
 import { knowledgeStates } from "../../../components/knowledge";
+import { changesState } from "../../../components/releases";
 import { statusStates } from "../../../components/status";
 import { PI } from "../../../operator/program";
 import type { DeclaredRecord } from "../../../operator/engine";
@@ -329,6 +330,17 @@ describe("a folder that is published", () => {
       );
   });
 
+  it("needs nothing of this machine where it is gone back to, and is noted as such", () => {
+    const release = { id, bytes: 10_240, web };
+    const back = byName(states(cluster(2, { release })));
+    expect(back.get("site-content")).toMatchObject({
+      parameters: { release: id, archive: "", published: JSON.stringify({ bytes: 10_240, web }) },
+      upload: { from: undefined },
+    });
+    expect(back.get("site-history")?.parameters.word).toBe("back");
+    expect(named.get("site-history")?.parameters.word).toBe("");
+  });
+
   it("comes to the history, in which releases are that may go, when each nginx serves it", () => {
     expect(named.get("site-history")?.after).toEqual(
       expect.arrayContaining(["site-config", "pi1-nginx", "pi2-nginx"]),
@@ -382,13 +394,14 @@ describe("a folder that is published", () => {
 describe("the scripts", () => {
   const floatingAddresses = ["192.168.0.221", "192.168.0.222"];
   const web = { redirects: [], headers: [] };
-  const release = { id: "0".repeat(64), archive: "site.tar", bytes: 10_240, web };
+  const release = { id: "0".repeat(64), archive: "site.tar", bytes: 10_240, web, files: {}, doubts: [] };
   const every = [
     ...states({ ...cluster(2, { floatingAddresses }), pis: withIpv6(cluster(2)) }),
     ...states(cluster(2, { release })),
     ...states(cluster(5)),
     ...states(cluster(2, { dns: cloudflare })),
-    ...statusStates(cluster(2)),
+    ...statusStates({ ...cluster(2), site: "/project/site" }),
+    changesState(release, cluster(2).volume, "pi1"),
     ...knowledgeStates(cluster(2).pis, "gv0"),
     ...healthStates(cluster(2)),
   ];

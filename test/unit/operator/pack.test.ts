@@ -17,6 +17,7 @@ import {
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { log } from "@pulumi/pulumi";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { pack } from "../../../operator/pack";
 
@@ -65,6 +66,43 @@ describe("a folder that is packed", () => {
       "-rw-r--r-- 0/0 10 1970-01-01 00:00 index.html",
     ]);
     expect(readdirSync(dirname(archive))).toEqual(["site.tar"]);
+  });
+
+  it("is listed, by names and contents, also where it is not read again", async () => {
+    const hash = (text: string): string => createHash("sha256").update(text).digest("hex").slice(0, 16);
+    const files = Object.fromEntries(
+      ["a.css", "b/deep/page.html", "index.html"].map((name) => [name, hash(name)]),
+    );
+    for (const name of Object.keys(files)) utimesSync(join(folder, name), 1, 1);
+    await new Promise((resolve) => setTimeout(resolve, 2100)); // what has just been written is read again
+    expect((await pack(folder, archive)).files).toEqual(files);
+    expect(readdirSync(dirname(archive))).toEqual(["site.tar", "site.tar.json"]);
+    expect((await pack(folder, archive)).files).toEqual(files);
+  });
+
+  it("is told of where it takes long", async () => {
+    const info = vi.spyOn(log, "info").mockResolvedValue();
+    await pack(folder, archive);
+    expect(info).not.toHaveBeenCalled();
+    const timer = vi.spyOn(globalThis, "setTimeout").mockImplementation((late) => {
+      late();
+      return 0 as never;
+    });
+    await pack(folder, archive);
+    timer.mockRestore();
+    expect(info).toHaveBeenCalledWith(`reading ${folder}, to see whether it is another release`);
+    info.mockRestore();
+  });
+
+  it("is doubted where two names differ by capital letters alone", async () => {
+    expect((await pack(folder, archive)).doubts).toEqual([]);
+    write("B/page.html");
+    write("c/Logo.png");
+    write("c/logo.png");
+    const { doubts } = await pack(folder, archive);
+    expect(doubts).toHaveLength(2);
+    expect(doubts[0]).toContain('the site has "B" and "b", which differ by capital letters only');
+    expect(doubts[1]).toContain('"c/Logo.png" and "c/logo.png"');
   });
 
   it("is the same release wherever, whenever and under whatever umask it is packed", async () => {

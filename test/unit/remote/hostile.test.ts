@@ -269,7 +269,7 @@ describe.skipIf(process.getuid?.() !== 0)("a host that is not what it seems", ()
   });
 
   it("but is refused where a file must be sent, which sftp would not do", async () => {
-    const upload = { from: "/no/such", as: "file" };
+    const upload = { from: "/no/such", as: "file", bytes: 1 };
     const { problems } = await seenOf({ ...state, parameters: { path: "/etc" }, upload }, printing);
     expect(problems.map(({ kind }) => kind)).toEqual(["refused"]);
     expect(problems[0]?.message).toContain(
@@ -278,7 +278,11 @@ describe.skipIf(process.getuid?.() !== 0)("a host that is not what it seems", ()
   });
 
   it("is refused where a file must be sent and there is no sftp", async () => {
-    const sends = { ...state, parameters: { path: "/etc" }, upload: { from: "/no/such", as: "file" } };
+    const sends = {
+      ...state,
+      parameters: { path: "/etc" },
+      upload: { from: "/no/such", as: "file", bytes: 1 },
+    };
     const { problems } = await seenOf(sends);
     expect(problems.map(({ kind }) => kind)).toEqual(["refused"]);
     expect(problems[0]?.message).toContain("pi1: its ssh server offers no sftp, by which files are sent");

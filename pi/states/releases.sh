@@ -1,0 +1,47 @@
+# shellcheck shell=bash disable=SC2154
+# Facts of the releases on the volume, as lines of NAME=VALUE; nothing is wanted and nothing is changed:
+#
+#   live=ID TIME     of the history, the latest one last
+#   stored=ID BYTES  an image
+#   chosen=ID        the one that is asked for
+#   published=JSON   of that, see library/releases.sh
+#
+# Where the volume is not mounted, by this Pi's own copy, which may lack the latest.
+
+use releases
+takes which # "previous": before the one that was published last; the beginning of an id; or empty
+takes brick # this Pi's full copy; empty where it has none
+
+want() {
+  local all time path id size
+  if ! mounted || ! mount_answers; then
+    [ -n "$brick" ] || return 0
+    releases=$brick/releases
+    # shellcheck disable=SC2034 # releases.sh reads it
+    history=$releases/history
+  fi
+  all=$(past)
+  while read -r time id _; do [ -z "$time" ] || fact live "$id" "$time"; done <<<"$all"
+  for path in "$releases"/*/made; do
+    if [ -r "$path" ] && read -r _ size _ <"$path"; then fact stored "$(basename "${path%/made}")" "$size"; fi
+  done
+  id=$(chosen)
+  [ -n "$id" ] || return 0
+  fact chosen "$id"
+  [ ! -r "$releases/$id/published" ] || fact published "$(<"$releases/$id/published")"
+}
+
+# chosen: nothing where there is none, or more than one. Who has gone back, and runs up again, does not go back further.
+chosen() {
+  local found=()
+  case $which in
+    '') ;;
+    previous) awk '$3 != "back" { previous = last } { last = $2 } END { print previous }' <<<"$all" ;;
+    *)
+      found=("$releases/$which"*/made)
+      if [ ${#found[@]} -eq 1 ] && [ -e "${found[0]}" ]; then basename "${found[0]%/made}"; fi
+      ;;
+  esac
+}
+
+unwant() { :; }
