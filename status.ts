@@ -83,7 +83,7 @@ function statusText(status: ClusterStatus): string {
     ...table([columns.map(([title]) => title), ...pis.map((pi) => columns.map(([, of]) => word(of(pi))))]),
     ...(releases.length === 0
       ? []
-      : table([["RELEASE", "LIVE", "SINCE", "MB"], ...releases.map(releaseRow)])),
+      : table([["RELEASE", "LIVE", "SINCE", "SIZE"], ...releases.map(releaseRow)])),
     ...problems.map((problem) => `warning: ${problem}`),
     ...notWell.map((what) => `not well: ${what}`),
     ...drift.map((reason) => `drift: ${reason}`),
@@ -99,7 +99,7 @@ const releaseRow = ({ id, live, since, bytes }: StoredRelease): string[] => [
   shortId(id),
   live ? "yes" : "-",
   since ?? "-",
-  (bytes / 1e6).toFixed(1),
+  bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`,
 ];
 
 /** Lines, with each column as wide as its longest cell. */

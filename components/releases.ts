@@ -14,7 +14,7 @@ export interface StoredRelease {
   readonly bytes: number;
   /** When it went live last, "2026-11-29T09:12:11Z". Default: never, its up did not come to its end. */
   readonly since?: string;
-  /** Whether it is the one that is served. */
+  /** Whether the server block names it. */
   readonly live: boolean;
 }
 
@@ -78,6 +78,7 @@ export function storedReleases(seen: Look, pis: readonly Pi[]): StoredRelease[] 
   const facts = latest(seen, pis).map(([name, value]) => [name, ...value.split(" ")] as const);
   const named = (name: string) => facts.flatMap(([kind, ...words]) => (kind === name ? [words] : []));
   const history = named("live").reverse();
+  const [served] = named("served").flat();
   const place = (id: string): number => {
     const found = history.findIndex(([of]) => of === id);
     return found < 0 ? history.length : found;
@@ -85,7 +86,7 @@ export function storedReleases(seen: Look, pis: readonly Pi[]): StoredRelease[] 
   return named("stored")
     .map(([id = "", bytes]): StoredRelease => {
       const since = history[place(id)]?.[1];
-      return { id, bytes: Number(bytes), ...(since && { since }), live: place(id) === 0 };
+      return { id, bytes: Number(bytes), ...(since && { since }), live: id === served };
     })
     .sort((a, b) => place(a.id) - place(b.id));
 }

@@ -2,24 +2,27 @@
 # Facts of the releases on the volume, as lines of NAME=VALUE; nothing is wanted and nothing is changed:
 #
 #   live=ID TIME     of the history, the latest one last
+#   served=ID        by the server block
 #   stored=ID BYTES  an image
 #   chosen=ID        the one that is asked for
 #   published=JSON   of that, see library/releases.sh
 #
 # Where the volume is not mounted, by this Pi's own copy, which may lack the latest.
 
-use releases
+use card
 takes which # "previous": before the one that was published last; the beginning of an id; or empty
 takes brick # this Pi's full copy; empty where it has none
 
 want() {
-  local all time path id size
+  local all time path id size block=$mount_point/cluster
   if ! mounted || ! mount_answers; then
     [ -n "$brick" ] || return 0
     releases=$brick/releases
     # shellcheck disable=SC2034 # releases.sh reads it
     history=$releases/history
+    block=$brick/cluster
   fi
+  [ ! -r "$block" ] || fact served "$(released <"$block")"
   all=$(past)
   while read -r time id _; do [ -z "$time" ] || fact live "$id" "$time"; done <<<"$all"
   for path in "$releases"/*/made; do

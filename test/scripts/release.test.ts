@@ -509,6 +509,7 @@ esac`,
       const two = await publish("two\n");
       const three = await publish("three\n");
       await back(two);
+      host.write("/mnt/gluster1/cluster", `server {\n  root /var/lib/twopir-releases/${two.id};\n}\n`);
       const [state] = releasesStates({ pis: [leader], volume }) as [State];
       const { output } = await host.check(state);
       const finding = { reasons: [], disturbs: false, details: output };

@@ -26,8 +26,9 @@ const web = {
 };
 const published = `published=${noteOf({ id: A, bytes: 10_240, web })}`;
 const stored = [`stored=${A} 4096`, `stored=${B} 8192`];
+const served = `served=${B}`;
 const old = [`live=${A} 2026-11-01T00:00:00Z`, ...stored];
-const all = [`live=${A} 2026-11-01T00:00:00Z`, `live=${B} 2026-11-02T00:00:00Z`, ...stored];
+const all = [`live=${A} 2026-11-01T00:00:00Z`, `live=${B} 2026-11-02T00:00:00Z`, served, ...stored];
 
 const kept = (answers: Record<string, string[]>, reached: ReadonlyMap<string, Reached> = new Map()) => {
   asked.answers = Object.fromEntries(Object.entries(answers).map(([pi, lines]) => [pi, lines.join("\n")]));
@@ -92,6 +93,10 @@ describe("the releases on the volume", () => {
       { id: A, bytes: 4096, since: "2026-11-01T00:00:00Z", live: false },
       { id: never, bytes: 1, live: false },
     ]);
+  });
+
+  it("are none of them live where the server block names none", () => {
+    expect(list(...all.filter((line) => line !== served)).map(({ live }) => live)).toEqual([false, false]);
   });
 
   it("are none where nothing is published, and where nobody can tell", () => {
