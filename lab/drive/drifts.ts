@@ -486,10 +486,10 @@ export const DRIFTS: readonly Drift[] = [
   {
     what: "unit file edited",
     on: "pi2",
-    broken: "echo '[Service]' >/etc/systemd/system/nginx.service.d/twopir.conf && systemctl daemon-reload",
+    broken: "echo '[Service]' >/etc/systemd/system/nginx.service.d/00-twopir.conf && systemctl daemon-reload",
     named: ["pi2-nginx", "pi2-nginx-unit"],
-    reason: "/etc/systemd/system/nginx.service.d/twopir.conf differs",
-    touched: [/nginx.service.d\/twopir.conf$/],
+    reason: "/etc/systemd/system/nginx.service.d/00-twopir.conf differs",
+    touched: [/nginx.service.d\/00-twopir.conf$/],
   },
   {
     what: "firewall's rules flushed",

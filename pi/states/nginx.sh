@@ -6,7 +6,7 @@ takes address # of this Pi
 takes host    # the name of the site that has the A records
 
 # nginx-unit.sh writes it
-drop_in_path=/etc/systemd/system/nginx.service.d/twopir.conf
+drop_in_path=/etc/systemd/system/nginx.service.d/00-twopir.conf
 patience=10    # seconds until the page must come; the volume is mounted by now
 files=8192     # that a worker may have open at once, see the unit's drop-in
 config_wait=12 # seconds until nginx has read its config, part of which lies on the volume (see stat_wait)

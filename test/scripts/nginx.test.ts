@@ -48,7 +48,7 @@ esac`,
     host.command(
       "systemctl",
       `case "$*" in
-  show*) printf 'Id=nginx.service\\nMainPID=480\\nNeedDaemonReload=no\\nDropInPaths=/etc/systemd/system/nginx.service.d/twopir.conf\\nUnitFileState=%s\\nActiveState=active\\n' "$(cat /run/unit-file)" ;;
+  show*) printf 'Id=nginx.service\\nMainPID=480\\nNeedDaemonReload=no\\nDropInPaths=/etc/systemd/system/nginx.service.d/00-twopir.conf\\nUnitFileState=%s\\nActiveState=active\\n' "$(cat /run/unit-file)" ;;
   unmask*) echo enabled >/run/unit-file ;;
   reload*) [ ! -e /run/unusable ] || exit 1 ;;&
   *) echo "$*" >>/run/told ;;
@@ -339,7 +339,7 @@ esac`,
       host.command(
         "systemctl",
         `case "$*" in
-  show*) printf 'Id=nginx.service\\nMainPID=480\\nNeedDaemonReload=no\\nDropInPaths=/etc/systemd/system/nginx.service.d/twopir.conf\\nUnitFileState=enabled\\nActiveState=active\\n' ;;
+  show*) printf 'Id=nginx.service\\nMainPID=480\\nNeedDaemonReload=no\\nDropInPaths=/etc/systemd/system/nginx.service.d/00-twopir.conf\\nUnitFileState=enabled\\nActiveState=active\\n' ;;
   "is-active -q ${unit}") ${active} ;;
 esac`,
       );
@@ -399,9 +399,22 @@ esac`,
     const missing = "/var/log/nginx is missing, without which nginx does not start";
     expect((await host.check(nginx())).changes).toEqual([missing]);
     expect(await host.run("apply", nginx())).toMatchObject({ status: 0, changes: [missing] });
-    expect(readFileSync(join(PI, "files/etc/systemd/system/nginx.service.d/twopir.conf"), "utf8")).toMatch(
+    expect(readFileSync(join(PI, "files/etc/systemd/system/nginx.service.d/00-twopir.conf"), "utf8")).toMatch(
       /^LogsDirectory=nginx$/m,
     );
+  });
+
+  it("has one drop-in of twopir's, which comes before a user's own", async () => {
+    const folder = "/etc/systemd/system/nginx.service.d";
+    const unit = state("nginx-unit");
+    host.write(`${folder}/twopir.conf`, "[Service]\n");
+    host.write(`${folder}/0own.conf`, "[Service]\n");
+    expect((await host.check(unit)).changes).toContain(`${folder}/twopir.conf is of a version before`);
+    expect((await host.run("apply", unit)).status).toBe(0);
+    expect(host.list(folder).sort()).toEqual(["00-twopir.conf", "0own.conf"]);
+    expect((await host.check(unit)).changes).toEqual([]);
+    expect((await host.run("remove", unit)).status).toBe(0);
+    expect(host.list(folder)).toEqual(["0own.conf"]);
   });
 
   it("is unmasked", async () => {
