@@ -70,7 +70,8 @@ function refuseBlindMove(pis: Listed["pis"], last: Names, unreached: readonly st
     if (was !== address && unreached.includes(name))
       refuse(
         `${name} has the new address ${address} in twopir:pis, and cannot be asked there; it was at ${was}. The others would ` +
-          `shut it out where it is, so nothing was changed. Is the address right, is the Pi there and not drained?`,
+          `shut it out where it is, so nothing was changed. Is the address right, is the Pi there and not drained ` +
+          `(docs/operations.md#another-address)?`,
       );
   }
 }
@@ -93,7 +94,8 @@ function refuseLastCopy(
   if (leaving === undefined || off.length === 0 || copies.length - off.length >= 2) return;
   refuse(
     `${leaving} is not in twopir:pis any more, and ${off.join(" and ")}, which should then have one of the two copies that are ` +
-      `left, cannot be asked now. Nothing was changed: get ${off.join(" and ")} to run first, or list ${leaving} again.`,
+      `left, cannot be asked now. Nothing was changed: get ${off.join(" and ")} to run first, or list ${leaving} ` +
+      `again (docs/operations.md#one-pi-more-or-less).`,
   );
 }
 
@@ -114,16 +116,18 @@ async function refuseSpeaker(
     if (now !== undefined)
       refuse(
         `${what} while it moves from ${address}, where there is a machine, to ${now.address}, so nothing was changed. Set ` +
-          `twopir:floatingAddresses to [] and run pulumi up, move it and run pulumi up, then set them again.`,
+          `twopir:floatingAddresses to [] and run pulumi up, move it and run pulumi up, then set them again ` +
+          `(docs/operations.md#one-pi-more-or-less).`,
       );
     if (unreached.includes(name))
       refuse(
         `${what}: it was drained, or did not answer, in the last pulumi up, so it is taken out without being contacted, and ` +
-          `there is a machine at ${address}. Nothing was changed: switch it off, then run pulumi up again.`,
+          `there is a machine at ${address}. Nothing was changed: switch it off, then run pulumi up again ` +
+          `(docs/operations.md#one-pi-more-or-less).`,
       );
     refuse(
       `${what} while it leaves, so nothing was changed. Set twopir:floatingAddresses to [] and run pulumi up, take ${name} out ` +
-        `and run pulumi up, then set those of the Pis that stay again.`,
+        `and run pulumi up, then set those of the Pis that stay again (docs/operations.md#one-pi-more-or-less).`,
     );
   }
 }

@@ -76,7 +76,8 @@ export async function refuseMoves(
     if (renamed === undefined || pis.some((pi) => pi.name === name)) continue;
     refuse(
       `${renamed.name} has the address ${address}, which was that of ${name}, ${keepsName(renamed.name, name)}. If it is ` +
-        `another machine, take ${name} out first, by a pulumi up of its own, and then list ${renamed.name}.`,
+        `another machine, take ${name} out first, by a pulumi up of its own, and then list ${renamed.name} ` +
+        `(docs/operations.md#another-name).`,
     );
   }
   const moved = pis.filter(({ name, address }) => (last[name] ?? address) !== address);
@@ -85,7 +86,8 @@ export async function refuseMoves(
       `${moved.map(({ name }) => name).join(" and ")} have other addresses than in the last pulumi up, so nothing was ` +
         `changed: a Pi that moves leaves its copy behind, and gets it anew from one that did not. Write one new address ` +
         `at a time into twopir:pis, with a pulumi up each. A Pi that has lost its former address meanwhile gets it back ` +
-        `besides the new one until the next boot, e.g.: sudo ip address add ${last[moved[0]?.name ?? ""] ?? ""}/24 dev eth0`,
+        `besides the new one until the next boot, e.g.: sudo ip address add ${last[moved[0]?.name ?? ""] ?? ""}/24 dev ` +
+        `eth0 (docs/operations.md#another-address)`,
     );
 }
 
@@ -108,7 +110,8 @@ export async function refuseOtherName(
     for (const was of called.get(name) ?? [])
       if (last[was] !== undefined && !pis.some((pi) => pi.name === was))
         refuse(
-          `${name} is the machine that was ${was} in the last pulumi up, ${keepsName(name, was)}, with its new address.`,
+          `${name} is the machine that was ${was} in the last pulumi up, ${keepsName(name, was)}, with its new address ` +
+            `(docs/operations.md#another-name).`,
         );
 }
 
@@ -133,7 +136,7 @@ export async function refuseFirstToLeave(
   if (first === undefined || drained.includes(first) || pis.some(({ name }) => name === first)) return;
   refuse(
     `${first} is not in twopir:pis any more, and it is the Pi that gives the commands to gluster, so nothing was changed. List ` +
-      `it again with drained: true and run pulumi up, then take it out.`,
+      `it again with drained: true and run pulumi up, then take it out (docs/operations.md#a-pi-that-is-dead-for-good).`,
   );
 }
 
@@ -167,7 +170,8 @@ export async function refuseOtherFloating(
   refuse(
     `the config would give Pis that serve other floating addresses (${others.join("; ")}), and visitors who know the ` +
       `former ones would find nobody, so nothing was changed. Where a Pi leaves, take its own out of the list; for new ` +
-      `addresses, set the list to [] and run pulumi up, then set the new ones.`,
+      `addresses, set the list to [] and run pulumi up, then set the new ones ` +
+      `(docs/operations.md#when-a-plug-is-pulled).`,
   );
 }
 
@@ -222,7 +226,8 @@ export async function refuseOtherVolume(
   refuse(
     `${was.join("; ")}. Nothing was changed: on a cluster that serves, that cannot be done without an interruption. For another mount ` +
       `point, set the former one again and run pulumi destroy, which keeps the content, then set the new one and run pulumi up. ` +
-      `Another name or brick is another volume, an empty one: do the same, and copy the content into it from the former bricks.`,
+      `Another name or brick is another volume, an empty one: do the same, and copy the content into it from the former ` +
+      `bricks (docs/operations.md#another-name).`,
   );
 }
 
@@ -253,7 +258,7 @@ export async function refuseSilence(
       `${none}, and the A record of ${losing.join(" and ")} would be withdrawn, so that ${hostname} would lead to nobody. Nothing ` +
         `was changed: get ${asked.join(" or ")} to run first.`,
     );
-  if (!dryRun) refuse(`${none}, so nothing was changed.`);
+  if (!dryRun) refuse(`${none}, so nothing was changed (docs/operations.md#a-pi-that-cannot-be-reached).`);
 }
 
 const VOLUME_KEYS = ["name", "brick", "mount"] as const;
@@ -295,6 +300,6 @@ export async function refuseToWithdraw(
   refuse(
     `twopir:dns.provider is none now, and the last pulumi up made records for ${hostname}, which would be withdrawn: its ` +
       `name would lead nowhere, so nothing was changed. Where somebody else keeps them by now, elsewhere, say that this is ` +
-      `right, with twopir:dns: { provider: none, fewRecords: true }.`,
+      `right, with twopir:dns: { provider: none, fewRecords: true } (docs/operations.md#the-name).`,
   );
 }

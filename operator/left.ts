@@ -20,7 +20,7 @@ export async function tellOfLeft(
       void pulumi.log.warn(
         `${name} was drained or did not answer in the last pulumi up, so what twopir put on it stays there, the copy ` +
           `of the volume too. If it is back and should be cleared: list it again in twopir:pis, run pulumi up, and ` +
-          `take it out then.`,
+          `take it out then (docs/operations.md#a-pi-that-is-dead-for-good).`,
       );
 }
 
@@ -46,7 +46,8 @@ export async function tellOfForgotten(
     if (left.length > 0)
       void pulumi.log.warn(
         `${left.join(", ")} should have been removed from ${pi} while it was drained or did not answer, and is still there. Remove ` +
-          `it on ${pi}: for state in ${left.join(" ")}; do sudo twopir remove $state; done`,
+          `it on ${pi}: for state in ${left.join(" ")}; do sudo twopir remove $state; done ` +
+          `(docs/operations.md#a-pi-that-cannot-be-reached)`,
       );
   }
 }
@@ -69,7 +70,8 @@ export async function tellOfMoved(
     if (now.length > 0 && !now.includes(address))
       void pulumi.log.warn(
         `${name} leads to ${now.join(", ")} now, and the cluster goes on with that Pi at ${address}. If the Pi has moved, write its ` +
-          `new address into twopir:pis and run pulumi up; if not, have your router give it a fixed one.`,
+          `new address into twopir:pis and run pulumi up; if not, have your router give it a fixed one ` +
+          `(docs/operations.md#another-address).`,
       );
   }
 }

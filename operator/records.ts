@@ -339,7 +339,7 @@ export async function requireHalfOfRecords(
       refuse(
         `${name} has ${present.length} ${type} records (${present.sort().join(", ")}), and this config leaves ` +
           `${wanted[type].length} (${wanted[type].join(", ")}): fewer than half, so nothing was changed. Take fewer out at ` +
-          `a time, or say that this is right, with twopir:dns.fewRecords: true.`,
+          `a time, or say that this is right, with twopir:dns.fewRecords: true (docs/operations.md#the-name).`,
       );
   }
 }

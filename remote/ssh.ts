@@ -161,7 +161,7 @@ function explain(
     return new HostProblem(
       `${who} shows another host key than the known one. If its card or system was replaced, forget the old key ` +
         `(ssh-keygen -R ${port === SSH_PORT ? knownAs : `'[${knownAs}]:${port}'`}) and accept the new one after comparing it on the Pi itself; otherwise ` +
-        `somebody may be in between.`,
+        `somebody may be in between (docs/operations.md#a-dead-card).`,
       "refused",
     );
   const kind = error.level === "client-authentication" ? "login" : silent(error) ? "silent" : "other";

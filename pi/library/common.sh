@@ -139,7 +139,8 @@ lock() {
   if ! flock -w "$lock_quiet" 9; then
     say "waiting until this is done: $(holder)"
     flock -w "$lock_wait" 9 ||
-      fail "still locked after $lock_wait s by $(holder): wait for it, or end that process on $pi"
+      fail "still locked after $lock_wait s by $(holder): wait for it, or end that process on $pi" \
+        "(docs/operations.md#two-operators)"
   fi
   printf '%s, process %s of %s, since %s\n' "$state" "$BASHPID" "${SUDO_USER:-root}" "$(date -u +%FT%TZ)" >"$lock_file"
 }

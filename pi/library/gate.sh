@@ -200,7 +200,7 @@ remedy() {
   local first=''
   [ "$mode" != remove ] || first=', and run pulumi up before pulumi destroy'
   echo "Bring back the Pi that has the rest, let it heal and run pulumi up again; or set" \
-    "twopir:volume.acceptCopy to the Pi whose copy you accept as full$first"
+    "twopir:volume.acceptCopy to the Pi whose copy you accept as full$first (docs/operations.md#which-copy-counts)"
 }
 
 # need_no_stale_copy WHAT-THEN: whatever copies answer are full. A new one is filled from them, and of three most agree;

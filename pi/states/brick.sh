@@ -128,8 +128,8 @@ indices_wait=5                  # seconds; a brick's process makes them when it 
 # on_its_file_system: where the disk of a brick is not mounted, its folder on the card is not the brick.
 on_its_file_system() { # NOTED
   [ -z "$1" ] || [ "$1" = "$card" ] || [ "$(file_system)" != "$card" ] ||
-    fail "$brick belongs on the file system $1, which is not mounted: is its disk plugged in, and is it in" \
-      "/etc/fstab? Nothing is made in its place on the card"
+    fail "$brick belongs on the file system $1, which is not mounted: is its disk plugged in, and in" \
+      "/etc/fstab? Nothing is made on the card instead (docs/operations.md#a-dead-disk)"
 }
 
 # file_system: the one that the brick lies on, or will, by its UUID.

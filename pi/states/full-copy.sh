@@ -39,7 +39,7 @@ differs() {
     still_differs "$@"
   ); then
     fail "$text. Look which of the two is right, set twopir:volume.acceptCopy to its Pi, and run pulumi up: the other" \
-      "copy is made anew from it, and what is there now is moved aside"
+      "copy is made anew from it, and what is there now is moved aside (docs/operations.md#copies-that-differ)"
   fi
   forget_difference
   systemctl restart twopir-full-copy.service

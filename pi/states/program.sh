@@ -81,7 +81,7 @@ described() {
     echo "twopir is not on this Pi"
   elif [ -n "$of" ] && [[ $of < $since ]]; then
     echo "this Pi has a newer program than this checkout: it had this one from $of on, and another since $since. To" \
-      "keep that, update the checkout (git pull)"
+      "keep that: git pull (docs/operations.md#back-to-an-earlier-version)"
   else
     echo "the program on this Pi is another one, installed $since"
   fi

@@ -122,7 +122,8 @@ settle_by() { gluster_tell volume heal "$volume" split-brain source-brick "$1" "
 
 report() {
   fail "$1 is in split brain, and nothing is lost as long as nobody chooses: look at both ($brick$1 on each Pi)," \
-    "then set twopir:splitBrain to the name of the Pi whose copy counts, or to newest, and run pulumi up again"
+    "then set twopir:splitBrain to the name of the Pi whose copy counts, or to newest, and run pulumi up again" \
+    "(docs/operations.md#split-brain)"
 }
 
 # chosen: the brick of the Pi that the user named.

@@ -83,6 +83,7 @@ first_met() {
 understood() {
   local type uuid name kind address bricks listed=' ' remedy
   remedy="Nothing was changed. Make the config and the volume alike, or choose another twopir:volume.name"
+  remedy+=" (docs/operations.md#a-volume-that-is-there-already)"
   type=$(field typeStr "$(volume_xml)")
   [ "$type" = Replicate ] || refuse "volume $volume was there before, and its type is $type, not Replicate. $remedy"
   for address in "${copies[@]}" $arbiter; do
