@@ -82,6 +82,12 @@ const brickBack =
   `pkill -KILL -x glusterfsd; umount ${BRICK} && find ${BRICK} -mindepth 1 -delete && ` +
   `cp -a /run/small/gv0/. ${BRICK}/ && umount /run/small && ${brickStarted}`;
 
+/** Masked, since glusterd starts them at a boot. */
+const BRICKS_DEAD =
+  "systemctl mask -q glusterd && systemctl stop glusterd && pkill -KILL -f '^/usr/sbin/glusterfsd'";
+const GLUSTERD_BACK = "systemctl unmask -q glusterd && systemctl start glusterd";
+const MINUTES_DEAD = 10;
+
 export const SCENARIOS: readonly Scenario[] = [
   {
     name: "reboot",
@@ -100,6 +106,29 @@ export const SCENARIOS: readonly Scenario[] = [
     about: "the same with a published folder, whose pages nginx keeps open",
     fault: (pi, up) => ({ ...plug(pi), prepare: () => up(PUBLISHED), tidy: () => up() }),
     checks: [...usual, plugUnnoticed(PUBLISHED_STALL)],
+  },
+  {
+    name: "bricks-dead-published",
+    about:
+      "every brick of a published site dead for ten minutes, a Pi rebooted meanwhile; `pulumi up` starts them again",
+    on: ["pi2"],
+    fault: (pi, up) => ({
+      what: `all bricks dead, and ${pi} rebooted`,
+      hits: [pi],
+      prepare: () => up(PUBLISHED),
+      begin: async () => {
+        await Promise.all(PIS.map((one) => inside(one, BRICKS_DEAD)));
+        await sleep(MINUTES_DEAD * 30_000);
+        await lab("reboot", pi);
+      },
+      seconds: MINUTES_DEAD * 30,
+      end: async () => {
+        await Promise.all(PIS.map((one) => inside(one, GLUSTERD_BACK)));
+        await up(PUBLISHED);
+      },
+      tidy: () => up(),
+    }),
+    checks: [writesKept, plannedUnnoticed],
   },
   {
     name: "link-cut",
