@@ -99,7 +99,19 @@ copy_and_open() {
 # is_right ID: reads all of it.
 is_right() {
   local made
-  made=$(cat "$card/$1.made" 2>/dev/null) && [ "$(describe "$card/$1.image" 2>/dev/null)" = "$made" ]
+  made=$(cat "$card/$1.made" 2>/dev/null) && [ "$(describe "$card/$1.image" 2>/dev/null)" = "$made" ] &&
+    { [ ! -e "$card/$1.unpacked" ] || is_as_unpacked "$1"; }
+}
+
+# is_as_unpacked ID: what lies there is what is in the image. Where there is no room to see that, nothing is said.
+is_as_unpacked() {
+  local again=$card/$1.new same=yes
+  rm -rf --one-file-system -- "${again:?}"
+  if unsquashfs -quiet -no-progress -d "$again" "$card/$1.image" >/dev/null 2>&1; then
+    diff -rq -- "$again" "$card/$1" >/dev/null 2>&1 || same=''
+  fi
+  rm -rf --one-file-system -- "${again:?}"
+  [ -n "$same" ]
 }
 
 # copy ID HASH: what fails leaves nothing, and what cannot succeed is not begun: a service tries it again and again.

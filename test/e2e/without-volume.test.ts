@@ -138,6 +138,10 @@ describe("what is published", () => {
     );
     expect(await page("pi1")).toBe("200 fourth");
     await nothingToDo(cluster);
+    await inside("pi1", `for page in ${CARD}/*/other.html; do echo altered >$page; done`);
+    expect(await page("pi1", "/other.html")).toBe("200 altered");
+    await inside("pi1", "systemctl start twopir-release");
+    expect(await page("pi1", "/other.html")).toBe("200 other");
     await publish("fifth");
     for (const pi of PIS) expect(await page(pi)).toBe("200 fifth");
     await nothingToDo(cluster);
