@@ -391,6 +391,8 @@ function network6(address: string): string {
 }
 
 const SECRETS = ["tsigSecret", "sshPassphrase", "sudoPassword"];
+/** The beginning of an id may have digits alone. */
+const AS_TEXT = [...SECRETS, "release"];
 
 /** All that is wrong with a stack's config, one line each: key, value, what would be right. */
 export class ConfigError extends Error {
@@ -623,7 +625,7 @@ function rawOf(texts: Readonly<Record<string, string>>): Raw {
     .filter(([key]) => key.startsWith(prefix))
     .map(([key, text]): [string, string] => [key.slice(prefix.length), text]);
   return Object.fromEntries(
-    own.map(([key, text]) => [key, SECRETS.includes(key) ? text : structure(text)] as const),
+    own.map(([key, text]) => [key, AS_TEXT.includes(key) ? text : structure(text)] as const),
   );
 }
 

@@ -11,7 +11,8 @@ export function exceptionsSet({
   volume,
   dns,
   splitBrain,
-}: Pick<ClusterArgs, "pis" | "volume" | "dns" | "splitBrain">): HostProblem[] {
+  backTo,
+}: Pick<ClusterArgs, "pis" | "volume" | "dns" | "splitBrain"> & { readonly backTo?: string }): HostProblem[] {
   const { acceptCopy, disconnect } = volume;
   const set = [
     acceptCopy !== undefined && ["volume.acceptCopy", `counts the copy of ${acceptCopy} as full again`],
@@ -28,6 +29,12 @@ export function exceptionsSet({
         `twopir:${key} is set: when no up needs it any more, take it out (pulumi config rm --path twopir:${key}), or one that ` +
         `comes later ${does}, unasked.`,
     ),
+    ...(backTo === undefined
+      ? []
+      : [
+          `twopir:release is set (${backTo}): that release is served, and neither the folder nor twopir:web is read. To publish ` +
+            `the folder again, take it out (pulumi config rm twopir:release).`,
+        ]),
     ...pis
       .filter(({ drained }) => drained)
       .map(

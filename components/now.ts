@@ -69,20 +69,17 @@ export async function lookNow(
   }
 }
 
-/** With a word on what is published that is new. */
+/** With a word on what goes live that is new. */
 async function withChanges(release: PackedRelease, { volume }: ReachableCluster, now: Now): Promise<Now> {
   const { reached, seen, parts } = now;
-  const content = statesOf(parts).find(({ name }) => name === names.siteContent);
-  const found = seen.findings.get(names.siteContent);
-  const doubts = release.doubts.map((doubt) => new HostProblem(doubt, "hint"));
-  const problems = [...seen.problems, ...doubts];
-  const changes =
-    content && found?.disturbs
-      ? await changedFiles(release, volume, content.asked ?? content.on, reached)
-      : undefined;
+  const config = statesOf(parts).find(({ name }) => name === names.siteConfig);
+  const found = seen.findings.get(names.siteConfig);
+  const problems = [...seen.problems, ...release.doubts.map((doubt) => new HostProblem(doubt, "hint"))];
+  const on = found?.disturbs ? (config?.asked ?? config?.on) : undefined;
+  const changes = on === undefined ? undefined : await changedFiles(release, volume, on, reached);
   if (found === undefined || changes === undefined) return { ...now, seen: { ...seen, problems } };
-  const details = [found.details, changes].filter(Boolean).join("\n");
-  const findings = new Map([...seen.findings, [names.siteContent, { ...found, details }]]);
+  const details = [changes, found.details].filter(Boolean).join("\n");
+  const findings = new Map([...seen.findings, [names.siteConfig, { ...found, details }]]);
   return { ...now, seen: { findings, problems } };
 }
 

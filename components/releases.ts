@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { PackedRelease, Release } from "../operator/pack";
 import { refuse } from "../operator/refuse";
 import { ask, type Look, type Reached } from "../remote/look";
-import { factsOf, type State } from "../remote/state";
+import { factsOf, harmless, type State } from "../remote/state";
 import type { Pi, Volume } from "./args";
 import { hasFullCopy } from "./part";
 
@@ -66,7 +66,11 @@ type Facts = readonly (readonly [name: string, value: string])[];
 function latest({ findings }: Look, pis: readonly Pi[]): Facts {
   const count = (facts: Facts): number => facts.filter(([name]) => name === "live").length;
   const all = pis.map((pi) => factsOf(findings.get(stateName(pi))));
-  return all.reduce((best, one) => (count(one) > count(best) ? one : best), []);
+  return all.reduce(
+    (best, one) =>
+      count(one) > count(best) || (count(one) === count(best) && one.length > best.length) ? one : best,
+    [],
+  );
 }
 
 /**
@@ -104,19 +108,22 @@ export async function keptRelease(
 ): Promise<Release> {
   const seen = await ask(releasesStates({ pis, volume }, which), reached);
   const facts = new Map(latest(seen, pis));
-  const id = facts.get("chosen");
+  const id = facts.get("chosen") ?? "";
   const published = facts.get("published");
   const stored = storedReleases(seen, pis);
-  if (!id) {
-    const silent = [...reached.values()].flatMap(({ problem }) => problem?.message ?? []);
-    const there = stored.length > 0 ? stored.map(told) : ["- none, as far as the Pis that answer can tell"];
+  if (!/^[0-9a-f]{64}$/.test(id) || !(which === "previous" || id.startsWith(which))) {
+    const why = [
+      ...[...reached.values()].flatMap(({ problem }) => problem?.message ?? []),
+      ...seen.problems.map(({ message }) => message),
+      ...[...seen.findings.values()].flatMap(({ reasons }) => reasons),
+    ];
     refuse(
       [
         `twopir:release is ${which}, and there is no one release of that name on the volume. Nothing was changed. Take the ` +
-          `key out, or name one of these:`,
-        ...there,
-        ...silent,
-      ].join("\n"),
+          `key out, or name one of these (docs/operations.md#content-and-releases):`,
+        ...(stored.length > 0 ? stored.map(told) : ["none, as far as the Pis that answer can tell"]),
+        ...new Set(why),
+      ].join("\n- "),
     );
   }
   if (published === undefined)
@@ -128,7 +135,7 @@ export async function keptRelease(
 }
 
 const told = ({ id, live, since }: StoredRelease): string =>
-  `- ${shortId(id)}, ${live ? `live since ${since ?? ""}` : since ? `which went live at ${since}` : "which was never live"}`;
+  `${shortId(id)}, ${live ? `live since ${since ?? "just now"}` : since ? `which went live at ${since}` : "which was never live"}`;
 
 function parsed(id: string, published: string): Pick<Release, "bytes" | "web"> {
   try {
@@ -176,9 +183,11 @@ export async function changedFiles(
   const { findings } = await ask([state], reached);
   const text = new Map(factsOf(findings.get(state.name))).get("changes");
   if (text === undefined) return undefined;
-  const told = Object.entries(changes.parse(JSON.parse(text))).map(([what, { count, names }]) => {
+  const all = Object.entries(changes.parse(JSON.parse(text)));
+  if (all.every(([, { count }]) => count === 0)) return undefined;
+  const told = all.map(([what, { count, names }]) => {
     const more = count > names.length ? ", ..." : "";
-    return count === 0 ? `none ${what}` : `${count} ${what} (${names.join(", ")}${more})`;
+    return count === 0 ? `none ${what}` : `${count} ${what} (${harmless(names.join(", "))}${more})`;
   });
   return `beside the live release: ${told.join(", ")}`;
 }

@@ -60,7 +60,12 @@ function siteStates({ pis, volume, hostname, leader, living, release, ...args }:
     ...common,
     name: names.siteConfig,
     script: "site-config",
-    parameters: { mount_point: volume.mount, config_path: configPath(volume), content },
+    parameters: {
+      mount_point: volume.mount,
+      config_path: configPath(volume),
+      content,
+      word: release && release.archive === undefined ? "back" : "",
+    },
   });
   if (release === undefined)
     return [
@@ -145,7 +150,6 @@ export const releasesPart = ({
         mount_point: volume.mount,
         release: release.id,
         keep: keepReleases,
-        word: release.archive === undefined ? "back" : "",
       },
       after: [names.mount(leader), names.siteContent, names.siteConfig, ...serving],
       disturbedBy: [names.siteContent], // of a former version the files lie there, too

@@ -2,7 +2,7 @@
 # What is known of the site's releases on the volume:
 #
 #   releases/history       when which release went live, the last line is the latest: TIME ID, and "back" where it was
-#                          gone back to
+#                          gone back to; states/site-config.sh writes it
 #   releases/ID/image      what is served; ID is the SHA-256 of the archive that it came in
 #   releases/ID/made       its own: SHA-256, which depends on the program that made it, then size and time
 #   releases/ID/damaged    which Pi found that the image is not what was made
@@ -36,5 +36,5 @@ past() {
   if there "$history"; then cat "$history" || fail "$history cannot be read, so no release is put or taken away"; fi
 }
 
-# live: the release that went live last, then since when; nothing where there is none.
-live() { past | awk 'END { if (NR) print $2, $1 }'; }
+# live: the release that went live last, since when, and perhaps "back"; nothing where there is none.
+live() { past | awk 'END { if (NR) print $2, $1, $3 }'; }

@@ -14,35 +14,40 @@ takes which # "previous": before the one that was published last; the beginning 
 takes brick # this Pi's full copy; empty where it has none
 
 want() {
-  local all time path id size block=$mount_point/cluster
-  if ! mounted || ! mount_answers; then
+  local all time id path size block=$mount_point/cluster
+  # Of the mount, too, one that is in split brain.
+  if ! mounted || ! mount_answers || ! all=$(known_past); then
     [ -n "$brick" ] || return 0
     releases=$brick/releases
     # shellcheck disable=SC2034 # releases.sh reads it
     history=$releases/history
     block=$brick/cluster
+    all=$(known_past) || true
   fi
   [ ! -r "$block" ] || fact served "$(released <"$block")"
-  all=$(past)
   while read -r time id _; do [ -z "$time" ] || fact live "$id" "$time"; done <<<"$all"
   for path in "$releases"/*/made; do
     if [ -r "$path" ] && read -r _ size _ <"$path"; then fact stored "$(basename "${path%/made}")" "$size"; fi
   done
   id=$(chosen)
-  [ -n "$id" ] || return 0
+  [ -e "$releases/${id:-none}/made" ] || return 0
   fact chosen "$id"
   [ ! -r "$releases/$id/published" ] || fact published "$(<"$releases/$id/published")"
 }
+
+known_past() { [ ! -e "$history" ] || cat "$history" 2>/dev/null; }
 
 # chosen: nothing where there is none, or more than one. Who has gone back, and runs up again, does not go back further.
 chosen() {
   local found=()
   case $which in
     '') ;;
-    previous) awk '$3 != "back" { previous = last } { last = $2 } END { print previous }' <<<"$all" ;;
+    previous)
+      awk '$3 != "back" && $2 != last { previous = last } { last = $2 } END { print previous }' <<<"$all"
+      ;;
     *)
       found=("$releases/$which"*/made)
-      if [ ${#found[@]} -eq 1 ] && [ -e "${found[0]}" ]; then basename "${found[0]%/made}"; fi
+      if [ ${#found[@]} -eq 1 ]; then basename "${found[0]%/made}"; fi
       ;;
   esac
 }

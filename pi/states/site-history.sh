@@ -4,13 +4,10 @@
 use releases
 takes release
 takes keep # how many to go back to
-takes word # "back" where the user goes back to it, otherwise empty
 
 want() {
-  local now name names
+  local name names
   need_releases
-  now=$(live)
-  [ "${now% *}" = "$release" ] || change "release $(short "$release") goes live" go_live
   names=$(superfluous)
   for name in $names; do
     change "release ${name:0:12}${name:64} is superfluous" rm -rf -- "$releases/$name"
@@ -29,8 +26,6 @@ unpacked() {
     ! there "$path/made" || ! there "$path/www" || basename "$path"
   done
 }
-
-go_live() { printf '%s %s%s\n' "$(date -u +%FT%TZ)" "$release" "${word:+ $word}" >>"$history"; }
 
 # superfluous: what is there of releases, and of half ones that a killed run left, without the last few that were live.
 superfluous() {

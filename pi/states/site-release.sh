@@ -22,16 +22,20 @@ want() {
   elif [ "$(cut -d ' ' -f 2- "$folder/made")" != "$(size_and_time "$folder/image")" ]; then
     make_for "the image of release $(short "$release") was altered by hand"
   else
-    is_file "$folder/published" "$published"$'\n' ||
+    [ -z "$(difference "$folder/published" "$published"$'\n')" ] ||
       mend "it is not noted how release $(short "$release") is served" write_file "$folder/published" "$published"$'\n'
     [ -z "$archive" ] || [ ! -e "$(sent)" ] || mend "an archive is left that nobody needs" rm -f -- "$(sent)"
   fi
 }
 
-# make_for REASON
+# make_for REASON: where nothing was sent, of what the card of this Pi has.
 make_for() {
+  local hash
+  hash=$(cut -d ' ' -f 1 "$folder/made" 2>/dev/null) || true
   if [ -n "$archive" ]; then
     change "$1" make
+  elif [ -n "$hash" ] && is_on_card "$release" "$hash" && is_right "$release"; then
+    change "$1; the card of $pi has it" put_back_image
   else
     obstacle "$1: take twopir:release out of the config, and publish the folder of that release"
   fi
@@ -51,10 +55,10 @@ need_room() {
 sent() { echo "$(getent passwd "${SUDO_USER:-root}" | cut -d: -f6)/$archive"; }
 
 now_live() {
-  local now
-  now=$(live)
+  local now time
+  read -r now time _ <<<"$(live)"
   if [ -n "$now" ]; then
-    echo "live is $(short "$now") since ${now#* }"
+    echo "live is $(short "$now") since $time"
   else
     echo "it is the first"
   fi
@@ -76,26 +80,38 @@ make() {
   answer=$(python3 "$here/programs/keep-times.py" "$(sent)" "$(former)" "$folder/files.gz.new" |
     sqfstar -quiet -no-progress -no-xattrs -comp gzip -root-mode 755 "$folder/image.new" 2>&1) ||
     fail "the image of the release cannot be made, so nothing was changed: $(tail -n 1 <<<"$answer")"
-  sync "$folder/image.new"
+  printf '%s\n' "$published" >"$folder/published.new"
   describe "$folder/image.new" >"$folder/made.new"
-  sync "$folder/made.new"
-  # A Pi that copies it meanwhile finds no note, rather than that of the image before.
-  rm -f -- "$folder/made"
+  sync "$folder"/{image,made,files.gz,published}.new
   mv -T "$folder/files.gz.new" "$folder/files.gz"
-  printf '%s\n' "$published" >"$folder/published"
+  mv -T "$folder/published.new" "$folder/published"
+  put_in_place
+  rm -f -- "$(sent)"
+}
+
+put_back_image() {
+  trap 'rm -f -- "$folder"/*.new' EXIT
+  cp -- "$card/$release.image" "$folder/image.new"
+  describe "$folder/image.new" "$hash" >"$folder/made.new"
+  sync "$folder"/{image,made}.new
+  put_in_place
+}
+
+# put_in_place: a Pi that copies it meanwhile finds no note, rather than that of the image before.
+put_in_place() {
+  rm -f -- "$folder/made"
   mv -T "$folder/image.new" "$folder/image"
   mv -T "$folder/made.new" "$folder/made"
   rm -f -- "$folder/damaged"
   sync "$folder"
   trap - EXIT
-  rm -f -- "$(sent)"
 }
 
 # former: a folder with the files of this release, of a former version, or of the live one.
 former() {
   local now path
   now=$(live)
-  for path in "$folder/www" "$card/${now% *}" "$releases/${now% *}/www"; do
+  for path in "$folder/www" "$card/${now%% *}" "$releases/${now%% *}/www"; do
     [ ! -d "$path" ] || { echo "$path" && return; }
   done
 }

@@ -210,7 +210,10 @@ describe("publishing a folder", () => {
       );
       await switches(first, second, async () => succeeded(await cluster.up()));
       expect(await digest("pi2", "/large")).toBe(createHash("sha256").update(large).digest("hex"));
-      await nothingToDo(cluster);
+      await nothingToDo(
+        cluster,
+        /^twopir:release is set \(previous\): .*\(pulumi config rm twopir:release\)\.$/,
+      );
       expect(changed(await cluster.up())).toEqual([]);
       const { releases: listed } = JSON.parse(cluster.status("--json").out) as ClusterStatus;
       expect(listed.map((one) => one.live)).toEqual([true, false, false]);

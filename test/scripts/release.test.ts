@@ -7,6 +7,7 @@ import {
   readFileSync,
   readlinkSync,
   rmSync,
+  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -88,7 +89,8 @@ describe.skipIf(!canIsolate)("the site's releases on the volume", () => {
     write("site/index.html", text);
     const release = await packed();
     expect((await unpack(release)).status).toBe(0);
-    expect((await host.run("apply", states(release)[2])).status).toBe(0);
+    for (const state of [states(release)[1], states(release)[2]])
+      expect((await host.run("apply", state)).status).toBe(0);
     return release;
   };
   const at = (release: Release, name = ""): string => host.at(`${RELEASES}/${release.id}/${name}`);
@@ -97,6 +99,8 @@ describe.skipIf(!canIsolate)("the site's releases on the volume", () => {
     delete process.env.SUDO_USER; // the script asks for the home of the user who logged in
     host = new Host();
     host.command("findmnt", "[ ! -e /mnt/gluster1/mounted ] || echo /mnt/gluster1");
+    host.command("nginx", "exit 0"); // takes any server block
+    host.command("sleep", "exit 0");
     host.write("/mnt/gluster1/mounted", "");
     host.write("/etc/passwd", `root:x:0:0::${HOME}:/bin/bash\n`);
     host.write("/etc/nsswitch.conf", "passwd: files\n");
@@ -438,8 +442,8 @@ esac`,
       return Object.fromEntries(output.split("\n").map((line) => line.split(/=(.*)/s) as [string, string]));
     };
     const back = async ({ id, bytes, web }: Release): Promise<void> => {
-      const [release, , history] = states({ id, bytes, web } as Release);
-      for (const state of [release, history]) expect((await host.run("apply", state)).status).toBe(0);
+      for (const state of states({ id, bytes, web } as Release).slice(0, 3))
+        expect((await host.run("apply", state)).status).toBe(0);
     };
 
     it("needs no archive, and stays where it went however often it is asked for", async () => {
@@ -490,7 +494,53 @@ esac`,
       expect((await chosen("previous")).chosen).toBe(two.id);
     });
 
-    it("is refused where the image is damaged, since there is nothing to make it of", async () => {
+    it("goes back from what is not served by all yet, and names what goes with that", async () => {
+      const two = await publish("two\n");
+      write("site/index.html", "three\n");
+      const three = await packed();
+      await unpack(three);
+      const { output } = await host.run("apply", states(three)[1]);
+      expect(output).toContain(`mend: release ${short(three)} goes live\n`);
+      expect((await chosen("previous")).chosen).toBe(two.id);
+      await back(two);
+      expect((await host.check(states(three)[1])).output).toMatch(
+        new RegExp(
+          `release ${short(three)} goes live, and ${short(two)}, gone back to at 20\\S+Z, is served no more\n`,
+        ),
+      );
+    });
+
+    it("is not what is live, however often that stands in the history", async () => {
+      const two = await publish("two\n");
+      const three = await publish("three\n");
+      const last = host.read(`${RELEASES}/history`).trim().split("\n").at(-1) ?? "";
+      appendFileSync(host.at(`${RELEASES}/history`), `${last} back\n${last}\n`); // as a former version did
+      expect(last).toContain(three.id);
+      expect((await chosen("previous")).chosen).toBe(two.id);
+    });
+
+    it("puts back an image that is damaged on the volume, of the card of this Pi", async () => {
+      const two = await publish("two\n");
+      const image = readFileSync(at(two, "image"));
+      const [hash = ""] = readFileSync(at(two, "made"), "utf8").split(" ");
+      const onCard = `/var/lib/twopir-releases/${two.id}`;
+      host.write(`${onCard}.image`, "");
+      writeFileSync(host.at(`${onCard}.image`), image);
+      const { size, mtimeMs } = statSync(host.at(`${onCard}.image`));
+      host.write(`${onCard}.made`, `${hash} ${size} ${Math.floor(mtimeMs / 1000)}\n`);
+      appendFileSync(at(two, "image"), "x");
+      const { id, bytes, web } = two;
+      const [release] = states({ id, bytes, web } as Release);
+      expect((await host.check(release)).changes).toEqual([
+        `the image of release ${short(two)} was altered by hand; the card of pi1 has it`,
+      ]);
+      expect((await host.run("apply", release)).status).toBe(0);
+      expect((await host.check(release)).changes).toEqual([]);
+      expect(readFileSync(at(two, "image"))).toEqual(image);
+      expect(host.list(`${RELEASES}/${two.id}`)).toEqual(IN_ALL);
+    });
+
+    it("is refused where the image is damaged, and the card has none, either", async () => {
       const two = await publish("two\n");
       await publish("three\n");
       writeFileSync(at(two, "damaged"), "pi2\n");
@@ -509,7 +559,6 @@ esac`,
       const two = await publish("two\n");
       const three = await publish("three\n");
       await back(two);
-      host.write("/mnt/gluster1/cluster", `server {\n  root /var/lib/twopir-releases/${two.id};\n}\n`);
       const [state] = releasesStates({ pis: [leader], volume }) as [State];
       const { output } = await host.check(state);
       const finding = { reasons: [], disturbs: false, details: output };
@@ -535,8 +584,12 @@ esac`,
     expect(await changedFiles(await packed(), volume, "pi1", new Map())).toBe(
       "beside the live release: 4 new (b.html, c.html, d.html, ...), 2 changed (index.html, link.html), 1 gone (gone.html)",
     );
+    const live = await publish("three\n");
+    expect(await changedFiles(live, volume, "pi1", new Map())).toBeUndefined();
+    writeFileSync(at(live, "files.gz"), readFileSync(at(live, "files.gz")).subarray(0, 20));
+    expect(await changedFiles(one, volume, "pi1", new Map())).toBeUndefined();
     rmSync(host.at(RELEASES), { recursive: true });
-    expect(await changedFiles(await packed(), volume, "pi1", new Map())).toBeUndefined();
+    expect(await changedFiles(one, volume, "pi1", new Map())).toBeUndefined();
   });
 
   describe("site-history.sh", () => {

@@ -353,6 +353,7 @@ describe("every rule names the key, the value and what would be right", () => {
     [{ site: 5 }, "site", "5", site],
     [{ site: "" }, "site", '""', site],
     [{ site: ["./site"] }, "site", "a list of 1", site],
+    [{ site: "./site", release: 5 }, "release", "5", RELEASE],
     [{ site: "./site", release: "last" }, "release", '"last"', RELEASE],
     [{ site: "./site", release: "0123456" }, "release", '"0123456"', RELEASE],
     [{ site: "./site", release: 12345678 }, "release", "12345678", RELEASE],

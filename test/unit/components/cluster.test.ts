@@ -270,6 +270,7 @@ describe("the article's files", () => {
     expect(named.get("site-config")?.parameters).toEqual({
       mount_point: "/mnt/gluster1",
       config_path: "/mnt/gluster1/cluster",
+      word: "",
       content: `server {
   root /mnt/gluster1/www;
   index index.html index.htm;
@@ -337,8 +338,8 @@ describe("a folder that is published", () => {
       parameters: { release: id, archive: "", published: JSON.stringify({ bytes: 10_240, web }) },
       upload: { from: undefined },
     });
-    expect(back.get("site-history")?.parameters.word).toBe("back");
-    expect(named.get("site-history")?.parameters.word).toBe("");
+    expect(back.get("site-config")?.parameters.word).toBe("back");
+    expect(named.get("site-config")?.parameters.word).toBe("");
   });
 
   it("comes to the history, in which releases are that may go, when each nginx serves it", () => {

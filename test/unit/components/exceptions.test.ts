@@ -22,6 +22,12 @@ it("names what was meant for one up, and what takes it out", () => {
   expect(set[0]?.message).toContain("counts the copy of pi2 as full again, unasked");
 });
 
+it("names a release that is served instead of the folder", () => {
+  const [hint] = exceptionsSet({ ...cluster(2), dns: rfc2136, backTo: "previous" });
+  expect(hint?.message).toContain("twopir:release is set (previous)");
+  expect(hint?.message).toContain("pulumi config rm twopir:release");
+});
+
 it("names a Pi that is still drained", () => {
   const { pis, volume, splitBrain } = cluster(2);
   const set = exceptionsSet({

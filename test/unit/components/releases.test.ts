@@ -58,13 +58,26 @@ describe("a release that is gone back to", () => {
     await expect(kept({ pi2: all }, silent)).rejects.toThrow(
       [
         "twopir:release is previous, and there is no one release of that name on the volume. Nothing was changed. Take the " +
-          "key out, or name one of these:",
+          "key out, or name one of these (docs/operations.md#content-and-releases):",
         "- bbbbbbbbbbbb, live since 2026-11-02T00:00:00Z",
         "- aaaaaaaaaaaa, which went live at 2026-11-01T00:00:00Z",
-        "pi1 does not answer",
+        "- pi1 does not answer",
       ].join("\n"),
     );
     await expect(kept({})).rejects.toThrow("- none, as far as the Pis that answer can tell");
+  });
+
+  it.each(["../../../etc/x; } http", `${A}0`, "previous"])(
+    "is refused where a Pi says that it is %s",
+    async (id) => {
+      await expect(kept({ pi1: [...all, `chosen=${id}`, published] })).rejects.toThrow(
+        "no one release of that name",
+      );
+    },
+  );
+
+  it("is told by a Pi that has no history yet, too", async () => {
+    expect((await kept({ pi1: [], pi2: [...stored, `chosen=${A}`, published] })).id).toBe(A);
   });
 
   it.each<[string, string[], string]>([
@@ -110,10 +123,10 @@ it("what a release changes is counted, with a few names", async () => {
   const release = { id: A, bytes: 1, archive: "a.tar", web, files: {}, doubts: [] };
   const one = (count: number, ...names: string[]) => ({ count, names });
   asked.answers = {
-    pi1: `changes=${JSON.stringify({ new: one(4, "a", "b", "c"), changed: one(1, "d"), gone: one(0) })}`,
+    pi1: `changes=${JSON.stringify({ new: one(4, "a", "\u001b[2Jb", "c"), changed: one(1, "d"), gone: one(0) })}`,
   };
   expect(await changedFiles(release, volume, "pi1", new Map())).toBe(
-    "beside the live release: 4 new (a, b, c, ...), 1 changed (d), none gone",
+    "beside the live release: 4 new (a, ?[2Jb, c, ...), 1 changed (d), none gone",
   );
   asked.answers = {};
   expect(await changedFiles(release, volume, "pi1", new Map())).toBeUndefined();
