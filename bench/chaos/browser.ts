@@ -5,12 +5,43 @@ import { Visitor, type Clock } from "./clients";
 import { PIS } from "./modes";
 
 /** ms; a person at a browser waits longer than a program. */
-const PATIENCE = 60_000;
+export const PATIENCE = 60_000;
 
 /** Files, by when they are taken. */
 export interface Screenshots {
   readonly before: string;
   readonly after: string;
+}
+
+/**
+ * Debian's Chromium, without a window, which asks the lab's name server.
+ *
+ * @param more Of its environment, see chromium.sh. Default: nothing.
+ */
+export async function launch(more: Readonly<Record<string, string>> = {}): Promise<Chromium> {
+  await run("bash", ["-c", ". lib/shell.sh && debian_packages chromium"]);
+  const resolvConf = labFile("resolv.conf");
+  writeFileSync(resolvConf, `nameserver ${SUBNET}.53\n`);
+  return chromium.launch({
+    executablePath: `${__dirname}/chromium.sh`,
+    args: ["--no-sandbox", "--no-proxy-server"], // root has no sandbox
+    env: {
+      PATH: process.env.PATH ?? "",
+      HOME: process.env.HOME ?? "",
+      TWOPIR_RESOLV_CONF: resolvConf,
+      ...more,
+    },
+  });
+}
+
+/**
+ * From now on each page is got whole: one that was only checked for changes is said to come from the address that it was
+ * first got from.
+ */
+export async function keepNothing(tab: Page): Promise<void> {
+  const session = await tab.context().newCDPSession(tab);
+  await session.send("Network.enable");
+  await session.send("Network.setCacheDisabled", { cacheDisabled: true });
 }
 
 /**
@@ -35,20 +66,10 @@ export class Browser extends Visitor {
   }
 
   static async open(clock: Clock, screenshots: Screenshots): Promise<Browser> {
-    await run("bash", ["-c", ". lib/shell.sh && debian_packages chromium"]);
-    const resolvConf = labFile("resolv.conf");
-    writeFileSync(resolvConf, `nameserver ${SUBNET}.53\n`);
-    const browser = await chromium.launch({
-      executablePath: `${__dirname}/chromium.sh`,
-      args: ["--no-sandbox", "--no-proxy-server"], // root has no sandbox
-      env: { PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "", TWOPIR_RESOLV_CONF: resolvConf },
-    });
+    const browser = await launch();
     const agent = `Chromium/${browser.version()} twopir/${Date.now()}`;
     const tab = await browser.newPage({ userAgent: agent, viewport: { width: 800, height: 320 } });
-    // A page that was only checked for changes is said to come from the address that it was first got from.
-    const session = await tab.context().newCDPSession(tab);
-    await session.send("Network.enable");
-    await session.send("Network.setCacheDisabled", { cacheDisabled: true });
+    await keepNothing(tab);
     const first = await shown(tab.goto(`http://${NAME}/`, { timeout: PATIENCE }));
     const opened = new Browser(clock, browser, tab, agent, first, screenshots);
     await opened.#screenshot(screenshots.before, first);
@@ -87,7 +108,7 @@ export class Browser extends Visitor {
 }
 
 /** The address that a page came from; rejects where it was no page of the site. */
-async function shown(navigation: ReturnType<Page["goto"]>): Promise<string> {
+export async function shown(navigation: ReturnType<Page["goto"]>): Promise<string> {
   const response = await navigation;
   if (response === null || response.status() >= 400) throw new Error(`status ${response?.status() ?? 0}`);
   return (await response.serverAddr())?.ipAddress ?? "";
