@@ -15,8 +15,8 @@ interface Client {
 const PATIENCE = 10_000;
 /** ms between two new connections to an address. */
 const EVERY = 50;
-/** ms that a visitor looks at a page before the next. */
-const LOOK = 200;
+/** ms that a visitor looks at a page before the next, at least. */
+const LOOK = 1000;
 /** ms after which Chromium tries the next address as well (RFC 8305 says 250). */
 const NEXT_ADDRESS = 300;
 

@@ -68,7 +68,7 @@ export function markdown(runs: readonly Run[]): string {
     "- **requests, failed, stall**: a new connection to each of the site's addresses every 50 ms, the address of the Pi that is",
     "  hit included. Failed is an error, a status other than 200, or no answer within 10 s; stall is the longest that one",
     "  request took, failed or not.",
-    "- **by name**: one visitor who asks for a page, looks at it for 0.2 s and asks again: a client that behaves like Chromium",
+    "- **by name**: one visitor who asks for a page, looks at it for 1 s and asks again: a client that behaves like Chromium",
     "  (one kept connection, the next address after 0.3 s), or Chromium itself, which waits 60 s for a page. Each fault hits the",
     "  Pi that this visitor is on.",
     "- **recovery**: seconds from the end of the fault (plug or cable in again, process continued; a kill ends at once, a reboot",

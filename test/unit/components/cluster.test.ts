@@ -255,10 +255,10 @@ describe("floating addresses", () => {
     expect(slow.get("gv0-options")?.parameters.options).toContain("client.tcp-user-timeout=3");
   });
 
-  it("keep browsers' connections, which the Pis' own addresses do not", () => {
+  it("keep browsers' connections, which the Pis' own addresses do for a page's files alone", () => {
     expect(named.get("pi1-nginx-settings")?.parameters.content).not.toContain("keepalive_timeout");
     const plain = byName(states(cluster(2)));
-    expect(plain.get("pi1-nginx-settings")?.parameters.content).toContain("keepalive_timeout 0;");
+    expect(plain.get("pi1-nginx-settings")?.parameters.content).toContain("keepalive_timeout 500ms;");
     expect(plain.has("pi1-keepalived")).toBe(false);
   });
 });
