@@ -30,7 +30,7 @@ export interface Sites {
 
 const pathOf = (i: number): string => `${Math.floor(i / 100)}/${i}.html`;
 
-/** Two Pis; wrk asks the first from this machine, a new connection for each request where nginx keeps none alive. */
+/** Two Pis; wrk asks the first from this machine. */
 export async function measureSites(): Promise<Sites> {
   console.log("==> two Pis, and sites that are published");
   await lab("down");
