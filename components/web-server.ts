@@ -1,5 +1,5 @@
 import type { State } from "../remote/state";
-import { names, type InTurn, type OnPi, type Part } from "./part";
+import { names, turnParameters, type InTurn, type OnPi, type Part } from "./part";
 import { configPath } from "./site";
 import { HEADERS } from "./web-rules";
 
@@ -42,7 +42,7 @@ const HEADERS_BY_HAND = [["Cache-Control", "no-cache"] as const, ...HEADERS]
  * started again with that. It goes Pi by Pi: a config that breaks one must not reach the next.
  */
 export function webServerPart(
-  args: OnPi<"volume" | "hostname" | "floatingAddresses" | "release"> & InTurn,
+  args: OnPi<"pis" | "volume" | "hostname" | "floatingAddresses" | "release"> & InTurn,
 ): Part {
   const { pi, volume, hostname, turnAfter } = args;
   const floating = args.floatingAddresses.length > 0;
@@ -92,10 +92,7 @@ export function webServerPart(
         name: names.nginx(pi),
         on: pi.name,
         script: "nginx",
-        parameters: {
-          address: pi.address,
-          host: hostname,
-        },
+        parameters: { ...turnParameters(args), host: hostname },
         after: [
           ...disturbedBy,
           ...(published ? [] : [names.siteContent]),

@@ -56,6 +56,11 @@ listen_path=${mark_file%.conf}-ipv6.conf # by which nginx listens by IPv6; the s
 # shellcheck disable=SC2034
 kernel_ipv6=/proc/net/if_inet6 # not there where the kernel has none (ipv6.disable=1)
 nginx_loaded=/run/twopir-nginx # written by nginx-runs when nginx has read its config
+# seconds until nginx has read its config, part of which lies on the volume (see stat_wait)
+config_wait=12
+
+# nginx_config: what is on disk; false where nginx refuses it.
+nginx_config() { timeout "$config_wait" nginx -T 2>/dev/null; }
 
 silence="nothing answers on port 80"
 broken="the answer begins, and breaks off"

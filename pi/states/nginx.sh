@@ -1,15 +1,15 @@
 # shellcheck shell=bash disable=SC2154
 # nginx runs the config that is on disk, starts at boot, and serves the page.
 
-use services network
-takes address # of this Pi
-takes host    # the name of the site that has the A records
+use services turn
+takes host # the name of the site that has the A records
 
 # nginx-unit.sh writes it
 drop_in_path=/etc/systemd/system/nginx.service.d/00-twopir.conf
-patience=10    # seconds until the page must come; the volume is mounted by now
-files=8192     # that a worker may have open at once, see the unit's drop-in
-config_wait=12 # seconds until nginx has read its config, part of which lies on the volume (see stat_wait)
+patience=10 # seconds until the page must come; the volume is mounted by now
+files=8192  # that a worker may have open at once, see the unit's drop-in
+# shellcheck disable=SC2034 # turn.sh reads it
+all_full=no
 
 want() {
   local listening holder by_hand folder why name
@@ -29,6 +29,14 @@ want() {
   want_service nginx.service "$drop_in_path"
   why=$(outdated)
   [ -z "$why" ] || change "$why" reload
+  if is_outside && mounted && mount_answers; then
+    if may_interrupt; then
+      mend "nginx was started without the sandbox of its unit" in_turn systemctl restart nginx.service
+    else
+      note "nginx was started without the sandbox of its unit" \
+        say "it is restarted by the next up at which another Pi serves"
+    fi
+  fi
   if [ "$mode" = check ]; then
     name=$(missed "$address" "$host")
     [ -z "$name" ] || tell symptom "$(complaint "$name")"
@@ -38,6 +46,9 @@ want() {
   [ -n "$told" ] || tell_if_odd
   [ -n "$holder" ] || tell_if_overtaken
 }
+
+# is_outside: of the sandbox, which nginx has from its next start on; a reload, and a package's upgrade, go on without.
+is_outside() { grep -qs "^NoNewPrivs:[[:space:]]*0$" "/proc/$(main_pid nginx.service)/status"; }
 
 # By Debian's packages and their own. All that is installed as Debian's "httpd" would take as long as all of apt's list.
 web_servers=(apache2 caddy haproxy lighttpd pihole-FTL varnish)
@@ -113,7 +124,7 @@ complaint() { echo "nginx runs, and a visitor at $address does not get http://$1
 cause() {
   local why config
   why=$(unserved "$address" "$1")
-  if ! config=$(timeout "$config_wait" nginx -T 2>/dev/null); then
+  if ! config=$(once nginx_config); then
     echo "it goes on with an older config than the one on disk$(objection)"
   elif ! grep -qxF "# configuration file $enabled:" <<<"$config"; then
     echo "/etc/nginx/nginx.conf does not include it: add the line" \
@@ -198,7 +209,7 @@ lost_files() {
     ) 2>/dev/null || true
 }
 
-sum() { timeout "$config_wait" nginx -T 2>/dev/null | sha256sum; }
+sum() { once nginx_config | sha256sum; }
 
 # A reload keeps the connections; it needs a config that nginx accepts and can use, and says why it does not go.
 reload() {

@@ -139,6 +139,87 @@ describe("the site's folder", () => {
   });
 });
 
+describe("the sandbox of nginx", () => {
+  const OWN = "/etc/nginx/conf.d/own.conf";
+
+  it.each(PIS)("is a close one on %s, by systemd's own measure", async (name) => {
+    const measured = await inside(name, "systemd-analyze security --no-pager nginx.service | tail -n 1");
+    const [, exposure = "10"] = /: ([0-9.]+) /.exec(measured) ?? [];
+    expect(Number(exposure), measured).toBeLessThanOrEqual(3);
+    expect(await inside(name, "grep -h ^NoNewPrivs /proc/$(cat /run/nginx.pid)/status")).toMatch(/1$/);
+  });
+
+  it("lets no log line get to where root's programs, or a login, read what to do", async () => {
+    const folders = [
+      "/etc/cron.d",
+      "/home/pi",
+      "/root",
+      "/run/systemd/system",
+      "/usr/local/sbin",
+      "/var/lib/dpkg/info",
+      "/var/spool/cron/crontabs",
+    ];
+    const written = await inside(
+      "pi1",
+      `for folder in ${folders.join(" ")} /var/log/nginx /srv; do
+         nsenter --mount=/proc/$(cat /run/nginx.pid)/ns/mnt touch $folder/own 2>/dev/null && rm $folder/own && echo $folder
+       done || true`,
+    );
+    expect(written).toBe("/var/log/nginx\n/srv");
+    await inside("pi1", `echo 'server { listen 127.0.0.1:81; access_log /etc/cron.d/own; }' >${OWN}`);
+    await expect(inside("pi1", "systemctl reload nginx")).rejects.toThrow();
+    expect(await inside("pi1", "tail -n 20 /var/log/nginx/error.log")).toContain(
+      'open() "/etc/cron.d/own" failed (30: Read-only file system)',
+    );
+    expect((await get(address("pi1"), "/")).status).toBe(200);
+    await inside("pi1", `rm ${OWN} && systemctl reload nginx`);
+    await inside("pi1", "[ ! -s /etc/cron.d/own ] && rm -f /etc/cron.d/own"); // "nginx -T", outside of it, makes the file
+  });
+
+  it("lets server blocks of one's own be: other folders, ports, logs, certificates and programs", async () => {
+    await inside(
+      "pi1",
+      `mkdir -p /home/pi/www /srv/own /etc/letsencrypt/live/own && cd /etc/letsencrypt/live/own &&
+       echo own >/home/pi/www/index.html && chmod go+x /home/pi &&
+       openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=own -keyout key.pem -out cert.pem 2>/dev/null &&
+       chmod 600 key.pem && cat >/run/own.py <<'TEXT'
+import os, socketserver, http.server
+class Server(socketserver.UnixStreamServer):
+    def get_request(self):
+        return (super().get_request()[0], ("own", 0))
+server = Server("/run/own.sock", http.server.SimpleHTTPRequestHandler)
+os.chmod("/run/own.sock", 0o666)
+server.serve_forever()
+TEXT
+       systemd-run -q --unit own -p WorkingDirectory=/home/pi/www python3 /run/own.py
+       cat >${OWN} <<'TEXT'
+proxy_cache_path /var/cache/nginx-own keys_zone=own:1m;
+server {
+  listen 8443 ssl;
+  ssl_certificate /etc/letsencrypt/live/own/cert.pem;
+  ssl_certificate_key /etc/letsencrypt/live/own/key.pem;
+  access_log /srv/own/access.log;
+  root /home/pi/www;
+  location /app/ { proxy_cache own; proxy_cache_valid 1m; proxy_pass http://unix:/run/own.sock:/; }
+}
+TEXT
+       nginx -t -q`,
+    );
+    // A restart goes by the sandbox from the beginning, logrotate sends its signal from outside.
+    await inside("pi1", "systemctl restart nginx");
+    for (const path of ["/", "/app/index.html", "/app/index.html"])
+      expect(await inside("pi1", `curl -sSk https://127.0.0.1:8443${path}`)).toBe("own");
+    await inside(
+      "pi1",
+      "logrotate -f /etc/logrotate.d/nginx && curl -sSk https://127.0.0.1:8443/ >/dev/null",
+    );
+    expect(await inside("pi1", "sleep 1; wc -l </srv/own/access.log")).toBe("4");
+    expect(await inside("pi1", "ls /var/log/nginx")).toContain("access.log.1");
+    await inside("pi1", `rm ${OWN} && systemctl stop own && systemctl reload nginx`);
+    expect((await cluster.preview()).changed).toEqual(LEFT);
+  });
+});
+
 describe("the firewall", () => {
   it("is there at boot before the network, and leaves other tables alone", async () => {
     await inside("pi2", "nft add table inet own && nft add chain inet own mine");

@@ -11,6 +11,13 @@ const ENABLED = "/etc/nginx/sites-enabled/cluster";
 const SITE = `# configuration file ${ENABLED}:\nserver {\n  server_name twopir twopir.example.com;\n}\n`;
 /** All processes are of one unit. */
 const PS = 'for pid in ${*//,/ }; do [[ $pid != [0-9]* ]] || echo "$pid $(cat /run/unit)"; done';
+/** What is answered: to all, by that name, or at that address. */
+const TIMEOUT = `if [ "$2" = bash ]; then
+  answers=/run/answers$(tr / _ <<<"$8")
+  for by in "$6" "$7"; do [ ! -e "$answers@$by" ] || answers+=@$by; done
+  exec cat "$answers"
+fi
+exec /usr/bin/timeout "$@"`;
 const RIVAL = "# configuration file /etc/nginx/conf.d/a.conf:\n";
 
 describe.skipIf(!canIsolate)("nginx.sh", () => {
@@ -20,15 +27,7 @@ describe.skipIf(!canIsolate)("nginx.sh", () => {
   beforeEach(() => {
     host = new Host();
     mkdirSync(host.at("/var/lib/nginx"), { recursive: true });
-    host.command(
-      "timeout",
-      `if [ "$2" = bash ]; then
-  answers=/run/answers$(tr / _ <<<"$8")
-  [ ! -e "$answers@$7" ] || answers+=@$7
-  exec cat "$answers"
-fi
-exec /usr/bin/timeout "$@"`,
-    );
+    host.command("timeout", TIMEOUT);
     host.command(
       "nginx",
       `case $1 in
@@ -80,7 +79,12 @@ esac`,
   };
   /** What nginx-runs writes, of the workers that there are. */
   const note = (): void => host.write("/run/twopir-nginx", "same\n481\n482\n");
-  const nginx = () => state("nginx", { address: ADDRESS, host: NAME }, "pi1-nginx");
+  const nginx = () =>
+    state(
+      "nginx",
+      { address: ADDRESS, others: [address(2)], volume: "gv0", mount_point: "/mnt/gluster1", host: NAME },
+      "pi1-nginx",
+    );
   const said = async (): Promise<string> =>
     /^symptom: .*? does not get (.*)$/m.exec((await host.check(nginx())).output)?.[1] ?? "";
   const symptom = async (): Promise<string> => (await said()).replace(/^\S+ /, "");
@@ -155,6 +159,43 @@ esac`,
     expect((await host.check(nginx())).changes).toEqual(why);
     await host.run("apply", nginx());
     expect(host.read("/run/told")).toBe("reload nginx.service\n");
+  });
+
+  describe("one that was started before its unit had the sandbox", () => {
+    const why = "nginx was started without the sandbox of its unit";
+    beforeEach(() => {
+      host.command(
+        "grep",
+        `[ "\${*: -1}" != /proc/480/status ] || set -- "\${@:1:$#-1}" /run/status\nexec /usr/bin/grep "$@"`,
+      );
+      host.write("/run/status", "Name:\tnginx\nNoNewPrivs:\t0\n");
+      host.command("findmnt", "echo /mnt/gluster1");
+      host.write("/mnt/gluster1/cluster", SITE.slice(SITE.indexOf("\n") + 1));
+    });
+
+    it("is started again, in its turn", async () => {
+      expect((await host.check(nginx())).changes).toEqual([why]);
+      expect(await host.run("apply", nginx())).toMatchObject({ status: 0, changes: [why] });
+      expect(host.read("/run/told").split("\n")).toEqual(
+        expect.arrayContaining(["stop nginx.service", "restart nginx.service"]),
+      );
+      host.write("/run/status", "Name:\tnginx\nNoNewPrivs:\t1\n");
+      expect((await host.check(nginx())).changes).toEqual([]);
+    });
+
+    it("goes on where no other Pi serves, and where the volume does not answer", async () => {
+      answers("/", "500 Internal Server Error", "", "", `@${address(2)}`);
+      expect((await host.check(nginx())).changes).toEqual([why]);
+      expect(await host.run("apply", nginx())).toMatchObject({
+        status: 0,
+        output: expect.stringContaining(
+          "it is restarted by the next up at which another Pi serves",
+        ) as string,
+      });
+      expect(host.list("run")).not.toContain("told");
+      host.command("findmnt", "true");
+      expect((await host.check(nginx())).changes).toEqual([]);
+    });
   });
 
   const OTHERS_MARK = "11111111-7b5a-4c39-9a51-1d2c3b4a5f60 pi1\n";
@@ -422,6 +463,44 @@ esac`,
     expect((await host.check(nginx())).changes).toContain("nginx.service is masked");
     expect((await host.run("apply", nginx())).status).toBe(0);
     expect((await host.check(nginx())).changes).toEqual([]);
+  });
+});
+
+describe.skipIf(!canIsolate)("nginx-unit.sh", () => {
+  let host: Host;
+  const unit = state("nginx-unit", {}, "pi1-nginx-unit");
+  beforeEach(() => {
+    host = new Host();
+    host.command("nginx", "cat /run/config");
+    host.command("systemctl", "cat /run/allowed");
+    host.write("/run/allowed", "-/var/lib/nginx\n");
+    host.write("/run/config", "http {\n  access_log /var/log/nginx/access.log; # error_log /root/log;\n}\n");
+  });
+  afterEach(() => host.remove());
+  const config = (line: string): void => host.write("/run/config", `server {\n  ${line}\n}\n`);
+
+  it("does not give nginx a sandbox in which it would not start", async () => {
+    config("proxy_cache_path /var/cache/x; access_log /home/pi/logs/own.log combined;");
+    const why = "nginx is to write to /home/pi/logs/own.log, where its unit does not let it";
+    expect((await host.check(unit)).output).toContain(`refuse: ${why}`);
+    host.write("/var/lib/twopir/states/pi1-nginx-unit", "");
+    expect((await host.check(unit)).changes).toContainEqual(expect.stringContaining(why));
+    expect((await host.run("apply", unit)).status).toBe(65);
+    expect(host.list("etc")).not.toContain("systemd");
+    host.write("/run/allowed", "-/var/lib/nginx /home/pi/logs\n");
+    expect((await host.run("apply", unit)).status).toBe(0);
+    expect((await host.check(unit)).changes).toEqual([]);
+  });
+
+  it.each([
+    ["/srv/a/../../etc/own.log", true],
+    ["/var/lib/nginx/own.log", false],
+    ["/run/systemd/system/own.service", true],
+    ["/run/own.log", false],
+    ["/mnt/own.log", false],
+  ])("knows where nginx may write: %s", async (path, kept) => {
+    config(`error_log ${path};`);
+    expect((await host.check(unit)).output.includes("is to write to")).toBe(kept);
   });
 });
 
