@@ -17,8 +17,10 @@ export const HEADERS: readonly (readonly [name: string, value: string])[] = [
 ];
 
 const FOREVER = '"public, max-age=31536000, immutable"'; // a year, which RFC 9111 has for "as long as can be"
-/** Of "$status$twopir_missing PATH": what was asked for was there. */
-const FOUND = "^(200|206|304) ";
+/** A path, behind what says that it is not there, or that some of it may not be. */
+const KEY = "$status$twopir_missing$twopir_beyond $twopir_asked";
+/** What was asked for was there. Of a part of a file it is 200, too, since nginx cuts that out later. */
+const FOUND = "^(200|304) ";
 /** What bundlers give names with a checksum of the content. A document's name may have a date, a number, a camera's. */
 const BUNDLED = "\\.(css|js|mjs|wasm|woff2?)$";
 /**
@@ -33,9 +35,15 @@ const FOLDERS = "/(_astro|_app/immutable|_next/static)/.*\\.(?!x?html?$)\\w+$";
 
 /**
  * Whether a browser may keep a file without asking again. Where a page is not there, or another is sent in its place, that
- * would be wrong: a second later the other Pi has the release, too.
+ * would be wrong: a second later the other Pi has the release, too. So it would where a file has not the part that is asked
+ * for, which nginx finds when it has added the headers: of a part that does not begin at the file's beginning nobody is
+ * told to keep it.
  */
-const CACHE = `map "$status$twopir_missing $twopir_asked" $twopir_cache {
+const CACHE = `map $http_range $twopir_beyond {
+  default "";
+  "~^bytes=(?!0-)" yes;
+}
+map "${KEY}" $twopir_cache {
   default no-cache;
   "~${FOUND}${FOLDERS}" ${FOREVER};
   "~${FOUND}.*${HEX}${BUNDLED}" ${FOREVER};
@@ -72,7 +80,7 @@ function headerLines(rules: readonly Header[]): { maps: string; lines: string[] 
     if (own.length === 0) return `add_header ${name} ${always.get(name)} always;`;
     const caching = name === "Cache-Control";
     maps.push(
-      `map "${caching ? "$status$twopir_missing " : ""}$twopir_asked" $twopir_header_${i} {`,
+      `map "${caching ? KEY : "$twopir_asked"}" $twopir_header_${i} {`,
       ...(always.has(name) ? [`  default ${always.get(name)};`] : []),
       ...[...own]
         .reverse() // of nginx's the first one that fits counts

@@ -15,6 +15,8 @@ import { HEADERS } from "./web-rules";
  * - Nobody learns the version; what begins with a dot is not there, but for .well-known; no link is followed, since nginx
  *   cannot tell one that leaves the folder. By default somebody who sends nothing keeps a connection for a minute, and
  *   a static site is sent up to 1 MB for nothing.
+ * - nginx finds that a file has not the range that is asked for when it has added the headers, and would add them again
+ *   to the answer that says so. A location that has one of its own inherits none.
  * - A browser asks each time whether the copy that it has is still right (by ETag; where it is, the answer is a 304
  *   without the page). By default it may show a page unasked for a tenth of the page's age (RFC 9111, 4.2.2): after a
  *   month, the old one for three days. What is published has its headers in the server block, since its own rules may
@@ -25,6 +27,8 @@ const nginxSettings = (floating: boolean, published: boolean): string =>
 open_file_cache_valid ${published ? "10m" : "4s"};
 ${floating ? "" : "keepalive_timeout 500ms;\n"}server_tokens off;
 disable_symlinks on from=$document_root;
+error_page 416 @beyond;
+location @beyond { add_header Cache-Control ""; return 416; }
 location ~ /\\.(?!well-known/) { return 404; }
 client_max_body_size 16k;
 client_header_timeout 10s;

@@ -103,6 +103,13 @@ export const SITES: readonly Site[] = [
         status: 206,
         has: { "content-range": "bytes 0-9/1000000" },
       },
+      {
+        path: "/big.bin",
+        sends: { Range: "bytes=1000000-" },
+        status: 416,
+        cache: "ask",
+        has: { "content-range": "bytes */1000000", "x-frame-options": "SAMEORIGIN" },
+      },
       { path: "/photo.avif", status: 200, type: "image/avif", cache: "ask" },
       { path: "/letter.woff2", status: 200, type: "font/woff2" },
       { path: "/notes.md", status: 200, type: "text/markdown; charset=utf-8" },
@@ -239,6 +246,8 @@ export const SITES: readonly Site[] = [
     visits: [
       { ...page("/", "home"), has: { "x-robots-tag": "noindex", "x-frame-options": "DENY" } },
       { path: "/_astro/index.DXk3aB9f.css", status: 200, type: CSS, cache: "keep" },
+      { path: "/_astro/index.DXk3aB9f.css", sends: { Range: "bytes=0-9" }, status: 206, cache: "keep" },
+      { path: "/_astro/index.DXk3aB9f.css", sends: { Range: "bytes=400-" }, status: 416, cache: "ask" },
       {
         path: "/_astro/hoisted.Bq1xY2z0.js",
         sends: PACKED,

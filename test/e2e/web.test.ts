@@ -143,4 +143,9 @@ it("keeps no rule where nothing is published any more", async () => {
   succeeded(await cluster.up());
   const { status, headers } = await ask("pi1", { path: "/nothing" });
   expect({ status, cache: headers["cache-control"] }).toEqual({ status: 200, cache: "no-cache" }); // the article's
+  const beyond = await ask("pi1", { path: "/index.html", sends: { Range: "bytes=9999999-" } });
+  expect({ status: beyond.status, cache: beyond.headers["cache-control"] }).toEqual({
+    status: 416,
+    cache: "no-cache",
+  });
 });
