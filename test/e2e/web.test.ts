@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { address, NAME } from "../../lab/drive/lab";
+import { address, inside, NAME, run } from "../../lab/drive/lab";
 import type { Cluster } from "../../lab/drive/stack";
 import { SITES, type Visit } from "./sites";
 import { begin, nothingToDo, succeeded } from "./states";
@@ -83,6 +83,31 @@ function judged(visit: Visit, { status, headers, body }: Answer): { wanted: obje
   return { wanted, got };
 }
 
+/**
+ * What gixy finds in a Pi's config, each with the locations that it names.
+ *
+ * @param change Of the config, before gixy reads it.
+ */
+async function found(pi: string, change = (config: string): string => config): Promise<string[]> {
+  const config = change(await inside(pi, "nginx -T 2>/dev/null"));
+  const findings = JSON.parse(await run("bash", ["test/gixy.sh"], config)) as {
+    plugin: string;
+    config: string;
+  }[];
+  return findings.map(({ plugin, config: lines }) =>
+    [plugin, ...[...lines.matchAll(/location [^{]*(?= {)/g)].map(([location]) => location)].join(", "),
+  );
+}
+
+/**
+ * What gixy is right about, and is meant: the mark has a header of its own, so that it gets none that a user's rules make
+ * long; what answers 416 has all headers already; and how many files a worker may have open, its unit says (LimitNOFILE).
+ */
+const MEANT = [
+  "add_header_redefinition, location @beyond, location = /.well-known/twopir",
+  "worker_rlimit_nofile_vs_connections",
+];
+
 const code = (text: string): string => `\`${text}\``;
 
 const row = (site: string, visit: Visit, { status, headers }: Answer): string[] => {
@@ -127,6 +152,10 @@ describe.each(SITES)("a $name site", ({ name, files, web, visits }) => {
     }
   });
 
+  it("has nothing of what gixy knows as mistakes", async () => {
+    expect(await found("pi1")).toEqual(MEANT);
+  });
+
   it("is asked for again without a page being sent, where nothing has changed", async () => {
     const { headers } = await ask("pi1", { path: "/" });
     const etag = headers.etag ?? "";
@@ -138,6 +167,12 @@ describe.each(SITES)("a $name site", ({ name, files, web, visits }) => {
 
 it("is served so for good: a second preview has nothing to do", () => nothingToDo(cluster));
 
+it("is in a config that gixy can read: it finds a mistake that is put in", async () => {
+  const mistake = "location /mistake { return 302 https://example.com$uri; }";
+  const config = (text: string): string => text.replace("location @beyond", `${mistake}\n$&`);
+  expect(await found("pi1", config)).toContainEqual(expect.stringContaining("http_splitting"));
+});
+
 it("keeps no rule where nothing is published any more", async () => {
   await cluster.configure({});
   succeeded(await cluster.up());
@@ -148,4 +183,5 @@ it("keeps no rule where nothing is published any more", async () => {
     status: 416,
     cache: "no-cache",
   });
+  expect(await found("pi1")).toEqual(MEANT);
 });
