@@ -165,6 +165,24 @@ describe.each(SITES)("a $name site", ({ name, files, web, visits }) => {
   });
 });
 
+it("is packed by brotli where a Pi has the module, as docs/operations.md says", async () => {
+  await inside(
+    "pi1",
+    `export DEBIAN_FRONTEND=noninteractive
+     { apt-get -qq update && apt-get -qq install -y --no-install-recommends libnginx-mod-http-brotli-filter; } >/dev/null 2>&1
+     printf 'brotli on;\\nbrotli_types text/css application/javascript image/svg+xml;\\n' >/etc/nginx/conf.d/brotli.conf
+     systemctl reload nginx`,
+  );
+  for (const [accepted, encoding] of [
+    ["gzip, deflate, br", "br"],
+    ["gzip", "gzip"],
+  ] as const) {
+    const sends = { "Accept-Encoding": accepted };
+    const { headers } = await ask("pi1", { path: "/assets/index-DiwrgTd4.js", sends });
+    expect(headers).toMatchObject({ "content-encoding": encoding, vary: "Accept-Encoding" });
+  }
+});
+
 it("is served so for good: a second preview has nothing to do", () => nothingToDo(cluster));
 
 it("is in a config that gixy can read: it finds a mistake that is put in", async () => {
