@@ -279,6 +279,20 @@ describe("content", () => {
     const { headers: sent } = await get(address("pi1"), "/downloads/one.txt");
     expect(sent["cache-control"]).toContain("max-age=3600");
   });
+
+  it("that was published before is gone back to, until the key is taken out", async () => {
+    const index = join(desk, "pages", "index.html");
+    const page = async (): Promise<string> => (await get(address("pi2"))).body;
+    writeFileSync(index, "another");
+    await typed("pulumi up");
+    expect(await page()).toBe("another");
+    await typed(block("goBack"));
+    expect(await page()).toBe("home");
+    writeFileSync(index, "home");
+    await typed(`${inText("Content and releases", "pulumi config rm twopir:release")}\npulumi up`);
+    expect(await page()).toBe("home");
+    await nothingToDo(cluster);
+  });
 });
 
 describe("the state", () => {

@@ -50,6 +50,7 @@ export const PLAYED = {
   formerAddress: ["Another address", "sudo ip address add"],
   floating: ["When a plug is pulled", "twopir:floatingAddresses:"],
   handToGroup: ["Content and releases", "sudo chgrp"],
+  goBack: ["Content and releases", "pulumi config set"],
   fallback: ["How a site is served", "pulumi config set"],
   rules: ["How a site is served", "# _redirects"],
   renewKeys: ["Two operators", "TWOPIR_RENEW_KEYS=true"],
@@ -63,6 +64,8 @@ export const PLAYED = {
 export const ELSEWHERE: readonly (readonly [...Place, file: string])[] = [
   // The Pi must lose a disk by its power, after up has filled it.
   ["A dead disk", "pi2-brick:", "test/e2e/full-copy.test.ts"],
+  // A Pi with the module is another Pi for all cases after it.
+  ["How a site is served", "sudo apt install", "test/e2e/web.test.ts"],
   // Two must run at once, beside somebody's apt.
   ["Two operators", "waiting until this is done:", "test/e2e/two-operators.test.ts"],
 ];
