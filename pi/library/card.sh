@@ -171,7 +171,7 @@ close_image() {
 
 # superfluous_here ID: what the card has beside that one, and beside what is live and what nginx serves still.
 superfluous_here() {
-  local needed path name
+  local needed name
   needed=$(
     echo "$1"
     {
@@ -180,10 +180,15 @@ superfluous_here() {
       cat "$served"
     } 2>/dev/null || true
   )
-  for path in "$card"/*.image; do
-    name=$(basename "$path" .image)
-    [[ ! -e $path || $'\n'$needed$'\n' == *$'\n'"$name"$'\n'* ]] || echo "$name"
+  for name in $(on_card); do
+    [[ $'\n'$needed$'\n' == *$'\n'"$name"$'\n'* ]] || echo "$name"
   done
+}
+
+# on_card: the ids of all that is there, also of what somebody has taken a part of.
+on_card() {
+  { find "$card" -mindepth 1 -maxdepth 1 -printf '%f\n' 2>/dev/null || true; } |
+    { grep -oE '^[0-9a-f]{64}' || true; } | sort -u
 }
 
 drop_here() { # ID

@@ -49,15 +49,13 @@ need_room_here() {
 lay_beneath() { change_beneath ln -sfn "$card/cluster" "$mount_point/cluster"; }
 
 unwant() {
-  local path wants
+  local name wants
   systemctl disable -q --now twopir-release.timer 2>/dev/null || true
   wants=/etc/systemd/system/$(unit).wants
   rm -f "$service_path" "$timer_path" "$wants/${service_path##*/}"
   rmdir --ignore-fail-on-non-empty "$wants" 2>/dev/null || true
   systemctl daemon-reload
   change_beneath find "$mount_point" -maxdepth 1 -lname "$card/cluster" -delete
-  for path in "$card"/*.image; do
-    [ ! -e "$path" ] || drop_here "$(basename "$path" .image)"
-  done
+  for name in $(on_card); do drop_here "$name"; done
   rm -rf --one-file-system -- "$card" "$served" "$opened"
 }

@@ -212,7 +212,7 @@ describe("publishing a folder", () => {
       expect(await digest("pi2", "/large")).toBe(createHash("sha256").update(large).digest("hex"));
       await nothingToDo(
         cluster,
-        /^twopir:release is set \(previous\): .*\(pulumi config rm twopir:release\)\.$/,
+        /^twopir:release is set \(previous\): .*\(pulumi config rm twopir:release\)\.\n$/,
       );
       expect(changed(await cluster.up())).toEqual([]);
       const { releases: listed } = JSON.parse(cluster.status("--json").out) as ClusterStatus;

@@ -424,9 +424,13 @@ esac`,
       );
     });
 
-    it("takes all of it back", async () => {
+    it("takes all of it back, also what is open without its image", async () => {
       await publish("one\n");
       await taken(one);
+      rmSync(host.at(`${CARD}/${one.id}.image`));
+      // A mount that is left would keep rm from its folder.
+      const mounted = `[[ $* != *--one-file-system* || ! -e ${CARD}/${one.id}/.image ]] || exit 1`;
+      host.command("rm", `${mounted}; exec /bin/rm "$@"`);
       expect((await host.run("remove", here(one))).status).toBe(0);
       for (const path of [CARD, "/etc/systemd/system/twopir-release.timer", "/mnt/gluster1/cluster"])
         expect(existsSync(host.at(path))).toBe(false);
