@@ -60,7 +60,7 @@ describe.skipIf(!HAS_IPV6)("visitors by IPv6", () => {
     const seen = await whileFetching(async () => {
       outcome = await cluster.up();
     });
-    expect(outcome?.said).not.toMatch(/error/);
+    expect(outcome?.said).not.toMatch(/error(?!_page)/);
     expect(Object.keys(outcome?.changed ?? {}).sort()).toEqual([
       "no-other-aaaa-records",
       ...["pi1-aaaa-record", "pi1-ipv6", "pi2-aaaa-record", "pi2-ipv6"],
@@ -129,7 +129,7 @@ describe.skipIf(!HAS_IPV6)("visitors by IPv6", () => {
     const seen = await whileFetching(async () => {
       outcome = await cluster.up();
     }, 6);
-    expect(outcome?.said).not.toMatch(/error/);
+    expect(outcome?.said).not.toMatch(/error(?!_page)/);
     expect(seen.why).toEqual([]);
     await eachHoldsBoth();
     expect((await addresses(6)).sort()).toEqual(FLOATING6);
