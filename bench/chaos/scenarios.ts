@@ -84,7 +84,8 @@ const brickBack =
 
 /** Masked, since glusterd starts them at a boot. */
 const BRICKS_DEAD =
-  "systemctl mask -q glusterd && systemctl stop glusterd && pkill -KILL -f '^/usr/sbin/glusterfsd'";
+  "systemctl mask -q glusterd && systemctl stop glusterd; pkill -KILL -f '^/usr/sbin/glusterfsd'; sleep 1; " +
+  "! pgrep -f '^/usr/sbin/glusterfsd' >/dev/null";
 const GLUSTERD_BACK = "systemctl unmask -q glusterd && systemctl start glusterd";
 const MINUTES_DEAD = 10;
 
