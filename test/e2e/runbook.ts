@@ -96,7 +96,7 @@ export function block(name: keyof typeof PLAYED): string {
 /** Words in a paragraph under a heading, such as a command, which must be there. */
 export function inText(under: string, words: string): string {
   const section = sectionsOf(RUNBOOK).find(({ heading }) => heading === under);
-  if (!section?.text.includes(`\`${words}\``))
+  if (!section?.text.replaceAll(/\s+/g, " ").includes(`\`${words}\``))
     throw new Error(`docs/operations.md, "${under}", lacks ${words}`);
   return substituted(words);
 }
