@@ -14,7 +14,7 @@ import { inside, lab, LAB, NAME, root, run } from "../lab/drive/lab";
 import { Cluster } from "../lab/drive/stack";
 import { keepNothing, launch, PATIENCE, shown } from "./chaos/browser";
 import { MODES, PIS, type Mode, type PiName } from "./chaos/modes";
-import { whatIsWrong } from "./chaos/right";
+import { untilRight } from "./chaos/run";
 import { mountOnWriter } from "./chaos/writer";
 import { median } from "./figures";
 
@@ -89,15 +89,6 @@ const keepIdle = (seconds: number): Promise<unknown> =>
     ),
   );
 
-const untilRight = async (mode: Mode): Promise<void> => {
-  for (
-    let wrong: string | undefined = "it is not known";
-    wrong !== undefined;
-    wrong = await whatIsWrong(mode.home)
-  )
-    await sleep(1000);
-};
-
 /** A tab that keeps nothing of a page, and what happens in it. */
 async function withTab<T>(happening: (tab: Page) => Promise<T>): Promise<T> {
   const browser = await launch({ TWOPIR_NETNS: ELSEWHERE });
@@ -143,7 +134,8 @@ const struck = (mode: Mode, pause: number, into: number): Promise<number | undef
     const page = await load(tab).catch(() => undefined);
     await pulled;
     await lab("on", pi);
-    await untilRight(mode);
+    const wrong = await untilRight(mode);
+    if (wrong !== undefined) throw new Error(wrong);
     return page?.seconds;
   });
 
@@ -152,7 +144,7 @@ const shownSeconds = (value: number | undefined): string =>
 
 async function measure(mode: Mode, folder: string): Promise<string[]> {
   await lab("down");
-  await lab("up", "3"); // whatIsWrong asks the third one's mount, too
+  await lab("up", "3"); // untilRight asks the third one's mount, too
   const cluster = await Cluster.create({ ...mode.settings, "twopir:site": folder });
   const outcome = await cluster.up();
   if (outcome.failed) throw new Error(outcome.said);

@@ -146,11 +146,7 @@ export const releasesPart = ({
       on: leader.name,
       anywhere: true,
       script: "site-history",
-      parameters: {
-        mount_point: volume.mount,
-        release: release.id,
-        keep: keepReleases,
-      },
+      parameters: { mount_point: volume.mount, release: release.id, keep: keepReleases },
       after: [names.mount(leader), names.siteContent, names.siteConfig, ...serving],
       disturbedBy: [names.siteContent], // of a former version the files lie there, too
     },

@@ -150,7 +150,7 @@ async function takeTurn(
 }
 
 /** Resolves to what is still wrong when the time is over, else to nothing. */
-async function untilRight(mode: Mode): Promise<string | undefined> {
+export async function untilRight(mode: Mode): Promise<string | undefined> {
   const end = Date.now() + UNTIL_RIGHT * 1000;
   for (;;) {
     const wrong = await whatIsWrong(mode.home);
