@@ -27,16 +27,17 @@ want() {
   [[ -e $kernel_ipv6 || ! -e $listen_path ]] ||
     mend "nginx is to listen by IPv6, which the kernel has no more, and so would not start" rm -f "$listen_path"
   want_service nginx.service "$drop_in_path"
-  why=$(outdated)
-  [ -z "$why" ] || change "$why" reload
-  if is_outside && mounted && mount_answers; then
+  # Before the config is read anew, with which a Pi serves that served nothing: a start reads it, too.
+  if is_outside && mounted && mount_answers && once nginx_config >/dev/null; then
     if may_interrupt; then
-      mend "nginx was started without the sandbox of its unit" in_turn systemctl restart nginx.service
+      mend "nginx was started without the sandbox of its unit" restart
     else
       note "nginx was started without the sandbox of its unit" \
         say "it is restarted by the next up at which another Pi serves"
     fi
   fi
+  why=$(outdated)
+  [ -z "$why" ] || change "$why" reload
   if [ "$mode" = check ]; then
     name=$(missed "$address" "$host")
     [ -z "$name" ] || tell symptom "$(complaint "$name")"
@@ -49,6 +50,12 @@ want() {
 
 # is_outside: of the sandbox, which nginx has from its next start on; a reload, and a package's upgrade, go on without.
 is_outside() { grep -qs "^NoNewPrivs:[[:space:]]*0$" "/proc/$(main_pid nginx.service)/status"; }
+
+# restart: in turn also where this site is not served yet: nginx may serve others, and did before the first up.
+restart() {
+  take_turn
+  in_turn systemctl restart nginx.service
+}
 
 # By Debian's packages and their own. All that is installed as Debian's "httpd" would take as long as all of apt's list.
 web_servers=(apache2 caddy haproxy lighttpd pihole-FTL varnish)

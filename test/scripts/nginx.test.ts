@@ -183,6 +183,17 @@ esac`,
       expect((await host.check(nginx())).changes).toEqual([]);
     });
 
+    it("waits for no other Pi before it serves, as at the first up, and is not started with a config that it refuses", async () => {
+      answers("/", "500 Internal Server Error", "", "");
+      host.write("/run/twopir-nginx", "");
+      await host.run("apply", nginx());
+      expect(host.read("/run/told")).toMatch(/^restart nginx.service\n/);
+      host.delete("/run/told");
+      host.command("nginx", "echo 'nginx: [emerg] unknown directive' >&2; exit 1");
+      expect((await host.run("apply", nginx())).output).toContain("nginx refuses its config");
+      expect(host.list("run")).not.toContain("told");
+    });
+
     it("goes on where no other Pi serves, and where the volume does not answer", async () => {
       answers("/", "500 Internal Server Error", "", "", `@${address(2)}`);
       expect((await host.check(nginx())).changes).toEqual([why]);
