@@ -1,18 +1,17 @@
 import { createHash } from "node:crypto";
-import { createReadStream, createWriteStream, type Dirent } from "node:fs";
 import {
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  readlink,
-  realpath,
-  rename,
-  stat,
-  writeFile,
-} from "node:fs/promises";
+  closeSync,
+  createReadStream,
+  createWriteStream,
+  openSync,
+  readFileSync,
+  statSync,
+  type Dirent,
+} from "node:fs";
+import { mkdir, readdir, readFile, readlink, realpath, rename, stat, writeFile } from "node:fs/promises";
 import { dirname, isAbsolute, join, relative } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { setImmediate } from "node:timers/promises";
 import { log } from "@pulumi/pulumi";
 import { Header, Pax, type HeaderData } from "tar";
 import { refuse } from "./refuse";
@@ -64,6 +63,11 @@ const HASH = 16;
 const TICK = 2000;
 /** ms after which it is said what takes so long. */
 const PATIENCE = 2000;
+/**
+ * Files that are read without waiting for each, before anything else has its turn: to pack 20,000 small ones takes 0.8 s,
+ * with a promise for each call 6.7 s.
+ */
+const AT_ONCE = 500;
 
 /**
  * Packs a folder into a tar archive that depends on its names and contents alone: sorted, with fixed times, owners and
@@ -113,15 +117,15 @@ async function packNow(folder: string, archive: string, web: WebSettings): Promi
   await rename(candidate, archive);
   const packed: Packed = { id: hash.digest("hex"), bytes: (await stat(archive)).size, files };
   if (latest < begun - TICK)
-    await writeFile(noteOf(archive), JSON.stringify({ key, ...packed, as: await asItIs(archive) }));
+    await writeFile(noteOf(archive), JSON.stringify({ key, ...packed, as: asItIs(archive) }));
   return { ...packed, ...more };
 }
 
 type Packed = Pick<PackedRelease, "id" | "bytes" | "files">;
 
 /** Of a file, by which another one, or a change of it, is seen. */
-async function asItIs(path: string): Promise<string> {
-  const { size, ino, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
+function asItIs(path: string): string {
+  const { size, ino, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
   return [size, ino, mtimeNs, ctimeNs].join(" ");
 }
 
@@ -131,8 +135,9 @@ const noteOf = (archive: string): string => `${archive}.json`;
 async function keyOf(folder: string, entries: readonly Entry[]): Promise<{ key: string; latest: number }> {
   const hash = createHash("sha256").update(folder);
   let latest = 0;
-  const files = entries.filter(({ type }) => type === "File").map(({ name }) => join(folder, name));
-  for (const one of await Promise.all(files.map(asItIs))) {
+  for await (const { name, type } of inTurns(entries)) {
+    if (type !== "File") continue;
+    const one = asItIs(join(folder, name));
     hash.update(`${one}\0`);
     latest = Math.max(latest, Number(BigInt(one.split(" ").pop() ?? 0) / 1_000_000n));
   }
@@ -148,7 +153,7 @@ async function packedBefore(archive: string, key: string): Promise<Packed | unde
       key: of,
       ...known
     } = JSON.parse(await readFile(noteOf(archive), "utf8")) as Packed & Record<"key" | "as", string>;
-    const same = of === key && as === (await asItIs(archive));
+    const same = of === key && as === asItIs(archive);
     return same && "files" in known ? known : undefined;
   } catch {
     return undefined; // there is none, or half of one: it is packed once more
@@ -221,7 +226,7 @@ async function list(folder: string, mistakes: string[]): Promise<Entry[]> {
   const named = found.map((entry) => [relative(folder, join(entry.parentPath, entry.name)), entry] as const);
   named.sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
   const entries: Entry[] = [];
-  for (const [name, entry] of named) {
+  for await (const [name, entry] of inTurns(named)) {
     const mistake = await unfit(folder, name, entry);
     if (mistake !== undefined) mistakes.push(`${JSON.stringify(name)} ${mistake}`);
     else entries.push({ name, type: entry.isDirectory() ? "Directory" : "File" });
@@ -255,10 +260,12 @@ async function unfit(folder: string, name: string, entry: Dirent): Promise<strin
   if (entry.isSymbolicLink()) return unfitLink(folder, name);
   if (entry.isDirectory()) return undefined;
   if (!entry.isFile()) return "is neither a file nor a folder: take it out";
-  return open(join(folder, name)).then(
-    (file) => file.close().then(() => undefined),
-    () => "cannot be read: chmod u+r",
-  );
+  try {
+    closeSync(openSync(join(folder, name), "r"));
+    return undefined;
+  } catch {
+    return "cannot be read: chmod u+r";
+  }
 }
 
 async function unfitLink(folder: string, name: string): Promise<string | undefined> {
@@ -275,15 +282,23 @@ async function unfitLink(folder: string, name: string): Promise<string | undefin
     : undefined;
 }
 
+/** Each of them, with a pause in between in which others have their turn: progress, an interrupt. */
+async function* inTurns<T>(all: readonly T[]): AsyncGenerator<T> {
+  for (let i = 0; i < all.length; i += AT_ONCE) {
+    await setImmediate();
+    yield* all.slice(i, i + AT_ONCE);
+  }
+}
+
 /** The archive, piece by piece. Puts the beginning of each file's hash into `files`. */
 async function* blocks(
   folder: string,
   entries: readonly Entry[],
   files: Record<string, string>,
 ): AsyncGenerator<Buffer> {
-  for (const { name, type } of entries) {
+  for await (const { name, type } of inTurns(entries)) {
     const path = join(folder, name);
-    const size = type === "File" ? (await stat(path)).size : 0;
+    const size = type === "File" ? statSync(path).size : 0;
     yield head({
       path: type === "Directory" ? `${name}/` : name,
       mode: type === "Directory" ? 0o755 : 0o644,
@@ -296,7 +311,7 @@ async function* blocks(
     if (type !== "File") continue;
     let sent = 0;
     const hash = createHash("sha256");
-    const parts = size < LARGE ? [await readFile(path)] : (createReadStream(path) as AsyncIterable<Buffer>);
+    const parts = size < LARGE ? [readFileSync(path)] : (createReadStream(path) as AsyncIterable<Buffer>);
     for await (const part of parts) {
       sent += part.length;
       hash.update(part);
