@@ -6,8 +6,8 @@ import { Cluster } from "../lab/drive/stack";
 import { median, seconds } from "./figures";
 
 const FILES = [100, 20_000] as const;
-/** Each of 500 bytes, in folders of a hundred. */
-const SIZE = 500;
+/** Bytes of a page, in folders of a hundred: of every size from the one to the other, as pages are. */
+const [LEAST, MOST] = [500, 1499];
 const PUBLISHED = 3;
 const ROUNDS = 5;
 /** How many pages of the large site are asked for at random. */
@@ -56,7 +56,8 @@ async function publishing(cluster: Cluster, folder: string, files: number) {
     if (outcome.failed) throw new Error(outcome.said);
     return outcome.seconds;
   };
-  for (let i = 1; i < files; i += 1) write(pathOf(i), `page ${i} `.padEnd(SIZE, "x"));
+  for (let i = 1; i < files; i += 1)
+    write(pathOf(i), `page ${i} `.padEnd(LEAST + (i % (MOST - LEAST + 1)), "x"));
   write("index.html", "first");
   await up();
   const [changed, same]: [number[], number[]] = [[], []];
@@ -129,8 +130,8 @@ export function sitesReport({ publish, requests }: Sites): string[] {
   return [
     "## Sites",
     "",
-    `The wall time of \`pulumi up\` with one page that is another one, less that of the same \`up\` with nothing to do; files of ${SIZE}`,
-    `bytes, ${PUBLISHED} times each, medians.`,
+    `The wall time of \`pulumi up\` with one page that is another one, less that of the same \`up\` with nothing to do; files of ${LEAST}`,
+    `to ${MOST} bytes, ${PUBLISHED} times each, medians.`,
     "",
     "| files | publish | nothing to do | the difference |",
     "| --- | --- | --- | --- |",
