@@ -12,7 +12,7 @@ files=8192  # that a worker may have open at once, see the unit's drop-in
 all_full=no
 
 want() {
-  local listening holder by_hand folder why name
+  local listening holder by_hand folder cleared why name
   listening=$(listeners 80 | processes)
   holder=$(port_holder nginx.service nginx <<<"$listening")
   [ -z "$holder" ] || taken 80 "$holder"
@@ -27,6 +27,10 @@ want() {
   [[ -e $kernel_ipv6 || ! -e $listen_path ]] ||
     mend "nginx is to listen by IPv6, which the kernel has no more, and so would not start" rm -f "$listen_path"
   want_service nginx.service "$drop_in_path"
+  cleared=$(cleared)
+  [ -z "$cleared" ] ||
+    note "nginx.service is without twopir's $cleared$(others_files nginx.service): remove the lines that clear it" \
+      say "it is the user's own, so it stays"
   # Before the config is read anew, with which a Pi serves that served nothing: a start reads it, too.
   if is_outside && mounted && mount_answers && once nginx_config >/dev/null; then
     if may_interrupt; then
@@ -46,6 +50,18 @@ want() {
   fi
   [ -n "$told" ] || tell_if_odd
   [ -n "$holder" ] || tell_if_overtaken
+}
+
+# cleared: which of the drop-in's commands another unit file clears, for one of its own, or by a line too many: nginx
+# would start before its release is there, or never without the volume.
+cleared() {
+  local shown verb
+  local -A key=([prepare]=ExecStartPre [start]=ExecStart [note]=ExecStartPost [reload]=ExecReload)
+  shown=$(unit_facts nginx.service)
+  is_read "$shown" "$drop_in_path" || return 0
+  for verb in prepare start note reload; do
+    [[ $shown == *"${key[$verb]}={"*"/nginx-runs $verb ;"* ]] || echo "${key[$verb]}"
+  done | xargs
 }
 
 # is_outside: of the sandbox, which nginx has from its next start on; a reload, and a package's upgrade, go on without.

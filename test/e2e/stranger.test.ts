@@ -139,6 +139,19 @@ describe("the site's folder", () => {
   });
 });
 
+describe("how systemd runs nginx", () => {
+  it("is named where a unit file of the user's clears a command of twopir's", async () => {
+    const own = "/etc/systemd/system/nginx.service.d/override.conf";
+    const edit = (lines: string) => inside("pi2", `printf '${lines}' >${own} && systemctl daemon-reload`);
+    await edit("[Service]\\nExecStartPre=/bin/true\\nExecReload=\\nExecReload=/usr/sbin/nginx -s reload\\n");
+    expect((await cluster.preview()).said).toContain(
+      `pi2-nginx: nginx.service is without twopir's ExecReload (is it because of ${own}, which is not twopir's?)`,
+    );
+    await inside("pi2", `rm ${own} && systemctl daemon-reload`);
+    expect((await cluster.preview()).changed).toEqual(LEFT);
+  });
+});
+
 describe("the sandbox of nginx", () => {
   const OWN = "/etc/nginx/conf.d/own.conf";
 

@@ -47,13 +47,21 @@ esac`,
     host.command(
       "systemctl",
       `case "$*" in
-  show*) printf 'Id=nginx.service\\nMainPID=480\\nNeedDaemonReload=no\\nDropInPaths=/etc/systemd/system/nginx.service.d/00-twopir.conf\\nUnitFileState=%s\\nActiveState=active\\n' "$(cat /run/unit-file)" ;;
+  show*) printf 'Id=nginx.service\\nMainPID=480\\nNeedDaemonReload=no\\nDropInPaths=/etc/systemd/system/nginx.service.d/00-twopir.conf\\nUnitFileState=%s\\nActiveState=active\\n' "$(cat /run/unit-file)"
+    while read -r key verb; do
+      echo "$key={ path=/bin/bash ; argv[]=/bin/bash /usr/local/lib/twopir/nginx-runs $verb ; ignore_errors=no }"
+    done </run/commands ;;
+  "is-active -q "*) [ "$3" != "$(cat /run/inactive 2>/dev/null)" ] ;;
   unmask*) echo enabled >/run/unit-file ;;
   reload*) [ ! -e /run/unusable ] || exit 1 ;;&
   *) echo "$*" >>/run/told ;;
 esac`,
     );
     host.write("/run/unit-file", "enabled\n");
+    host.write(
+      "/run/commands",
+      "ExecStartPre prepare\nExecStart start\nExecStartPost note\nExecReload reload\n",
+    );
     host.write("/run/workers", "481\n482\n");
     host.write("/var/lib/glusterd/vols/gv0/info", `type=2\nvolume-id=${ID}\n`);
     listening("nginx", 480);
@@ -388,13 +396,7 @@ esac`,
   describe("another web server that is enabled", () => {
     const enabled = (unit: string, active: boolean): void => {
       host.write(`/etc/systemd/system/multi-user.target.wants/${unit}`, "");
-      host.command(
-        "systemctl",
-        `case "$*" in
-  show*) printf 'Id=nginx.service\\nMainPID=480\\nNeedDaemonReload=no\\nDropInPaths=/etc/systemd/system/nginx.service.d/00-twopir.conf\\nUnitFileState=enabled\\nActiveState=active\\n' ;;
-  "is-active -q ${unit}") ${active} ;;
-esac`,
-      );
+      if (!active) host.write("/run/inactive", unit);
     };
     const pihole = (port: string): void =>
       host.write(
@@ -467,6 +469,13 @@ esac`,
     expect((await host.check(unit)).changes).toEqual([]);
     expect((await host.run("remove", unit)).status).toBe(0);
     expect(host.list(folder)).toEqual(["0own.conf"]);
+  });
+
+  it("is named where another unit file clears the drop-in's commands, and stays as it is", async () => {
+    host.write("/run/commands", "ExecStartPre mine\nExecStart start\nExecStartPost note\n");
+    const why = "nginx.service is without twopir's ExecStartPre ExecReload: remove the lines that clear it";
+    expect((await host.check(nginx())).changes).toEqual([why]);
+    expect(await host.run("apply", nginx())).toMatchObject({ status: 0, changes: [why] });
   });
 
   it("is unmasked", async () => {
