@@ -31,13 +31,14 @@ want() {
   [ -z "$cleared" ] ||
     note "nginx.service is without twopir's $cleared$(others_files nginx.service): remove the lines that clear it" \
       say "it is the user's own, so it stays"
-  # Before the config is read anew, with which a Pi serves that served nothing: a start reads it, too.
   if is_outside && mounted && mount_answers && once nginx_config >/dev/null; then
-    if may_interrupt; then
-      mend "nginx was started without the sandbox of its unit" restart
+    why="nginx was started without the sandbox of its unit"
+    if [ ! -e "$nginx_loaded" ]; then
+      mend "$why" restart_first
+    elif may_interrupt; then
+      mend "$why" in_turn systemctl restart nginx.service
     else
-      note "nginx was started without the sandbox of its unit" \
-        say "it is restarted by the next up at which another Pi serves"
+      note "$why" say "it is restarted by the next up at which another Pi serves"
     fi
   fi
   why=$(outdated)
@@ -67,10 +68,11 @@ cleared() {
 # is_outside: of the sandbox, which nginx has from its next start on; a reload, and a package's upgrade, go on without.
 is_outside() { grep -qs "^NoNewPrivs:[[:space:]]*0$" "/proc/$(main_pid nginx.service)/status"; }
 
-# restart: in turn also where this site is not served yet: nginx may serve others, and did before the first up.
-restart() {
+# restart_first: of an nginx that has read nothing of twopir's yet. At the first up no Pi can wait until another one
+# serves the site; but pages of the user's own may be served by all, so one after the other.
+restart_first() {
   take_turn
-  in_turn systemctl restart nginx.service
+  systemctl restart nginx.service
 }
 
 # By Debian's packages and their own. All that is installed as Debian's "httpd" would take as long as all of apt's list.

@@ -191,9 +191,9 @@ esac`,
       expect((await host.check(nginx())).changes).toEqual([]);
     });
 
-    it("waits for no other Pi before it serves, as at the first up, and is not started with a config that it refuses", async () => {
-      answers("/", "500 Internal Server Error", "", "");
-      host.write("/run/twopir-nginx", "");
+    it("waits for no other Pi at the first up, whatever it serves, and is not started with a config that it refuses", async () => {
+      answers("/", "500 Internal Server Error", "", "", `@${address(2)}`);
+      host.delete("/run/twopir-nginx");
       await host.run("apply", nginx());
       expect(host.read("/run/told")).toMatch(/^restart nginx.service\n/);
       host.delete("/run/told");
