@@ -4,7 +4,17 @@ import { readFile } from "node:fs/promises";
 import { createConnection } from "node:net";
 import { join } from "node:path";
 import type { Client } from "ssh2";
-import { atPort, connect, destination, HostProblem, knownHostKey, run, takesFiles, type Login } from "./ssh";
+import {
+  atPort,
+  connect,
+  destination,
+  HostProblem,
+  isLocked,
+  knownHostKey,
+  run,
+  takesFiles,
+  type Login,
+} from "./ssh";
 import { packedProgram, PI } from "../operator/program";
 import {
   beforeFindings,
@@ -93,7 +103,7 @@ export async function reach(pis: readonly PiAddress[], ssh: Ssh): Promise<Map<st
     const privateKey = keyFile === undefined ? undefined : await readFile(keyFile, "utf8").catch(() => "");
     const key = {
       ...(privateKey === undefined ? {} : { privateKey }),
-      ...(passphrase === undefined ? {} : { passphrase }),
+      ...(passphrase !== undefined && privateKey !== undefined && isLocked(privateKey) ? { passphrase } : {}),
     };
     const knownAs = to.knownAs ?? ("hostName" in to ? to.hostName : undefined);
     const byName = knownAs && (await knownHostKey(knownAs, knownHosts, port));

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { Client, type ClientChannel } from "ssh2";
+import { Client, utils, type ClientChannel } from "ssh2";
 import { harmless } from "./state";
 
 /** Seconds for one attempt to connect: a Pi on a home network answers in well under one. */
@@ -13,6 +13,9 @@ const NOT_LET_IN = 77;
 
 /** Bytes of output of one look that are read; a healthy one is a few KiB. */
 const OUTPUT_LIMIT = 1 << 20;
+
+/** Whether a private key has a passphrase. One for a key that has none is refused by the plugin, and ignored here. */
+export const isLocked = (privateKey: string): boolean => utils.parseKey(privateKey) instanceof Error;
 
 /** How to log in to a Pi, everything resolved. */
 export interface Login {

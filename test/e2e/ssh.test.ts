@@ -238,6 +238,15 @@ describe("a secret", () => {
     expect(Object.values((await cluster.outputs()).names?.value as object)).toEqual(PIS.map(address));
   });
 
+  it("for a key is not needed by one that has none, as another operator's, and does no harm there", async () => {
+    await configure({ "twopir:ssh": { keyFile: open, knownHosts } });
+    await cluster.secret("twopir:sshPassphrase", PASSPHRASE);
+    expect((await cluster.preview()).changed).toEqual({});
+    await inside("pi1", "rm /etc/nginx/sites-enabled/cluster");
+    expect(succeeded(await cluster.up()).changed).toEqual({ "pi1-sites-enabled-link": "update" });
+    expect((await cluster.preview()).changed).toEqual({});
+  });
+
   const failing = async (why: string): Promise<string> => {
     await cluster.secret("twopir:sshPassphrase", PASSPHRASE);
     const { failed, said } = await cluster.up();

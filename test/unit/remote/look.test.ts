@@ -55,6 +55,23 @@ describe("reach", () => {
     ]);
   });
 
+  it("has a passphrase for a key that has one alone: others may have keys without", async () => {
+    const locked = text("locked");
+    writeFileSync(locked, readFileSync(sshd.userKey), { mode: 0o600 });
+    spawnSync("ssh-keygen", ["-q", "-p", "-P", "", "-N", "open sesame", "-f", locked]);
+    const reached = await reach([pi("pi1"), pi("pi2", { keyFile: locked })], {
+      ...ssh(),
+      passphrase: "open sesame",
+    });
+    close(reached);
+    expect(
+      [...reached.values()].map(({ login, client }) => [login.passphrase, client !== undefined]),
+    ).toEqual([
+      [undefined, true],
+      ["open sesame", true],
+    ]);
+  });
+
   it("takes the pinned key's word against known_hosts", async () => {
     const other = publicKey(newKey(text("other")));
     const reached = await reach([pi("pi1", { hostKey: other })], ssh());

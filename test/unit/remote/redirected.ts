@@ -6,9 +6,14 @@ export interface Led {
   readonly port: number;
 }
 
+/** A CommonJS module, imported: its default is all of it. */
+interface Imported {
+  readonly default: typeof import("ssh2");
+}
+
 /** The module ssh2 with a client that dials where it is led to, itself or by a jump host; nothing else is altered. */
 export function redirected(
-  real: typeof import("ssh2"),
+  { default: real }: Imported,
   lead: (host: string | undefined) => Led,
 ): typeof import("ssh2") {
   class Redirected extends real.Client {
