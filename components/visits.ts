@@ -56,8 +56,12 @@ export function foundElsewhere(
   if (areSame(wanted, found)) return [];
   return [
     new HostProblem(
-      `${hostname} should lead to ${wanted.join(", ")}, and this machine finds ${found.join(", ") || "no address"} for it. ` +
-        `You keep its ${type} records (twopir:dns): set them so where they are kept, for everybody who is to see the site.`,
+      `${hostname} should resolve to ${wanted.join(", ")}, but this machine finds ${found.join(", ") || "no address"}. ` +
+        `You keep its ${type} records (twopir:dns): set them for everybody who is to see the site.` +
+        (found.length > 0
+          ? ""
+          : ` If they are right already, the name server that this machine asks hides private addresses, as routers do (DNS ` +
+            `rebind protection): exempt ${hostname} there.`),
       "unseen",
     ),
   ];

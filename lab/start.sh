@@ -50,5 +50,5 @@ What to try next:
   npm run lab:ssh -- pi1                         look around; remove a link in /etc/nginx/sites-enabled
   npm run pulumi -- preview --diff               and see what preview says of it; `up` repairs it
   npm run lab:off -- pi1, npm run lab:on -- pi1  pull a plug
-  npm run lab:down                               all of it gone
+  npm run lab:down                               the virtual Pis are gone; packages and image stay
 TEXT

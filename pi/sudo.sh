@@ -20,8 +20,8 @@
     exec sudo -n bash -s "$@"
   elif [ -z "$password" ]; then
     not_let_in "user $(id -un) may not use sudo without a password (${answer##*$'\n'}). Set it" \
-      "(npm run pulumi -- config set --secret twopir:sudoPassword; README says how for $2 alone), or have sudo ask" \
-      "for none there (sudo raspi-config nonint do_sudo_pass 1)"
+      "(npm run pulumi -- config set --secret twopir:sudoPassword; docs/configuration.yaml says how for $2 alone)," \
+      "or have sudo ask for none there (sudo raspi-config nonint do_sudo_pass 1)"
   # That line is all that sudo can read, or the next ones would be its second and third try (passwd_tries, sudoers(5)).
   elif ! answer=$(printf '%s\n' "$password" | sudo -S -k -p '' bash -c : 2>&1); then
     not_let_in "sudo does not take the password of user $(id -un) that is set" \

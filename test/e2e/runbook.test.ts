@@ -1,6 +1,14 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -25,7 +33,7 @@ import {
   SUBNET,
   until,
 } from "../../lab/drive/lab";
-import { configFile, stateFolder, type Cluster } from "../../lab/drive/stack";
+import { configFile, published, stateFolder, type Cluster } from "../../lab/drive/stack";
 import { BRICK, full, noted, powerCycle, write } from "./losses";
 import { asSeen, block, inText } from "./runbook";
 import { anewAfterFailure, begin, copyOfThisVersion, eachHoldsItsOwn, nothingToDo } from "./states";
@@ -69,7 +77,8 @@ const environment = (): NodeJS.ProcessEnv => {
   const { PULUMI_STACK, ...others } = { ...process.env, ...cluster.environment };
   expect(PULUMI_STACK).toBe(LAB); // so that the document is what sets it
   const human = { SSH_ASKPASS: join(desk, "human"), SSH_ASKPASS_REQUIRE: "force" };
-  return { ...others, ...human, PULUMI_SKIP_CONFIRMATIONS: "true" };
+  // Where the document logs in to a backend, nobody else's login is another one afterwards.
+  return { ...others, ...human, PULUMI_SKIP_CONFIRMATIONS: "true", PULUMI_CREDENTIALS_PATH: desk };
 };
 
 const start = (lines: string, cwd = root, detached = false): ChildProcess =>
@@ -307,6 +316,33 @@ describe("the state", () => {
     await typed(block("lostState"));
     await nothingToDo(cluster);
     for (const name of PIS) expect((await get(address(name))).body).toBe("home");
+  });
+
+  it("whose passphrase is lost is made anew with another one", async () => {
+    const key = await published("LAB_TSIG_SECRET");
+    for (const passphrase of ["another", cluster.environment.PULUMI_CONFIG_PASSPHRASE]) {
+      const export_ = `export PULUMI_CONFIG_PASSPHRASE=${passphrase ?? ""}`;
+      await typed(`${export_}\n${block("lostPassphrase")}`);
+      const { config } = yaml.load(readFileSync(configFile(LAB), "utf8")) as { readonly config: object };
+      const plain = Object.entries(config).filter(
+        ([, value]) => !JSON.stringify(value).includes('"secure":'),
+      );
+      writeFileSync(configFile(LAB), yaml.dump({ config: Object.fromEntries(plain) }));
+      await typed(
+        `${export_}\n${inText("Lost state", "pulumi stack init prod")}\npulumi config set --secret twopir:tsigSecret ${key}\npulumi up`,
+      );
+    }
+    await nothingToDo(cluster);
+  });
+
+  it("goes along to another backend", async () => {
+    const backend = join(desk, "backend");
+    mkdirSync(backend);
+    const moved = block("movedState").replace("s3://BUCKET", `file://${backend}`);
+    await typed(
+      `pulumi login file://${stateFolder()}\nunset PULUMI_BACKEND_URL\n${moved}\npulumi preview --expect-no-changes`,
+    );
+    expect(existsSync(join(backend, ".pulumi", "stacks", "twopir", `${LAB}.json`))).toBe(true);
   });
 });
 

@@ -55,6 +55,8 @@ export const PLAYED = {
   rules: ["How a site is served", "# _redirects"],
   renewKeys: ["Two operators", "TWOPIR_RENEW_KEYS=true"],
   lostState: ["Lost state", "pulumi stack init"],
+  lostPassphrase: ["Lost state", "pulumi stack rm"],
+  movedState: ["Lost state", "pulumi stack export"],
   newVersion: ["A new version", "git pull"],
   earlierVersion: ["Back to an earlier version", "git checkout"],
   takeBack: ["Taking everything back", "pulumi destroy"],

@@ -97,7 +97,7 @@ ROOT=0 SUDO_USER=pi exec "$@"`,
     const { status, output } = await asks("");
     expect(status).toBe(77);
     expect(output).toBe(
-      `${NONE} (npm run pulumi -- config set --secret twopir:sudoPassword; README says how for pi1 alone), or have sudo ` +
+      `${NONE} (npm run pulumi -- config set --secret twopir:sudoPassword; docs/configuration.yaml says how for pi1 alone), or have sudo ` +
         "ask for none there (sudo raspi-config nonint do_sudo_pass 1)\n",
     );
   });

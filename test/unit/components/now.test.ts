@@ -74,14 +74,16 @@ describe("A records that the user keeps", () => {
     const { A } = recordAddresses(cluster(2));
     const elsewhere = (found: readonly string[]) => foundElsewhere("twopir.example.com", "A", A, found);
     expect(elsewhere(["192.168.0.122", "192.168.0.121"])).toEqual([]);
-    const should = "twopir.example.com should lead to 192.168.0.121, 192.168.0.122, and this machine finds";
+    const should =
+      "twopir.example.com should resolve to 192.168.0.121, 192.168.0.122, but this machine finds";
     for (const [found, words] of [
       [[], "no address"],
       [["192.168.0.121"], "192.168.0.121"],
       [["192.168.0.121", "192.168.0.122", "192.168.0.9"], "192.168.0.121, 192.168.0.122, 192.168.0.9"],
     ] as const) {
       const [problem] = elsewhere(found);
-      expect(problem?.message).toContain(`${should} ${words} for it`);
+      expect(problem?.message).toContain(`${should} ${words}.`);
+      expect(problem?.message.includes("DNS rebind protection")).toBe(found.length === 0);
       expect(problem?.kind).toBe("unseen");
     }
   });
