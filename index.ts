@@ -45,6 +45,7 @@ export = async () => {
   await tellOfForgotten(unwanted);
   await noteWanted(config.hostname, config.dns, addresses);
   new Cluster("twopir", { parts, resources });
+  void resources.requireAll(); // not awaited: an update that fails has its outputs, too
   const next = nextStep(config.site, config.volume.mount);
   return {
     url: urlOf(config.hostname),

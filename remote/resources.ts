@@ -27,6 +27,8 @@ const TOLD = 10 * MB;
  */
 export class Resources {
   readonly #declared = new Map<string, pulumi.Resource>();
+  /** Of each resource a value that the engine has no more than the resource where that was left out. */
+  readonly #made: pulumi.Output<unknown>[] = [];
   /** What a drained Pi is to have when it is not drained any more. */
   readonly #later = new Set<string>();
   /** Inputs that are the operator's own. */
@@ -57,6 +59,20 @@ export class Resources {
     if (refused.length > 0)
       refuse(["Nothing was changed:", ...refused.map((problem) => `- ${problem.message}`)].join("\n"));
     for (const problem of this.seen.problems) void pulumi.log.warn(problem.message);
+  }
+
+  /**
+   * Ends an update in which something was left out, once all the rest is done, and before the engine removes anything: it
+   * keeps what a failed resource comes after, but not what those come after which it leaves out because of that. So nginx
+   * would lose the release that it serves, and visitors the floating addresses that the records still have.
+   *
+   * @throws pulumi.RunError Not in a preview, nor in a destroy, where what was never made is no failure.
+   */
+  async requireAll(): Promise<void> {
+    if (pulumi.runtime.isDryRun()) return;
+    const made = await Promise.all(this.#made.map(isKnown));
+    if (made.includes(false))
+      refuse("Some of it failed, see above, so nothing was removed. Run pulumi up again when that is mended.");
   }
 
   /** The resources of states that were declared before. */
@@ -102,7 +118,7 @@ export class Resources {
       proxied: false, // the browser must see every address to go on to the next one
       comment: gone ? `${comment}, again ${this.#seen}` : comment, // Cloudflare takes 100 characters
     };
-    return new DnsRecord(name, inputs, {
+    const record = new DnsRecord(name, inputs, {
       parent,
       dependsOn: this.#resources(after),
       retainOnDelete: true, // the provider fails for ever where it is gone: its keeper takes it away
@@ -110,6 +126,8 @@ export class Resources {
       ignoreChanges: gone ? [] : ["comment"],
       ...(adopted && { import: `${zoneId}/${there.id}` }),
     });
+    this.#made.push(record.createdOn);
+    return record;
   }
 
   #command(state: State, parent: pulumi.Resource): pulumi.Resource {
@@ -148,6 +166,7 @@ export class Resources {
         ? new local.Command(state.name, args, options)
         : new remote.Command(state.name, { ...args, connection: connection(reached) }, options);
     if (drifted && pulumi.runtime.isDryRun()) this.#tell(state, resource);
+    this.#made.push(resource.stdout);
     return resource;
   }
 
@@ -202,6 +221,10 @@ export class Resources {
     if (finding?.details) void pulumi.log.info(finding.details, resource);
   }
 }
+
+/** Not in the SDK's types, and the only way to tell: of what was left out "apply" is never called. */
+const isKnown = (output: pulumi.Output<unknown>): Promise<boolean> =>
+  (output as unknown as { readonly isKnown: Promise<boolean> }).isKnown;
 
 /** Whether the engine's record is the one that is there, and not another one with the same content. */
 const madeTogether = ({ createdOn }: DeclaredRecord, there: CloudflareFound): boolean =>

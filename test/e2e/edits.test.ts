@@ -1,17 +1,21 @@
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import {
   address,
   addresses,
   floatingAddress,
+  get,
   inside,
   LAB,
   lab,
   labFile,
   NAME,
   run,
+  servesAgain,
   SUBNET,
   until,
 } from "../../lab/drive/lab";
@@ -23,6 +27,7 @@ import {
   begin,
   eachHoldsItsOwn,
   FLOATING,
+  held,
   reasonsIn,
   settingsOf,
   succeeded,
@@ -291,6 +296,43 @@ describe("an edit of the config of a cluster that serves", () => {
     await cluster.configure(BASE);
     succeeded(await cluster.up());
     await eachHoldsItsOwn();
+  });
+
+  it.each([
+    [
+      "a config that nginx refuses",
+      "echo 'nonsense;' >/etc/nginx/conf.d/own.conf",
+      "rm /etc/nginx/conf.d/own.conf",
+    ],
+    ["a Pi that is off", "off", "on"],
+  ])("of which a part fails removes nothing before the rest is done: %s", async (_, fault, remedy) => {
+    const folder = mkdtempSync(join(tmpdir(), "twopir-edits-"));
+    for (const name of ["index.html", "about.html"]) writeFileSync(join(folder, name), name);
+    await cluster.configure({ ...BASE, "twopir:site": folder });
+    succeeded(await cluster.up());
+    const settings = { ...BASE, "twopir:floatingAddresses": [] };
+    const [power, serving] = fault === "off" ? [true, ["pi2"]] : [false, PIS];
+    await (power ? lab("off", "pi1") : inside("pi1", fault));
+    if (power) await until("pi2 has both addresses", 30, async () => (await held("pi2")).length === 2);
+    await cluster.up(); // by which the engine gives up what is on a Pi that is off
+    await cluster.configure(settings);
+    const up = await cluster.up();
+    expect(up.failed).toBe(true);
+    expect(up.said).toContain("so nothing was removed");
+    expect(Object.values(up.changed)).not.toContain("delete");
+    expect((await addresses()).sort()).toEqual(Object.values(FLOATING));
+    for (const asked of [...Object.values(FLOATING), ...serving.map(address)])
+      expect((await get(asked, "/about")).body).toBe("about.html");
+    await (power ? lab("on", "pi1") : inside("pi1", remedy));
+    if (power) await servesAgain("pi1");
+    succeeded(await cluster.up());
+    expect((await addresses()).sort()).toEqual(PIS.map(address));
+    await nothingToDo(cluster);
+    await cluster.configure(BASE);
+    succeeded(await cluster.up());
+    await eachHoldsItsOwn();
+    await nothingToDo(cluster);
+    rmSync(folder, { recursive: true });
   });
 
   it("that takes something from a drained Pi is named when the Pi is back, with the way", async () => {
