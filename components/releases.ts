@@ -1,4 +1,4 @@
-import { gzipSync } from "node:zlib";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { z } from "zod";
 import type { PackedRelease, Release } from "../operator/pack";
 import { refuse } from "../operator/refuse";
@@ -64,7 +64,7 @@ type Facts = readonly (readonly [name: string, value: string])[];
 
 /** Of several Pis what the one says that knows most: a release is added to the history, and none is taken out of it. */
 function latest({ findings }: Look, pis: readonly Pi[]): Facts {
-  const count = (facts: Facts): number => facts.filter(([name]) => name === "live").length;
+  const count = (facts: Facts): number => Number(new Map(facts).get("known") ?? 0);
   const all = pis.map((pi) => factsOf(findings.get(stateName(pi))));
   return all.reduce(
     (best, one) =>
@@ -139,7 +139,7 @@ const told = ({ id, live, since }: StoredRelease): string =>
 
 function parsed(id: string, published: string): Pick<Release, "bytes" | "web"> {
   try {
-    return note.parse(JSON.parse(published));
+    return note.parse(JSON.parse(gunzipSync(Buffer.from(published, "base64")).toString()));
   } catch {
     return refuse(
       `How release ${shortId(id)} is served cannot be read from the volume: take twopir:release out, give twopir:site the ` +

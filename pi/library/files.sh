@@ -81,10 +81,12 @@ difference() {
   fi
 }
 
-# show_difference PATH CONTENT: of two texts.
+# show_difference PATH CONTENT: of two texts, not more than somebody reads.
 show_difference() {
   [ ! -f "$1" ] || [ -L "$1" ] ||
-    diff -u --label "$1 on $pi" --label "$1 wanted" "$1" <(printf '%s' "$2") || true
+    diff -u --label "$1 on $pi" --label "$1 wanted" "$1" <(printf '%s' "$2") | awk -v most=500 '
+      NR <= most
+      END { if (NR > most) print "... and " NR - most " lines more" }' || true
 }
 
 # write_file PATH CONTENT [VALIDATOR...]. The candidate has one name, so that the next run clears away what a killed

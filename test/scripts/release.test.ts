@@ -14,6 +14,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Pi } from "../../components/args";
 import { statesOf } from "../../components/cluster";
@@ -482,11 +483,21 @@ esac`,
       write("site/_redirects", "/old /new\n");
       const release = await publish("one\n");
       const { published } = await chosen(release.id.slice(0, 8));
-      expect(JSON.parse(published ?? "")).toEqual({ bytes: release.bytes, web: release.web });
+      const text = gunzipSync(Buffer.from(published ?? "", "base64")).toString();
+      expect(JSON.parse(text)).toEqual({ bytes: release.bytes, web: release.web });
       rmSync(at(release, "published"));
       expect((await host.check(states(release)[0])).output).toContain("mend: it is not noted how release");
       expect((await host.run("apply", states(release)[0])).status).toBe(0);
       expect((await chosen(release.id.slice(0, 8))).published).toBe(published);
+    });
+
+    it("is told of a history of years by its last lines, and of how long that is", async () => {
+      const two = await publish("two\n");
+      await publish("three\n");
+      const line = `2026-11-01T00:00:00Z ${"0".repeat(64)}\n`;
+      host.write(`${RELEASES}/history`, line.repeat(5000) + host.read(`${RELEASES}/history`));
+      const { known, chosen: found } = await chosen("previous");
+      expect({ known, found }).toEqual({ known: "5002", found: two.id });
     });
 
     it("goes by this Pi's own copy where the volume is not mounted", async () => {

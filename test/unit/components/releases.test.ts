@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import { describe, expect, it, vi } from "vitest";
 import { changedFiles, keptRelease, noteOf, storedReleases } from "../../../components/releases";
 import type { Look, Reached } from "../../../remote/look";
@@ -24,11 +25,19 @@ const web = {
   headers: [{ path: "/*", name: "X-A", value: '"b"' }],
   fallback: "/index.html",
 };
-const published = `published=${noteOf({ id: A, bytes: 10_240, web })}`;
+const packed = (text: string): string => `published=${gzipSync(text).toString("base64")}`;
+const noted = noteOf({ id: A, bytes: 10_240, web });
+const published = packed(noted);
 const stored = [`stored=${A} 4096`, `stored=${B} 8192`];
 const served = `served=${B}`;
-const old = [`live=${A} 2026-11-01T00:00:00Z`, ...stored];
-const all = [`live=${A} 2026-11-01T00:00:00Z`, `live=${B} 2026-11-02T00:00:00Z`, served, ...stored];
+const old = ["known=1", `live=${A} 2026-11-01T00:00:00Z`, ...stored];
+const all = [
+  "known=2",
+  `live=${A} 2026-11-01T00:00:00Z`,
+  `live=${B} 2026-11-02T00:00:00Z`,
+  served,
+  ...stored,
+];
 
 const kept = (answers: Record<string, string[]>, reached: ReadonlyMap<string, Reached> = new Map()) => {
   asked.answers = Object.fromEntries(Object.entries(answers).map(([pi, lines]) => [pi, lines.join("\n")]));
@@ -83,7 +92,8 @@ describe("a release that is gone back to", () => {
   it.each<[string, string[], string]>([
     ["nothing says how it was served", [], "did not note how it is served"],
     ["that cannot be read", ["published={"], "cannot be read from the volume"],
-    ["that is something else", [published.replace("301", "305")], "cannot be read from the volume"],
+    ["that is half of it", [packed("{")], "cannot be read from the volume"],
+    ["that is something else", [packed(noted.replace("301", "305"))], "cannot be read from the volume"],
   ])("is refused where %s", async (_, lines, says) => {
     await expect(kept({ pi1: [...all, `chosen=${A}`, ...lines] })).rejects.toThrow(says);
   });

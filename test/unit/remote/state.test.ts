@@ -315,6 +315,12 @@ describe("checkAll and parseFindings", () => {
     expect(found.get("after")?.reasons).toEqual(["still looked at"]);
   });
 
+  it("bears more in what they ask in common, as nginx's config of thousands of redirects", () => {
+    const asks = `ask() { head -c 1000000 /dev/zero | tr '\\0' x; }; answer=$(once ask); say \${#answer}`;
+    const found = find(state("asks", asks), state("too", asks));
+    expect([...found.values()].map(({ details }) => details)).toEqual(["1000000", "1000000"]);
+  });
+
   it("tells of a check that was killed, without its text", () => {
     const found = find(state("killed", "kill -9 $BASHPID", { secrets: { secret: "s3cr3t" } }));
     expect(found.get("killed")?.reasons).toEqual(["cannot be checked: exit status 137"]);
