@@ -72,7 +72,9 @@ export class Resources {
     if (pulumi.runtime.isDryRun()) return;
     const made = await Promise.all(this.#made.map(isKnown));
     if (made.includes(false))
-      refuse("Some of it failed, see above, so nothing was removed. Run pulumi up again when that is mended.");
+      refuse(
+        "Some of it failed, see above, so nothing was removed. Run pulumi up again when that is mended.",
+      );
   }
 
   /** The resources of states that were declared before. */

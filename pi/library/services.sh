@@ -37,7 +37,8 @@ unit_facts() {
 main_pid() { [[ ! $(unit_facts "$1") =~ MainPID=([0-9]+) ]] || echo "${BASH_REMATCH[1]}"; } # UNIT
 our_units() {
   systemctl show -p Id,NeedDaemonReload,DropInPaths,UnitFileState,ActiveState,MainPID \
-    -p ExecStart,ExecStartPre,ExecStartPost,ExecReload \
+    -p ExecStart,ExecStartPre,ExecStartPost,ExecReload,Restart,StartLimitIntervalUSec,NoNewPrivileges \
+    -p Result,NRestarts \
     {glusterd,keepalived,nftables,nginx,twopir-{firewall,full-copy,release,upgrade}}.service \
     {apt-daily{,-upgrade},twopir-{release,upgrade}}.timer
 }

@@ -27,7 +27,7 @@ want() {
   [[ -e $kernel_ipv6 || ! -e $listen_path ]] ||
     mend "nginx is to listen by IPv6, which the kernel has no more, and so would not start" rm -f "$listen_path"
   want_service nginx.service "$drop_in_path"
-  cleared=$(cleared)
+  cleared=$(cleared | xargs)
   [ -z "$cleared" ] ||
     note "nginx.service is without twopir's $cleared$(others_files nginx.service): remove the lines that clear it" \
       say "it is the user's own, so it stays"
@@ -53,8 +53,8 @@ want() {
   [ -n "$holder" ] || tell_if_overtaken
 }
 
-# cleared: which of the drop-in's commands another unit file clears, for one of its own, or by a line too many: nginx
-# would start before its release is there, or never without the volume.
+# cleared: what of the drop-in another unit file clears, or has its own for: nginx would start before its release is
+# there, or give up at a boot at which the volume takes its time. Of the sandbox its user may allow what he likes.
 cleared() {
   local shown verb
   local -A key=([prepare]=ExecStartPre [start]=ExecStart [note]=ExecStartPost [reload]=ExecReload)
@@ -62,11 +62,16 @@ cleared() {
   is_read "$shown" "$drop_in_path" || return 0
   for verb in prepare start note reload; do
     [[ $shown == *"${key[$verb]}={"*"/nginx-runs $verb ;"* ]] || echo "${key[$verb]}"
-  done | xargs
+  done
+  [[ $shown == *StartLimitIntervalUSec=0* ]] || echo StartLimitIntervalSec
+  [[ $shown == *$'\n'Restart=@(always|on-failure)* ]] || echo Restart
 }
 
 # is_outside: of the sandbox, which nginx has from its next start on; a reload, and a package's upgrade, go on without.
-is_outside() { grep -qs "^NoNewPrivs:[[:space:]]*0$" "/proc/$(main_pid nginx.service)/status"; }
+is_outside() {
+  [[ $(unit_facts nginx.service) == *NoNewPrivileges=yes* ]] &&
+    grep -qs "^NoNewPrivs:[[:space:]]*0$" "/proc/$(main_pid nginx.service)/status"
+}
 
 # restart_first: of an nginx that has read nothing of twopir's yet. At the first up no Pi can wait until another one
 # serves the site; but pages of the user's own may be served by all, so one after the other.

@@ -16,6 +16,9 @@ want() {
   want_ours "$timer_path"
   want_service twopir-release.timer
   is_read "$(unit_facts twopir-release.service)" || mend "systemd has not read $service_path" systemctl daemon-reload
+  [ "$(failures)" -lt "$patience" ] ||
+    note "the release on the card of $pi could not be looked through, or put right: journalctl -u twopir-release" \
+      say "it is tried again by itself"
   [ -e "$wants" ] || mend "the release is not looked for when the volume comes" come_with_mount
   why=$(lacking "$release")
   if [ -n "$why" ]; then
@@ -26,6 +29,15 @@ want() {
   fi
   [ "$(beneath readlink "$mount_point/cluster" || true)" = "$card/cluster" ] ||
     mend "nginx would not start while the volume is away" lay_beneath
+}
+
+patience=4 # of its tries, which are 30 s apart; after a boot the first may come before the volume does
+
+# failures: of this Pi's own look for the release, the tries since it succeeded last.
+failures() {
+  local shown
+  shown=$(unit_facts twopir-release.service)
+  if [[ $shown != *Result=success* && $shown =~ NRestarts=([0-9]+) ]]; then echo "${BASH_REMATCH[1]}"; else echo 0; fi
 }
 
 # come_with_mount: systemctl refuses units that come of /etc/fstab.

@@ -50,7 +50,8 @@ esac`,
   show*) printf 'Id=nginx.service\\nMainPID=480\\nNeedDaemonReload=no\\nDropInPaths=/etc/systemd/system/nginx.service.d/00-twopir.conf\\nUnitFileState=%s\\nActiveState=active\\n' "$(cat /run/unit-file)"
     while read -r key verb; do
       echo "$key={ path=/bin/bash ; argv[]=/bin/bash /usr/local/lib/twopir/nginx-runs $verb ; ignore_errors=no }"
-    done </run/commands ;;
+    done </run/commands
+    cat /run/settings ;;
   "is-active -q "*) [ "$3" != "$(cat /run/inactive 2>/dev/null)" ] ;;
   unmask*) echo enabled >/run/unit-file ;;
   reload*) [ ! -e /run/unusable ] || exit 1 ;;&
@@ -62,6 +63,7 @@ esac`,
       "/run/commands",
       "ExecStartPre prepare\nExecStart start\nExecStartPost note\nExecReload reload\n",
     );
+    host.write("/run/settings", "Restart=on-failure\nStartLimitIntervalUSec=0\nNoNewPrivileges=yes\n");
     host.write("/run/workers", "481\n482\n");
     host.write("/var/lib/glusterd/vols/gv0/info", `type=2\nvolume-id=${ID}\n`);
     listening("nginx", 480);
@@ -179,6 +181,11 @@ esac`,
       host.write("/run/status", "Name:\tnginx\nNoNewPrivs:\t0\n");
       host.command("findmnt", "echo /mnt/gluster1");
       host.write("/mnt/gluster1/cluster", SITE.slice(SITE.indexOf("\n") + 1));
+    });
+
+    it("goes on where its user allows it that", async () => {
+      host.write("/run/settings", "Restart=on-failure\nStartLimitIntervalUSec=0\nNoNewPrivileges=no\n");
+      expect((await host.check(nginx())).changes).toEqual([]);
     });
 
     it("is started again, in its turn", async () => {
@@ -473,7 +480,9 @@ esac`,
 
   it("is named where another unit file clears the drop-in's commands, and stays as it is", async () => {
     host.write("/run/commands", "ExecStartPre mine\nExecStart start\nExecStartPost note\n");
-    const why = "nginx.service is without twopir's ExecStartPre ExecReload: remove the lines that clear it";
+    host.write("/run/settings", "Restart=on-abort\nStartLimitIntervalUSec=8min 20s\nNoNewPrivileges=yes\n");
+    const why =
+      "nginx.service is without twopir's ExecStartPre ExecReload StartLimitIntervalSec Restart: remove the lines that clear it";
     expect((await host.check(nginx())).changes).toEqual([why]);
     expect(await host.run("apply", nginx())).toMatchObject({ status: 0, changes: [why] });
   });

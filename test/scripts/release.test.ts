@@ -311,13 +311,25 @@ esac`,
       host.command(
         "systemctl",
         `case $1 in
-show) printf 'Id=twopir-release.%s\\nNeedDaemonReload=no\\nUnitFileState=enabled\\nActiveState=active\\n\\n' timer service ;;
+show) printf 'Id=twopir-release.%s\\nNeedDaemonReload=no\\nUnitFileState=enabled\\nActiveState=active\\n%b\\n' timer '\\n' service "$(cat /run/result)" ;;
 esac`,
       );
+      host.write("/run/result", "Result=success");
     });
     const taken = async (release: Release): Promise<void> => {
       expect(await host.run("apply", here(release))).toMatchObject({ status: 0 });
     };
+
+    it("is named where this Pi's own look for it goes on failing", async () => {
+      await publish("one\n");
+      await taken(one);
+      host.write("/run/result", "Result=exit-code\\nNRestarts=3"); // the volume comes late
+      expect((await host.check(here(one))).changes).toEqual([]);
+      host.write("/run/result", "Result=exit-code\\nNRestarts=4");
+      expect((await host.check(here(one))).changes).toEqual([
+        "the release on the card of pi1 could not be looked through, or put right: journalctl -u twopir-release",
+      ]);
+    });
 
     it("takes a copy, opens it, and has nothing more to do then", async () => {
       await publish("one\n");
