@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, type Hash } from "node:crypto";
 import {
   closeSync,
   createReadStream,
@@ -8,12 +8,13 @@ import {
   statSync,
   type Dirent,
 } from "node:fs";
-import { mkdir, readdir, readFile, readlink, realpath, rename, stat, writeFile } from "node:fs/promises";
-import { dirname, isAbsolute, join, relative } from "node:path";
+import { mkdir, readdir, readFile, readlink, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { basename, dirname, isAbsolute, join, relative } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { setImmediate } from "node:timers/promises";
 import { log } from "@pulumi/pulumi";
 import { Header, Pax, type HeaderData } from "tar";
+import { namesInDoubt, staleIn, staleOf } from "./doubts";
 import { refuse } from "./refuse";
 import { readHeaders, readRedirects, type Web } from "./rules";
 
@@ -97,31 +98,72 @@ async function packNow(folder: string, archive: string, web: WebSettings): Promi
     );
   const begun = Date.now();
   const { key, latest } = await keyOf(folder, entries);
-  const more = { archive, web: served, doubts: doubtsOf(entries) };
+  const release = ({ stale, ...packed }: Packed): PackedRelease => ({
+    ...packed,
+    ...{
+      archive,
+      web: served,
+      doubts: [...namesInDoubt(entries.map(({ name }) => name)), ...stale.map(staleOf)],
+    },
+  });
   const known = await packedBefore(archive, key);
-  if (known !== undefined) return { ...known, ...more };
+  if (known !== undefined) return release(known);
+  await mkdir(dirname(archive), { recursive: true });
+  await clearLeft(archive);
   const hash = createHash("sha256");
   const files: Record<string, string> = {};
   const candidate = `${archive}.${process.pid.toString()}`;
-  await mkdir(dirname(archive), { recursive: true });
-  await pipeline(
-    blocks(folder, entries, files),
-    async function* (source: AsyncIterable<Buffer>) {
-      for await (const block of source) {
-        hash.update(block);
-        yield block;
-      }
-    },
-    createWriteStream(candidate, { flush: true }),
-  );
-  await rename(candidate, archive);
-  const packed: Packed = { id: hash.digest("hex"), bytes: (await stat(archive)).size, files };
+  try {
+    await pipeline(
+      blocks(folder, entries, files),
+      async function* (source: AsyncIterable<Buffer>) {
+        for await (const block of source) {
+          hash.update(block);
+          yield block;
+        }
+      },
+      createWriteStream(candidate, { flush: true }),
+    );
+    await rename(candidate, archive);
+  } finally {
+    await rm(candidate, { force: true });
+  }
+  const { size } = await stat(archive);
+  const packed: Packed = {
+    id: hash.digest("hex"),
+    bytes: size,
+    files,
+    stale: staleIn(folder, files, (content) => shortHash(createHash("sha256").update(content))),
+  };
   if (latest < begun - TICK)
     await writeFile(noteOf(archive), JSON.stringify({ key, ...packed, as: asItIs(archive) }));
-  return { ...packed, ...more };
+  return release(packed);
 }
 
-type Packed = Pick<PackedRelease, "id" | "bytes" | "files">;
+interface Packed extends Pick<PackedRelease, "id" | "bytes" | "files"> {
+  /** Packed pages that are not of the page beside them. */
+  readonly stale: readonly string[];
+}
+
+/** What runs that were killed left of an archive, by the process that wrote it. */
+async function clearLeft(archive: string): Promise<void> {
+  for (const name of await readdir(dirname(archive))) {
+    const pid = name.startsWith(`${basename(archive)}.`)
+      ? Number(name.slice(basename(archive).length + 1))
+      : 0;
+    if (pid > 0 && !isRunning(pid)) await rm(join(dirname(archive), name), { force: true });
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+const shortHash = (hash: Hash): string => hash.digest("hex").slice(0, HASH);
 
 /** Of a file, by which another one, or a change of it, is seen. */
 function asItIs(path: string): string {
@@ -154,7 +196,7 @@ async function packedBefore(archive: string, key: string): Promise<Packed | unde
       ...known
     } = JSON.parse(await readFile(noteOf(archive), "utf8")) as Packed & Record<"key" | "as", string>;
     const same = of === key && as === asItIs(archive);
-    return same && "files" in known ? known : undefined;
+    return same && "stale" in known ? known : undefined;
   } catch {
     return undefined; // there is none, or half of one: it is packed once more
   }
@@ -236,19 +278,6 @@ async function list(folder: string, mistakes: string[]): Promise<Entry[]> {
   return entries;
 }
 
-/** Names that a machine which tells capitals from small letters has side by side: others make one file of them. */
-function doubtsOf(entries: readonly Entry[]): string[] {
-  const first = new Map<string, string>();
-  return entries.flatMap(({ name }) => {
-    const other = first.get(name.toLowerCase());
-    if (other === undefined) first.set(name.toLowerCase(), name);
-    return other === undefined || dirname(other) !== dirname(name)
-      ? []
-      : `the site has ${JSON.stringify(other)} and ${JSON.stringify(name)}, which differ by capital letters only: visitors ` +
-          `get each at its own address, and on a Mac or on Windows the folder has but one of them`;
-  });
-}
-
 /** Why something cannot be published; undefined: it can. */
 async function unfit(folder: string, name: string, entry: Dirent): Promise<string | undefined> {
   if (name.includes("\ufffd")) return "has a name that is not UTF-8: rename it";
@@ -298,6 +327,7 @@ async function* blocks(
 ): AsyncGenerator<Buffer> {
   for await (const { name, type } of inTurns(entries)) {
     const path = join(folder, name);
+    const before = type === "File" ? asItIs(path) : "";
     const size = type === "File" ? statSync(path).size : 0;
     yield head({
       path: type === "Directory" ? `${name}/` : name,
@@ -317,8 +347,9 @@ async function* blocks(
       hash.update(part);
       yield part;
     }
-    if (sent !== size) refuse(`${path} was written to while it was read: run it again. No Pi was contacted.`);
-    files[name] = hash.digest("hex").slice(0, HASH);
+    if (sent !== size || asItIs(path) !== before)
+      refuse(`${path} was written to while it was read: run it again. No Pi was contacted.`);
+    files[name] = shortHash(hash);
     yield Buffer.alloc((BLOCK - (size % BLOCK)) % BLOCK);
   }
   yield Buffer.alloc(2 * BLOCK); // the end of an archive

@@ -2,8 +2,10 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   chmodSync,
+  closeSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readFileSync,
   readdirSync,
   renameSync,
@@ -13,10 +15,12 @@ import {
   truncateSync,
   utimesSync,
   writeFileSync,
+  writeSync,
 } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { log } from "@pulumi/pulumi";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { pack } from "../../../operator/pack";
@@ -103,6 +107,47 @@ describe("a folder that is packed", () => {
     expect(doubts).toHaveLength(2);
     expect(doubts[0]).toContain('the site has "B" and "b", which differ by capital letters only');
     expect(doubts[1]).toContain('"c/Logo.png" and "c/logo.png"');
+  });
+
+  it("is doubted where a name has its accents as characters of their own, which only a Mac takes for the same", async () => {
+    write("\u00fcber.html");
+    expect((await pack(folder, archive)).doubts).toEqual([]);
+    for (const name of ["u\u0308ber.html", "a\u0308.html"]) write(name);
+    const { doubts } = await pack(folder, archive);
+    expect(doubts).toHaveLength(1);
+    expect(doubts[0]).toContain('"a\u0308.html" (and 1 more) has a letter and its accent as two characters');
+  });
+
+  it("is doubted where a packed page is not of the page beside it, each time", async () => {
+    writeFileSync(join(folder, "a.css.gz"), gzipSync(readFileSync(join(folder, "a.css"))));
+    write("archive.gz");
+    expect((await pack(folder, archive)).doubts).toEqual([]);
+    writeFileSync(join(folder, "a.css"), "newer");
+    write("index.html.gz"); // no gzip at all
+    for (let i = 0; i < 2; i += 1) {
+      const { doubts } = await pack(folder, archive);
+      expect(doubts).toEqual([
+        expect.stringContaining('"a.css.gz" is not "a.css" as it is now'),
+        expect.stringContaining('"index.html.gz" is not "index.html"'),
+      ]);
+    }
+  });
+
+  it("is refused where a file is written to meanwhile, whatever its length, and leaves nothing", async () => {
+    const large = join(folder, "large");
+    writeFileSync(large, "");
+    truncateSync(large, 1 << 26);
+    const left = `${archive}.4194304`; // of a run that was killed: Linux has no process of that number
+    mkdirSync(dirname(archive));
+    writeFileSync(left, "");
+    const writing = setInterval(() => {
+      const file = openSync(large, "r+");
+      writeSync(file, "x");
+      closeSync(file);
+    }, 1);
+    await expect(pack(folder, archive)).rejects.toThrow(`${large} was written to while it was read`);
+    clearInterval(writing);
+    expect(readdirSync(dirname(archive)).filter((name) => name.startsWith(basename(archive)))).toEqual([]);
   });
 
   it("is the same release wherever, whenever and under whatever umask it is packed", async () => {
