@@ -55,14 +55,19 @@ map "${KEY}" $twopir_cache {
  * visitor's query goes along where the target has none; rewrite adds it by itself, unless there is a ? at the end.
  */
 function act({ from, to, status }: Redirect): string {
-  const pattern = `"${patternOf(from)}"`;
+  const along = takesAlong(from, to);
+  const pattern = `"${along ? withoutQuestion(patternOf(from)) : patternOf(from)}"`;
   if (status === 200) return `rewrite ${from === "/*" ? OF_THE_SITE : pattern} "${to}" last;`;
   const target = targetOf(from, to);
   const own = /[?#]/.test(target);
-  return takesAlong(from, to)
+  return along
     ? `rewrite ${pattern} "${target}${own ? "?" : ""}" ${status === 301 ? "permanent" : "redirect"};`
     : `if ($uri ~ ${pattern}) { return ${status} "${target}${own ? "" : "$is_args$args"}"; }`;
 }
+
+/** nginx would send a "?" that it found in a path (%3F) as the beginning of a query, to another page: better to none. */
+const withoutQuestion = (pattern: string): string =>
+  pattern.replace("(.*)", "([^?]*)").replaceAll("[^/]", "[^/?]");
 
 /** Any path but one that a program asks for, to which a page would be no answer. */
 const OF_THE_SITE = "^/(?!\\.well-known/)";
@@ -138,9 +143,9 @@ export function publishedServerBlock(
     ...block("location @missing", [
       "set $twopir_missing yes;",
       ...["html", "htm"].map(
-        (type) => `if (-f $document_root$uri/index.${type}) { rewrite ^(.*[^/])$ $1/ permanent; }`,
+        (type) => `if (-f $document_root$uri/index.${type}) { rewrite ^([^?]*[^/?])$ $1/ permanent; }`,
       ),
-      "if (-f $document_root$twopir_folder.html) { rewrite ^(.*)/$ $1 permanent; }",
+      "if (-f $document_root$twopir_folder.html) { rewrite ^([^?]*)/$ $1 permanent; }",
       ...redirects.filter(({ force }) => !force).map(act),
       ...(fallback === undefined ? [] : [`rewrite ${OF_THE_SITE} "${fallback}" last;`]),
       "return 404;",

@@ -70,6 +70,7 @@ export type FileOf = (path: string) => string | undefined;
  */
 export function readRedirects(text: string, fileOf: FileOf): Read<Redirect> {
   const rules: Redirect[] = [];
+  const leading = new Map<string, string>();
   const mistakes = judged(text, /(^|\s)#.*$/, (line) => {
     const [from = "", to, third = "301", ...rest] = line.trim().split(/\s+/);
     const [, status, force] = STATUS.exec(third) ?? [];
@@ -91,10 +92,34 @@ export function readRedirects(text: string, fileOf: FileOf): Read<Redirect> {
       return `is never reached, since the site has ${page}: take that out, or force the rule (${third}!)`;
     if (force === "!" && ASKED.some((path) => new RegExp(patternOf(from)).test(path)))
       return "takes the place of the first page, by which it is seen whether a Pi serves: leave out the !";
+    if (status !== "200" && placeholders(from).length === 0) {
+      const circle = circleOf(from, to, leading);
+      if (circle !== undefined) return `leads in a circle: ${circle.join(", ")}`;
+    }
     rules.push({ from, to: rewritten, status: Number(status) as Redirect["status"], force: force === "!" });
     return undefined;
   });
   return { rules, mistakes };
+}
+
+/**
+ * The paths that a visitor is sent along for ever, with this rule and those before it.
+ *
+ * @param leading Where each path leads by the first rule that names it; this one is added.
+ */
+function circleOf(from: string, to: string, leading: Map<string, string>): string[] | undefined {
+  const bare = (path: string): string =>
+    (decoded(path.replace(/[?#].*$/, "")) ?? path).replace(/(?<=.)\/$/, "");
+  if (leading.has(bare(from))) return undefined;
+  leading.set(bare(from), bare(to));
+  const passed = [bare(from)];
+  for (let path: string | undefined = bare(to); path !== undefined; path = leading.get(path)) {
+    passed.push(path);
+    if (path !== bare(from)) continue;
+    leading.delete(path); // it is refused, and who leads there is not led on
+    return passed;
+  }
+  return undefined;
 }
 
 /** The file that a visitor gets there, one way or the other. */

@@ -177,6 +177,7 @@ export const SITES: readonly Site[] = [
       ".well-known/folder/index.html": "well known",
       ".well-known/.env": "PASSWORD=1",
       "shop/index.html": "shop",
+      "what?/index.html": "what?",
       _redirects: [
         "/feed /feed.xml",
         "/2025/* /archive/:splat 302",
@@ -204,6 +205,9 @@ export const SITES: readonly Site[] = [
       { path: "/blog//example.org/", status: 301, leads: "/example.org/" },
       { path: "/blog/%5cexample.org/", status: 404 },
       { path: "/blog/a%0d%0aSet-Cookie:b", status: 404 },
+      { path: "/blog/what%3F", status: 404 },
+      { path: "/what%3F", status: 404 },
+      page("/what%3F/", "what?"),
       { path: "/p/7/a", status: 302, leads: "/posts/a?id=7" },
       { path: "/group", status: 307, leads: "https://example.org/a%2Fb?c=d" },
       page("/shop/cart", "shop"),

@@ -65,6 +65,7 @@ describe("a line of _redirects", () => {
     ["/p/* /q/:splat 307", "has status 307, which cannot take a part of the path along"],
     ["/p/* /q%2Fr/:splat", "has a % beside what it takes along"],
     ["/y /y/", "leads from /y to itself, for ever"],
+    ["/one /good/?a=b", "leads in a circle: /one, /good, /one"],
     ["/y/* /y/:splat 301!", "leads from /y/* to itself, for ever"],
     ["/about/ /about 301!", "leads to the page that /about/ is: nginx does so by itself, take it out"],
     ["/app /app/", "leads to the page that /app is: nginx does so by itself, take it out"],
@@ -76,6 +77,13 @@ describe("a line of _redirects", () => {
     expect(rules).toHaveLength(1);
     expect(mistakes).toEqual([expect.stringContaining(why)]);
     expect(mistakes[0]).toMatch(/^line 2 /);
+  });
+
+  it("leads on from rule to rule, where that comes to an end", () => {
+    expect(redirects("/a /b\n/b /c\n/c https://example.org/a\n/d /a\n/a /d\n").mistakes).toEqual([]);
+    const { rules, mistakes } = redirects("/a /b\n/b /c\n/c /a\n/d /c\n");
+    expect(mistakes).toEqual(["line 3 leads in a circle: /c, /a, /b, /c"]);
+    expect(rules.map(({ from }) => from)).toEqual(["/a", "/b", "/d"]);
   });
 });
 
