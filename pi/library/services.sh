@@ -29,7 +29,7 @@ wants_reboot() { echo "$1" | tee -a "$reboot_wanted.pkgs" >"$reboot_wanted"; } #
 unit_facts() {
   local all before after
   all=$'\n\n'$(once our_units)$'\n\n'
-  # Of a service systemd says the pid first, of a timer the id.
+  # systemd says some of it before the id.
   before=${all%%$'\n'"Id=$1"$'\n'*}$'\n'
   after=${all#*$'\n'"Id=$1"$'\n'}
   [ "$after" = "$all" ] || printf '%s%s\n' "${before##*$'\n\n'}" "${after%%$'\n\n'*}"

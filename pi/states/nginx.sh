@@ -64,7 +64,7 @@ cleared() {
     [[ $shown == *"${key[$verb]}={"*"/nginx-runs $verb ;"* ]] || echo "${key[$verb]}"
   done
   [[ $shown == *StartLimitIntervalUSec=0* ]] || echo StartLimitIntervalSec
-  [[ $shown == *$'\n'Restart=@(always|on-failure)* ]] || echo Restart
+  [[ $'\n'$shown == *$'\n'Restart=@(always|on-failure)* ]] || echo Restart
 }
 
 # is_outside: of the sandbox, which nginx has from its next start on; a reload, and a package's upgrade, go on without.

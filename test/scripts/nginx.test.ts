@@ -47,11 +47,12 @@ esac`,
     host.command(
       "systemctl",
       `case "$*" in
-  show*) printf 'Id=nginx.service\\nMainPID=480\\nNeedDaemonReload=no\\nDropInPaths=/etc/systemd/system/nginx.service.d/00-twopir.conf\\nUnitFileState=%s\\nActiveState=active\\n' "$(cat /run/unit-file)"
+  show*) head -n 1 /run/settings
+    printf 'Id=nginx.service\\nMainPID=480\\nNeedDaemonReload=no\\nDropInPaths=/etc/systemd/system/nginx.service.d/00-twopir.conf\\nUnitFileState=%s\\nActiveState=active\\n' "$(cat /run/unit-file)"
     while read -r key verb; do
       echo "$key={ path=/bin/bash ; argv[]=/bin/bash /usr/local/lib/twopir/nginx-runs $verb ; ignore_errors=no }"
     done </run/commands
-    cat /run/settings ;;
+    tail -n +2 /run/settings ;;
   "is-active -q "*) [ "$3" != "$(cat /run/inactive 2>/dev/null)" ] ;;
   unmask*) echo enabled >/run/unit-file ;;
   reload*) [ ! -e /run/unusable ] || exit 1 ;;&
