@@ -140,7 +140,12 @@ const dns = z.discriminatedUnion(
       "",
     ),
   ],
-  { error: "{ provider: rfc2136, ... }, { provider: cloudflare, ... } or { provider: none }" },
+  {
+    error: ({ path }) =>
+      path?.at(-1) === "provider"
+        ? "rfc2136, cloudflare or none"
+        : "{ provider: rfc2136, ... }, { provider: cloudflare, ... } or { provider: none }",
+  },
 );
 
 const SPLIT_BRAIN = "report, newest, or the name of a Pi that has a full copy";

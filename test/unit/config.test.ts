@@ -61,6 +61,7 @@ describe("every rule names the key, the value and what would be right", () => {
   const key = 'a public host key as in /etc/ssh/ssh_host_ed25519_key.pub, e.g. "ssh-ed25519 AAAAC3..."';
   const user = 'a user of that Pi who may use sudo, e.g. "pi"';
   const providers = "{ provider: rfc2136, ... }, { provider: cloudflare, ... } or { provider: none }";
+  const provider = "rfc2136, cloudflare or none";
   const server = 'the primary name server, e.g. "192.168.0.53" or "ns1.example.com"';
   const zoneId = "the zone's id, 32 hexadecimal digits on the zone's overview page";
   const tsig =
@@ -300,8 +301,8 @@ describe("every rule names the key, the value and what would be right", () => {
     ],
     [{ dns: undefined }, "dns", "missing", providers],
     [{ dns: "none" }, "dns", '"none"', providers],
-    [{ dns: {} }, "dns.provider", "missing", providers],
-    [{ dns: { provider: "route53" } }, "dns.provider", '"route53"', providers],
+    [{ dns: {} }, "dns.provider", "missing", provider],
+    [{ dns: { provider: "route53" } }, "dns.provider", '"route53"', provider],
     [dnsWith({ server: undefined }), "dns.server", "missing", "a name server"],
     [dnsWith({ server: "ns1" }), "dns.server", '"ns1"', server],
     [dnsWith({ server: "192.168.0.530" }), "dns.server", '"192.168.0.530"', server],
