@@ -312,7 +312,7 @@ function copyRules(
   for (const i of arbiters) {
     const where = ["pis", i, "arbiter"];
     if (pis[i]?.storage === false)
-      wrong(where, "false beside storage: false; an arbiter has a brick of its own");
+      wrong(where, "false: with storage: false a Pi has no brick, and an arbiter needs one");
     if (i !== arbiters[0]) wrong(where, `false: pis[${arbiters[0]}] is the arbiter, and one is enough`);
   }
   if (arbiters.length > 0 && copies !== 2)
@@ -550,7 +550,7 @@ function meant(unknown: string): string {
     return `: set it with pulumi config set --path, and take this one out (pulumi config rm 'twopir:${unknown}')`;
   const near = closest(unknown, [...SETTINGS]);
   const typed = distance(unknown, near); // 0: it is one, elsewhere
-  return typed > 0 && typed <= unknown.length / 3 ? ` (do you mean ${near}?)` : "";
+  return typed > 0 && typed <= unknown.length / 3 ? ` (did you mean ${near}?)` : "";
 }
 
 /** All settings as JSON Schema, which docs/configuration.yaml is held against. */

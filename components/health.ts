@@ -89,7 +89,7 @@ export const bothHold = (address: string, names: readonly string[]): HostProblem
   new HostProblem(
     `${names.join(" and ")} hold the floating address ${address} at the same time, so visitors change over between them, and ` +
       `what they are loading breaks off. Where nothing else is named, VRRP (IP protocol 112) does not get from one to the other: ` +
-      `look for a firewall that is not twopir's on them or between them.`,
+      `look for a firewall other than twopir's on them or between them.`,
   );
 
 /**

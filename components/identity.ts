@@ -23,7 +23,7 @@ export function oneMachine(
 
 const KEY = [
   "host key",
-  "sudo rm /etc/ssh/ssh_host_*_key* && sudo ssh-keygen -A && sudo systemctl restart ssh, and its new key into known_hosts",
+  "sudo rm /etc/ssh/ssh_host_*_key* && sudo ssh-keygen -A && sudo systemctl restart ssh, then put its new key into known_hosts",
 ] as const;
 const UUID = [
   "glusterd UUID (/var/lib/glusterd/glusterd.info)",
@@ -33,7 +33,7 @@ const UUID = [
 const say = (names: readonly string[], what: string, remedy: string): HostProblem =>
   new HostProblem(
     `${names.join(" and ")} have the same ${what}: they are one machine, or the card of one was copied from the other's. List ` +
-      `each machine once. A copied card is made one of its own by, on that Pi: ${remedy}.`,
+      `each machine once. To give a copied card an identity of its own, run on that Pi: ${remedy}.`,
     "refused",
   );
 

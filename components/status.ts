@@ -131,7 +131,7 @@ const given = <T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], un
 /** What is not as it should be, of what the table shows. */
 function faults(pi: PiStatus): string[] {
   if (pi.drained) return [];
-  if (!pi.reachable) return ["it cannot be looked at"];
+  if (!pi.reachable) return ["it cannot be reached"];
   const rules: readonly [boolean, string][] = [
     [pi.nginx !== "active", `nginx is ${pi.nginx ?? UNKNOWN}`],
     [pi.glusterd !== "active", `glusterd is ${pi.glusterd ?? UNKNOWN}`],

@@ -20,17 +20,17 @@ export function missedByVisitors(
   if (missed.length > 0 && visits.every(({ silent }) => silent))
     return [
       new HostProblem(
-        `${visitor} gets an answer on port 80 from none of the Pis, which serve the page as they see it themselves: a firewall ` +
-          `that is not twopir's, on them or on the way, keeps visitors away${near ? "" : `, or ${visitor} alone`} ` +
-          `(${missed[0]?.why ?? ""}).`,
+        `no Pi answers ${visitor} on port 80, although the Pis see themselves serving the page: a firewall other ` +
+          `than twopir's, on the Pis or in between, is in the way of visitors${near ? "" : `, or of ${visitor} alone`}` +
+          ` (${missed[0]?.why ?? ""}).`,
         near ? "other" : "unseen",
       ),
     ];
   return visits.flatMap(({ address, pi, from, why }) =>
     why !== undefined
       ? new HostProblem(
-          `http://${hostname}/ is not to be had at ${address} from ${visitor} (${why}), while the Pis serve it as they see it ` +
-            `themselves: look for a firewall that is not twopir's, and for another machine with that address.`,
+          `${visitor} cannot get http://${hostname}/ at ${address} (${why}), although the Pis see themselves serving ` +
+            `it: look for a firewall other than twopir's, and for another machine with that address.`,
         )
       : pi === undefined || from === undefined || from === pi
         ? []

@@ -142,7 +142,9 @@ export async function checkCloudflare(
     );
   // Node would tell the whole of a header that it does not send.
   if (!Object.values(access.headers).every((value) => /^(Bearer )?[\x21-\x7e]+$/.test(value)))
-    refuse("cloudflare:apiToken is no token: it has spaces, or characters that no token has. Set it anew.");
+    refuse(
+      "cloudflare:apiToken is not a token: it has spaces, or characters that tokens never have. Set it anew.",
+    );
   try {
     const [zoneName, found] = await Promise.all([
       zoneOf(zoneId, access).then((one) => one?.name),
@@ -162,13 +164,13 @@ export async function checkCloudflare(
   } catch (error) {
     if (error instanceof CloudflareRefusal)
       refuse(
-        `Cloudflare refuses the question for the records of ${hostname}: ${error.message}. Is cloudflare:apiToken a token ` +
+        `Cloudflare refuses to list the records of ${hostname}: ${error.message}. Is cloudflare:apiToken a token ` +
           `for that zone (Zone / DNS / Edit), and twopir:dns.zoneId the zone's id?`,
       );
     if (error instanceof pulumi.RunError) throw error;
     void pulumi.log.warn(
-      `Cloudflare's API does not answer (${reasonOf(error)}), so nothing is known of the records of ${hostname}, and ` +
-        `where they have to change that fails.`,
+      `Cloudflare's API does not answer (${reasonOf(error)}), so the records of ${hostname} are unknown, and any ` +
+        `change to them fails.`,
     );
   }
 }

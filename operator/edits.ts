@@ -75,7 +75,7 @@ export async function refuseMoves(
     const renamed = pis.find((pi) => pi.address === address);
     if (renamed === undefined || pis.some((pi) => pi.name === name)) continue;
     refuse(
-      `${renamed.name} has the address ${address}, which was that of ${name}, ${keepsName(renamed.name, name)}. If it is ` +
+      `${renamed.name} has the address ${address}, which was that of ${name}, ${keepsName(name)}. If it is ` +
         `another machine, take ${name} out first, by a pulumi up of its own, and then list ${renamed.name} ` +
         `(docs/operations.md#another-name).`,
     );
@@ -110,14 +110,14 @@ export async function refuseOtherName(
     for (const was of called.get(name) ?? [])
       if (last[was] !== undefined && !pis.some((pi) => pi.name === was))
         refuse(
-          `${name} is the machine that was ${was} in the last pulumi up, ${keepsName(name, was)}, with its new address ` +
+          `${name} is the machine that was ${was} in the last pulumi up, ${keepsName(was)}, with its new address ` +
             `(docs/operations.md#another-name).`,
         );
 }
 
-const keepsName = (name: string, was: string): string =>
-  `so nothing was changed: what is taken out of twopir:pis is removed from its Pi, here from ${name} itself. A Pi keeps its ` +
-  `name: call it ${was} again`;
+const keepsName = (was: string): string =>
+  `so nothing was changed: taking ${was} out of twopir:pis would remove twopir from this same machine. A Pi keeps ` +
+  `its name: call it ${was} again`;
 
 /**
  * Refuses to take the first Pi out, unless it was drained: the commands to gluster are bound to it in the engine's state,
@@ -168,9 +168,9 @@ export async function refuseOtherFloating(
   const others = [...othersOf(floating, floatingAddresses), ...othersOf(floating6, floatingAddresses6)];
   if (others.length === 0) return;
   refuse(
-    `the config would give Pis that serve other floating addresses (${others.join("; ")}), and visitors who know the ` +
-      `former ones would find nobody, so nothing was changed. Where a Pi leaves, take its own out of the list; for new ` +
-      `addresses, set the list to [] and run pulumi up, then set the new ones ` +
+    `this would change the floating addresses of Pis in service (${others.join("; ")}), and visitors who still know ` +
+      `the old ones would reach nobody, so nothing was changed. Where a Pi leaves, take its own out of the list; for ` +
+      `new addresses, set the list to [] and run pulumi up, then set the new ones ` +
       `(docs/operations.md#when-a-plug-is-pulled).`,
   );
 }

@@ -87,5 +87,5 @@ async function oneJump(
   const other = ways.findIndex((way) => JSON.stringify(way) !== JSON.stringify(first));
   if (other === -1) return first;
   const words = (way: Jump | undefined): string => (way ? `through ${way.address}` : "directly");
-  return noWay(said[0]?.host ?? "", `${words(first)}, to ${said[other]?.host ?? ""} ${words(ways[other])}`);
+  return noWay(said[0]?.host ?? "", `${words(first)}, and ${said[other]?.host ?? ""} ${words(ways[other])}`);
 }

@@ -89,7 +89,7 @@ export async function tellOfFormerName(
   const { url } = ((await outputs()) as { readonly url?: string } | undefined) ?? {};
   if (url === undefined || url === urlOf(hostname)) return;
   void pulumi.log.warn(
-    `the site is ${urlOf(hostname)} from this pulumi up on: who asks for ${url} finds nothing there any more.`,
+    `from this pulumi up on, the site is at ${urlOf(hostname)}, and ${url} stops working.`,
   );
 }
 

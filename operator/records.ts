@@ -181,7 +181,7 @@ async function hiddenHere(name: string, right: readonly Right[]): Promise<Elsewh
     const message =
       `the name server that this machine asks gives no ${type} record of ${name}. Perhaps it hides private addresses, as ` +
       `routers do (DNS rebind protection), so visitors of this network get none: exempt ${name} there. Or the registrar has ` +
-      `other name servers for the zone than its provider's. Or it still remembers that there was no record.`;
+      `other name servers for the zone than its provider's. Or it has cached that there was none.`;
     return { message, hereOnly: true };
   });
 }
@@ -247,8 +247,8 @@ async function toldHere(
     if (knowsZone && has.length === 0)
       return (
         `the name server that this machine asks knows ${zone}, and gives no ${type} record of ${name}: routers hide private ` +
-        `addresses (DNS rebind protection), so visitors of this network get none. Exempt ${name} there; or it keeps for a ` +
-        `while that there was none.`
+        `addresses (DNS rebind protection), so visitors of this network get none. Exempt ${name} there. Or it has ` +
+        `cached that there was none.`
       );
     if (!knowsZone && has.length > 0 && !areSame(has, all))
       return (
@@ -328,8 +328,8 @@ export async function requireHalfOfRecords(
     const former = present === undefined && (await formerProvider(zone, names));
     if (former)
       refuse(
-        `twopir:dns.provider is ${zone.provider} now, and nobody answers there which records ${name} has: those that there are at ` +
-          `${former} would be withdrawn, and perhaps no others made. Nothing was changed: try it again when it answers.`,
+        `twopir:dns.provider is ${zone.provider} now, and it does not answer which records ${name} has: those at ` +
+          `${former} would be withdrawn, and perhaps not replaced. Nothing was changed: try it again when it answers.`,
       );
     if (present === undefined)
       void pulumi.log.warn(

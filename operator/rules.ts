@@ -74,13 +74,13 @@ export function readRedirects(text: string, fileOf: FileOf): Read<Redirect> {
   const mistakes = judged(text, /(^|\s)#.*$/, (line) => {
     const [from = "", to, third = "301", ...rest] = line.trim().split(/\s+/);
     const [, status, force] = STATUS.exec(third) ?? [];
-    if (to === undefined) return "says no more than where from: FROM TO [STATUS]";
+    if (to === undefined) return "has no target: FROM TO [STATUS]";
     if ([to, third].some((word) => /^[\w-]+=/.test(word)) || rest.length > 0)
       return "has a condition (a query, a country, a language, a role), which nginx here cannot judge";
     if (status === undefined) return `has status ${third}; there are 200, 301, 302, 303, 307 and 308`;
     const rewritten = status === "200" ? fileOf(decoded(to) ?? "") : to;
     if (rewritten === undefined)
-      return `sends ${to}, which is no file of the site that a visitor gets (nor are another site's pages fetched)`;
+      return `rewrites to ${to}, which is not a page of this site (other sites' pages are not fetched)`;
     const mistake = unfitPath(from) ?? (status === "200" ? undefined : unfitTarget(from, to, Number(status)));
     if (mistake !== undefined) return mistake;
     const page = placeholders(from).length > 0 ? undefined : pageOf(decoded(from) ?? "", fileOf);
@@ -91,7 +91,7 @@ export function readRedirects(text: string, fileOf: FileOf): Read<Redirect> {
     if (force !== "!" && page !== undefined)
       return `is never reached, since the site has ${page}: take that out, or force the rule (${third}!)`;
     if (force === "!" && ASKED.some((path) => new RegExp(patternOf(from)).test(path)))
-      return "takes the place of the first page, by which it is seen whether a Pi serves: leave out the !";
+      return "overrides the home page, by which twopir sees whether a Pi serves: leave out the !";
     if (status !== "200" && placeholders(from).length === 0) {
       const circle = circleOf(from, to, leading);
       if (circle !== undefined) return `leads in a circle: ${circle.join(", ")}`;

@@ -36,9 +36,7 @@ const askSsh: Ask = async (words) => {
   } catch (error) {
     const { code, stderr = "" } = error as { readonly code?: unknown; readonly stderr?: string };
     if (code === "ENOENT") return ""; // no ssh, nothing said
-    return refuse(
-      `ssh does not tell how it reaches ${words.at(-1) ?? ""}, so no Pi was contacted: ${stderr.trim()}`,
-    );
+    return refuse(`ssh -G ${words.at(-1) ?? ""} failed, so no Pi was contacted: ${stderr.trim()}`);
   }
 };
 
@@ -122,6 +120,6 @@ export async function jumpOf(to: string, said: Said, ask = askSsh): Promise<Jump
 /** Refuses a way that ssh has and twopir has not. */
 export const noWay = (to: string, way: string): never =>
   refuse(
-    `ssh goes to ${to} ${way}, as ~/.ssh/config says, and twopir goes to all Pis directly or through one host, so no Pi was ` +
-      `contacted. Say which in the config (twopir:ssh.jumpHost), or in ~/.ssh/config (ProxyJump).`,
+    `~/.ssh/config reaches ${to} ${way}; twopir reaches all Pis directly or through one jump host, so no Pi was ` +
+      `contacted. Name that host in twopir:ssh.jumpHost, or in ~/.ssh/config (ProxyJump).`,
   );

@@ -24,7 +24,7 @@
       "or have sudo ask for none there (sudo raspi-config nonint do_sudo_pass 1)"
   # That line is all that sudo can read, or the next ones would be its second and third try (passwd_tries, sudoers(5)).
   elif ! answer=$(printf '%s\n' "$password" | sudo -S -k -p '' bash -c : 2>&1); then
-    not_let_in "sudo does not take the password of user $(id -un) that is set" \
+    not_let_in "sudo rejects the password that is set for user $(id -un)" \
       "(twopir:sudoPassword, or sudoPassword of $2 in twopir:pis): ${answer##*$'\n'}"
   fi
   # Where sudo does not ask after all, the password is left on stdin: root's bash begins behind the empty line.

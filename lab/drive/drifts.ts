@@ -106,7 +106,7 @@ export const DRIFTS: readonly Drift[] = [
     on: "pi1",
     broken: "systemctl stop nginx && nginx",
     named: ["pi1-nginx"],
-    reason: "nginx was started by hand, and keeps systemd's own from the port",
+    reason: "an nginx that was started by hand holds the port, so systemd's cannot start",
     touched: [/^service-nginx/],
   },
   {
@@ -168,7 +168,7 @@ export const DRIFTS: readonly Drift[] = [
     on: "pi1",
     broken: "systemctl stop glusterd && /usr/sbin/glusterd -p /var/run/glusterd.pid && sleep 3",
     named: ["pi1-glusterd"],
-    reason: "glusterd was started by hand, and keeps systemd's own from the port",
+    reason: "a glusterd that was started by hand holds the port, so systemd's cannot start",
     touched: [gluster, /^service-glusterd/],
   },
   {
@@ -241,7 +241,7 @@ export const DRIFTS: readonly Drift[] = [
     broken:
       "echo '# mine' >/etc/nginx/conf.d/mine.conf && nginx -s reload && sleep 1 && rm /etc/nginx/conf.d/mine.conf",
     named: ["pi2-nginx"],
-    reason: "nobody noted which config nginx runs: was it reloaded without systemctl?",
+    reason: "which config nginx runs is unknown: was it reloaded without systemctl?",
   },
   {
     what: "nginx's settings edited",
@@ -650,7 +650,7 @@ export const OBSTACLES: readonly Obstacle[] = [
     on: "pi2",
     ...rival("server_name twopir;"),
     named: ["pi2-nginx"],
-    said: `a visitor at ${address("pi2")} does not get http://twopir/: another server block takes it: ${RIVAL}:1: server_name twopir`,
+    said: `nginx runs, but does not serve http://twopir/ at ${address("pi2")}: another server block takes it: ${RIVAL}:1: server_name twopir`,
   },
   {
     what: "another server block that listens on the Pi's address",
@@ -690,7 +690,7 @@ export const OBSTACLES: readonly Obstacle[] = [
       "systemctl stop nginx && systemd-run -q --unit=rival perl -MIO::Socket::INET -e '$$own = IO::Socket::INET->new(Listen => 5, LocalPort => 80, ReuseAddr => 1); 1 while $$own->accept' && sleep 1",
     undone: "systemctl stop rival && systemctl start nginx",
     named: ["pi2-nginx"],
-    said: "port 80 of pi2 is held by perl of rival.service, process ",
+    said: "port 80 on pi2 is in use by perl of rival.service, process ",
   },
   {
     what: "a firewall that keeps visitors away",
@@ -699,7 +699,7 @@ export const OBSTACLES: readonly Obstacle[] = [
       "{ type filter hook input priority 0; }' && nft add rule inet mine c iif eth0 tcp dport 80 drop",
     ),
     named: ["pi2-brick-connections"],
-    said: `http://${NAME}/ is not to be had at ${address("pi1")} from this machine`,
+    said: `this machine cannot get http://${NAME}/ at ${address("pi1")}`,
     fails: false,
   },
   {
@@ -720,7 +720,7 @@ export const OBSTACLES: readonly Obstacle[] = [
       "{ type filter hook input priority 0; }' && nft 'add rule inet mine c iif eth0 tcp dport 24007 tcp flags & (syn | ack) == syn drop'",
     ),
     named: ["pi1-brick-connections"],
-    said: `glusterd at ${address("pi2")} takes no new connection of this Pi, so a boot of either leaves them apart`,
+    said: `glusterd at ${address("pi2")} refuses new connections from this Pi: a restart of either would cut them off`,
   },
   {
     what: "a firewall that lets one Pi not connect anew to the brick of the other",
@@ -729,7 +729,7 @@ export const OBSTACLES: readonly Obstacle[] = [
       "{ type filter hook input priority 0; }' && nft 'add rule inet mine c iif eth0 tcp dport 49152-60999 tcp flags & (syn | ack) == syn drop'",
     ),
     named: ["pi1-brick-connections"],
-    said: `the brick ${address("pi2")}:/data/brick1/gv0 takes no new connection of this Pi, so a boot of either leaves them apart`,
+    said: `the brick ${address("pi2")}:/data/brick1/gv0 refuses new connections from this Pi: a restart of either would cut them off`,
   },
   {
     what: "an empty page",
@@ -741,13 +741,13 @@ export const OBSTACLES: readonly Obstacle[] = [
     fails: false,
   },
   {
-    what: "a page that browsers save instead of showing it",
+    what: "a page that browsers download instead of showing it",
     on: "pi2",
     broken:
       "cp -a /etc/nginx/mime.types /root/ && echo 'types { }' >/etc/nginx/mime.types && systemctl reload nginx && sleep 1",
     undone: "mv /root/mime.types /etc/nginx/ && systemctl reload nginx && sleep 1",
     named: ["pi2-nginx"],
-    said: "nginx calls it application/octet-stream",
+    said: "nginx sends it as application/octet-stream",
     fails: false,
   },
   {

@@ -86,7 +86,7 @@ drop_old_copy() {
   local mark answer known
   mark=$(mark)
   [ "$(volume_id_at "$1")" = "${mark:-none}" ] ||
-    fail "$brick has not the mark of the volume that $1 serves"
+    fail "$brick does not carry the mark of the volume that $1 serves"
   answer=$(gluster_xml --remote-host="$1" peer status)
   [[ $answer == *"</cliOutput>"* ]] || fail "$1 does not say which peers it has, so $brick stays where it is"
   known=$(peers_in <<<"$answer" | peer_at "$address")

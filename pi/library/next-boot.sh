@@ -92,12 +92,12 @@ overlays() { [[ $1 == *" boot=overlay "* || $1 == *" overlayroot="* && $1 != *" 
 about_memory() {
   local target
   if overlays "$1"; then
-    fact warning "its card lies beneath an overlay in memory, so the next restart takes back what was written since" \
+    fact warning "its card lies beneath an overlay in memory, so the next restart loses everything written since" \
       "the last one: sudo raspi-config nonint do_overlayfs 1, restart it, then run pulumi up"
   fi
   for target in /etc /var/lib/glusterd; do
     [ "$(findmnt -n -o FSTYPE -T "$target" 2>/dev/null)" != tmpfs ] ||
-      fact warning "$target lies in memory (tmpfs), so the next restart takes back all that is in it: take its line" \
+      fact warning "$target lies in memory (tmpfs), so the next restart loses all that is in it: take its line" \
         "out of /etc/fstab, restart it, then run pulumi up"
   done
 }

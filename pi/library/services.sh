@@ -95,7 +95,7 @@ port_holder() {
 is_set_up() { [[ $1 == *.@(service|scope) && $1 != @(session-|user@|ssh.|ssh@|sshd|init.)* ]]; }
 
 taken() { # PORT HOLDER
-  hindered "port $1 of $pi is held by $2: end that, also for the next boot, or let it listen elsewhere"
+  hindered "port $1 on $pi is in use by $2: stop and disable it, or move it to another port"
 }
 
 # end_by_hand PROGRAM SIGNAL PIDS: what was started by hand ends as that signal asks it to, so that systemd's own can

@@ -17,8 +17,8 @@ want() {
   fi
   [ "$(volume_status)" = Started ] && [ -n "$(brick_name "$(my_uuid)")" ] || return 0
   running || change "no process serves the brick $brick" start
-  has_room || note "no room is left where $brick lies, so this copy takes nothing new" \
-    say "free some on $pi; what takes the most: sudo du -xh / | sort -h | tail"
+  has_room || note "the disk of $brick is full, so this copy accepts no writes" \
+    say "free some room on $pi; what takes the most: sudo du -xh / | sort -h | tail"
   healer_runs || { healer_ended && no_healer_needed; } || mend "gluster's self-heal daemon does not run" start_healer
   waiting=$(waiting_heals)
   # What is in split brain waits for the user's word, see split-brain.sh.

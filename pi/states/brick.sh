@@ -14,7 +14,7 @@ want() {
     refuse "the copy of volume $volume on $pi lies in ${name#*:}, where gluster keeps it: set twopir:volume.brick to" \
       "that"
   begun=$(begun)
-  [ -z "$begun" ] || change "$brick has the mark of a volume that was begun and never made ($begun)" unmark
+  [ -z "$begun" ] || change "$brick has the mark of a volume whose creation was never finished ($begun)" unmark
   if [ -n "$name" ]; then
     lost=$(lost)
     if [ -n "$lost" ]; then
@@ -156,7 +156,7 @@ lost() {
   if [ ! -d "$brick" ]; then
     echo "$brick is missing"
   elif [ -z "$mark" ]; then
-    echo "$brick has not the mark of a volume"
+    echo "$brick does not carry a volume's mark"
   elif [ "$mark" != "$(field id "$(volume_xml)")" ]; then
     fail "$brick is a copy of another volume ($mark): look at what is in it, and move it away"
   elif [ "$(volume_status)" != Created ] && ! in_time "$indices_wait" test -d "$brick/.glusterfs/indices"; then

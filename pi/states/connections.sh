@@ -23,7 +23,7 @@ want() {
   mounted && mount_answers || return 0 # its own state says so
   if has_lost_glusterd && once systemctl is-active -q glusterd.service && may_interrupt &&
     ! until_true "$patience" has_glusterd; then
-    change "$mount_point has lost its glusterd, so it hears of no new brick" in_turn remount_volume
+    change "$mount_point has lost its connection to glusterd, so it would miss new bricks" in_turn remount_volume
   fi
   apart=$(parted)
   if [ -n "$apart" ]; then
@@ -72,14 +72,14 @@ tell_shut_out() {
     if listens "$knock_wait" "$other" 24007; then
       name=$(brick_name "$uuid")
       ! is_shut "$name" ||
-        mend "the brick $name takes no new connection of this Pi, so a boot of either leaves them apart" tell_why
+        mend "the brick $name refuses new connections from this Pi: a restart of either would cut them off" tell_why
     else
-      mend "glusterd at $other takes no new connection of this Pi, so a boot of either leaves them apart" tell_why
+      mend "glusterd at $other refuses new connections from this Pi: a restart of either would cut them off" tell_why
     fi
     status=0
     listens "$knock_wait" "$other" 80 || status=$?
     [ "$status" != 124 ] || note "no answer from port 80 of $other, where this Pi asks whether that one serves" \
-      say "something closes port 80 of $other to $pi, perhaps a firewall that is not twopir's: open it"
+      say "something closes port 80 of $other to $pi, perhaps a firewall other than twopir's: open it"
   done
 }
 
@@ -90,7 +90,7 @@ tell_nameless() {
   for name in $(volume_bricks | cut -d ' ' -f 2); do
     host=${name%%:*}
     [[ $host =~ ^[0-9.]+$ ]] || timeout 3 getent ahostsv4 "$host" >/dev/null ||
-      note "no address is known for $host, by which the volume has the brick $name, so a boot parts the Pis" \
+      note "the volume lists the brick $name by a name that does not resolve: a restart would part the Pis" \
         say "put $host into /etc/hosts on $pi, with the address of its Pi"
   done
 }
@@ -121,7 +121,7 @@ has_lost_glusterd() { grep -qxF -- "$mount_point" <<<"$(lost_mounts)"; }
 has_glusterd() { ! has_lost_glusterd; }
 
 tell_why() {
-  fail "something closes the port of a brick, here or there, perhaps a firewall that is not twopir's: open it" \
+  fail "something closes the port of a brick, here or there, perhaps a firewall other than twopir's: open it" \
     "(between the Pis: TCP 24007, 24008 and 49152 to 60999), then run pulumi up again"
 }
 

@@ -16,11 +16,11 @@ want() {
     refuse "there is a group $group on $pi already, with the number $number, and all Pis must have $gid for it:" \
       "sudo groupmod -g $gid $group, or rename it with groupmod -n"
   [ "${holder:-$group}" = "$group" ] ||
-    refuse "the group $holder on $pi has the number $gid, which is the one of the group $group on all Pis: give it" \
-      "another one (sudo groupmod -g)"
+    refuse "the group $holder on $pi has the number $gid, which $group needs on every Pi:" \
+      "sudo groupmod -g NUMBER $holder"
   [ -n "$number" ] || change "there is no group $group" make_group
   [ "$user" = root ] || is_member "$user" ||
-    change "$user is not in the group $group, so may copy no content" add_member
+    change "$user is not in the group $group, so cannot copy content" add_member
   for former in $(noted_members); do
     [ "$former" = "$user" ] || ! is_member "$former" ||
       mend "$former, who logged in before, is in the group $group" drop_member "$former"

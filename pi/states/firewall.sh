@@ -19,8 +19,8 @@ want() {
   # The others let in the address that the config says. One with two in the same network may come from either.
   source=$(ip -4 route get "$other" | sed -n 's/.* src \([^ ]*\).*/\1/p')
   [ "$source" = "$address" ] ||
-    fail "this Pi reaches the others from $source, and not from $address, which they will let in:" \
-      "give it that one alone in their network, or set its address in twopir:pis to $source"
+    fail "this Pi reaches the others from $source, but they will only let in $address: remove $source, or set its" \
+      "address in twopir:pis to $source"
   reason=$(difference "$rules_path" "$rules")
   [ -n "$reason" ] || loaded || reason="the firewall's rules are not loaded as they are on disk"
   # Also where nft is not there yet: while nothing has been changed.
@@ -55,8 +55,8 @@ nobody_is_cut_off() {
     { grep -v '^127\.' || true; } |
     { grep -vxF -- "$(printf '%s\n' "${clients[@]}" "$(own_addresses)" "$(former_pis)")" || true; })
   [ -z "$others" ] ||
-    refuse "$(xargs <<<"$others") is connected to a brick of $pi, since it has mounted the volume or is a peer, and" \
-      "the firewall of $pi would cut it off: list it as twopir:volume.clients, or, if it is not to come any more, set" \
+    refuse "$(xargs <<<"$others") is connected to a brick of $pi (it has mounted the volume, or is a peer), and the" \
+      "firewall of $pi would cut it off: list it as twopir:volume.clients, or, if it no longer needs the volume, set" \
       "twopir:volume.disconnect: true"
 }
 
@@ -66,16 +66,16 @@ all_may_log_in() {
   local rule
   rule=$(limiting ssh "$logins")
   [ -z "$rule" ] ||
-    refuse "a firewall of $pi, which is not twopir's, limits how often one may log in by ssh ($rule), and the first" \
-      "up does so some 30 times in two minutes: let the machine that runs it in before that rule, or take the limit" \
-      "away until it is done, e.g. \"sudo ufw delete limit ssh && sudo ufw allow ssh\""
+    refuse "a firewall other than twopir's on $pi limits ssh logins ($rule), and the first up logs in some 30 times" \
+      "in two minutes: accept this machine ahead of that rule, or lift the limit until up is done, e.g." \
+      "\"sudo ufw delete limit ssh && sudo ufw allow ssh\""
 }
 
 # visitors_may_come: a browser opens some connections at once, and one for each file where none is kept alive.
 visitors_may_come() {
   local rule why
   rule=$(limiting http 80)
-  why="a firewall of $pi, which is not twopir's, limits how often visitors may connect to port 80"
+  why="a firewall other than twopir's on $pi limits how often visitors may connect to port 80"
   # Ten at once are more than a browser opens, and who limits that has meant it.
   [[ -z $rule || $rule =~ (ct count over|--connlimit-above)" "[0-9][0-9] ]] ||
     note "$why ($rule), so that pages come without their pictures, or not at all" \
@@ -132,7 +132,7 @@ others_let_us_in() {
       [ "$status" != 124 ] || shut+="${shut:+ }$port"
     done
     [ -z "$shut" ] || ! is_alive "$another" ||
-      refuse "a firewall of $another, which is not twopir's, or one on the way, keeps $pi from port" \
+      refuse "a firewall other than twopir's, on $another or in between, keeps $pi from port" \
         "${shut// / and } there, where GlusterFS will listen: let the Pis in to each other, e.g." \
         "\"sudo ufw allow from $address\""
   done

@@ -27,7 +27,8 @@ want() {
     mend "/var/log/glusterfs/bricks is missing, without which no brick starts" give_logs
   by_hand=$(by_hand glusterd.service glusterd <<<"$listening")
   [ -z "$by_hand" ] ||
-    mend "glusterd was started by hand, and keeps systemd's own from the port" end_by_hand glusterd TERM "$by_hand"
+    mend "a glusterd that was started by hand holds the port, so systemd's cannot start" \
+      end_by_hand glusterd TERM "$by_hand"
   reason=$(damaged)
   [ -z "$reason" ] || read -r pool known <<<"$(find_pool)"
   [ -z "$pool" ] || give_back
@@ -67,9 +68,8 @@ give_back() {
   [ -n "$reason" ] || return 0
   mine=$(my_uuid)
   [ "$mine" = "$known" ] || ! is_member "${mine:-none}" ||
-    fail "the glusterd of this Pi is that of another one in the cluster ($mine): is the card or the address of" \
-      "another Pi in use here? Put the card back, or give each Pi its own address; a card that is to become this" \
-      "Pi's comes blank"
+    fail "this Pi's glusterd has the identity of another Pi in the cluster ($mine): is the card or the address of" \
+      "another Pi in use here? Put the card back, or give each Pi its own address; a replacement card must be blank"
   copy=$(bricks_at "$pool" | awk -v uuid="$known" '$1 == uuid { sub("^[^:]*:", "", $2); print $2 }')
   [ "$(getfattr --only-values -n "$given_up_note" "$copy" 2>/dev/null || echo none)" != "$(volume_id_at "$pool")" ] ||
     fail "volume $volume was given up here by pulumi destroy, and $pool, which was away then, still has it. To begin" \

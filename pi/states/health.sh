@@ -79,11 +79,11 @@ about_router() {
   [[ ! $way =~ \ via\ ([0-9.]+) ]] || router=${BASH_REMATCH[1]}
   # shellcheck disable=SC2053 # it is a pattern
   if [[ -n $by && $out != "$by" && $by != $tunnels ]] && leads_out "$by" && ! is_near "$by" "$router"; then
-    fact warning "answers to visitors from other networks leave by $out, and not by $by, where these come in, so they" \
-      "get none: have the default route lead by $by, or add a rule for what comes from $address (ip rule)"
+    fact warning "requests from other networks arrive on $by but replies leave on $out, so those visitors get none:" \
+      "have the default route lead by $by, or add a rule for what comes from $address (ip rule)"
   elif [ -n "$router" ] && ! pinged "$router" && unheard "$router"; then
-    fact warning "nothing answers at $router, which its default route leads to, so visitors from other networks get" \
-      "no answer from it, no update comes, and nothing sets its clock: give it the router that there is (ip route)"
+    fact warning "its default gateway $router does not answer, so visitors from other networks get no answer from it," \
+      "no update comes, and nothing sets its clock: set the right one (ip route)"
   fi
 }
 
@@ -110,7 +110,7 @@ about_power() {
     fact hint "its power supply has given too little voltage since it booted ($bits of vcgencmd get_throttled): use" \
       "the one made for this Pi. A restart forgets that"
   fi
-  ! ((bits & 4)) || fact warning "it is too hot, and goes slower ($bits of vcgencmd get_throttled)"
+  ! ((bits & 4)) || fact warning "it is too hot, and is throttled ($bits of vcgencmd get_throttled)"
 }
 
 tell_voltage() { # SOURCE

@@ -49,7 +49,7 @@ in_the_way() {
   if [ ! -e "$kernel_ipv6" ]; then
     echo "the kernel has no IPv6"
   elif [ -n "$holder" ]; then
-    echo "port 80 is held by $holder"
+    echo "port 80 is in use by $holder"
   elif [ -n "$own" ]; then
     echo "$own says where nginx listens: should it say \"listen [::]:80;\", too?"
   fi

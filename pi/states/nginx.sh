@@ -22,7 +22,7 @@ want() {
   done
   by_hand=$(by_hand nginx.service nginx <<<"$listening")
   [ -z "$by_hand" ] ||
-    mend "nginx was started by hand, and keeps systemd's own from the port" end_by_hand nginx QUIT "$by_hand"
+    mend "an nginx that was started by hand holds the port, so systemd's cannot start" end_by_hand nginx QUIT "$by_hand"
   # Its own state comes after this one.
   [[ -e $kernel_ipv6 || ! -e $listen_path ]] ||
     mend "nginx is to listen by IPv6, which the kernel has no more, and so would not start" rm -f "$listen_path"
@@ -119,7 +119,7 @@ tell_if_odd() {
   if [[ $headers == *$'\nContent-Length: 0\n'* ]]; then
     note "the page of http://$host/ is empty" say "it is the user's own, so it stays as it is"
   elif [ -n "$type" ] && [[ $type != @(text/|application/xhtml+xml)* ]]; then
-    note "browsers save the page of http://$host/ instead of showing it: nginx calls it $type" \
+    note "browsers download the page of http://$host/: nginx sends it as $type" \
       say "is its line for html in /etc/nginx/mime.types as Debian made it?"
   fi
 }
@@ -148,7 +148,7 @@ wake() {
   until_true "$patience" serves_all || fail "$(complaint "$(missed "$address" "$host")")"
 }
 
-complaint() { echo "nginx runs, and a visitor at $address does not get http://$1/: $(cause "$1")"; } # NAME
+complaint() { echo "nginx runs, but does not serve http://$1/ at $address: $(cause "$1")"; } # NAME
 
 # cause NAME: of what nginx's own config says, then of its log.
 cause() {
@@ -204,7 +204,7 @@ outdated() {
   [ ! -r "$nginx_loaded" ] || noted=$(<"$nginx_loaded")
   workers=$(pgrep -P "$(main_pid nginx.service)" -f '^nginx: worker process *$') || true
   if [ -n "$workers" ] && ! grep -qxF -- "${noted#*$'\n'}" <<<"$workers"; then
-    echo "nobody noted which config nginx runs: was it reloaded without systemctl?"
+    echo "which config nginx runs is unknown: was it reloaded without systemctl?"
   elif ! sum | grep -qxF -- "${noted%%$'\n'*}"; then
     echo "nginx does not run the config that is on disk$(objection)"
   elif [ -n "$(lost_files "$workers")" ]; then

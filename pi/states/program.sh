@@ -80,8 +80,8 @@ described() {
   if [ -z "$1" ]; then
     echo "twopir is not on this Pi"
   elif [ -n "$of" ] && [[ $of < $since ]]; then
-    echo "this Pi has a newer program than this checkout: it had this one from $of on, and another since $since. To" \
-      "keep that: git pull (docs/operations.md#back-to-an-earlier-version)"
+    echo "this Pi has a newer program than this checkout: it got this version at $of, and a later one at $since. To" \
+      "keep the later one: git pull (docs/operations.md#back-to-an-earlier-version)"
   else
     echo "the program on this Pi is another one, installed $since"
   fi

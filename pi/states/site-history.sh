@@ -10,7 +10,7 @@ want() {
   need_releases
   names=$(superfluous)
   for name in $names; do
-    change "release ${name:0:12}${name:64} is superfluous" rm -rf -- "$releases/$name"
+    change "release ${name:0:12}${name:64} is no longer kept" rm -rf -- "$releases/$name"
   done
   for name in $(unpacked); do
     change "release $(short "$name") lies on the volume file by file, too, as a former version had it" \

@@ -58,9 +58,9 @@ now_live() {
   local now time
   read -r now time _ <<<"$(live)"
   if [ -n "$now" ]; then
-    echo "live is $(short "$now") since $time"
+    echo "live since $time: $(short "$now")"
   else
-    echo "it is the first"
+    echo "none is live yet"
   fi
 }
 

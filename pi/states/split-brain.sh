@@ -121,7 +121,7 @@ settle() { # FILE
 settle_by() { gluster_tell volume heal "$volume" split-brain source-brick "$1" "$2"; } # BRICK FILE
 
 report() {
-  fail "$1 is in split brain, and nothing is lost as long as nobody chooses: look at both ($brick$1 on each Pi)," \
+  fail "$1 is in split brain. Both versions are kept until you choose: compare them ($brick$1 on each Pi)," \
     "then set twopir:splitBrain to the name of the Pi whose copy counts, or to newest, and run pulumi up again" \
     "(docs/operations.md#split-brain)"
 }

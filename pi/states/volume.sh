@@ -216,9 +216,9 @@ add_bricks() { # BRICKS-THEN [arbiter 1] BRICK...
 # need_following_mounts: the site's config is written through a mount here.
 need_following_mounts() {
   until_true "$follow_wait" mounts_follow ||
-    fail "the mount at $(lost_mounts | xargs) on $pi has lost its glusterd, so it would learn of no new brick, and" \
-      "what is written there would not reach that: unmount it (sudo umount -l), mount it again (sudo mount), and run" \
-      "pulumi up again"
+    fail "the mount at $(lost_mounts | xargs) on $pi has lost its connection to glusterd, so it would miss new" \
+      "bricks, and what is written there would not reach them: unmount it (sudo umount -l), mount it again" \
+      "(sudo mount), and run pulumi up again"
 }
 
 follow_wait=10 # seconds; a client asks for its glusterd every 3 s

@@ -128,7 +128,7 @@ describe("what would break an up half-way is found before the first change", () 
     const { port } = server.address() as AddressInfo;
     await cluster.configure({ ...at, "cloudflare:baseUrl": `http://127.0.0.1:${port}/client/v4` });
     await cluster.secret("cloudflare:apiToken", "not-to-be-told");
-    await refused(/Cloudflare refuses the question for the records of .*Authentication error \(10000\)/);
+    await refused(/Cloudflare refuses to list the records of .*Authentication error \(10000\)/);
     expect((await cluster.preview()).said).not.toContain("not-to-be-told");
     server.close();
     await cluster.configure({});
@@ -141,7 +141,7 @@ describe("what would break an up half-way is found before the first change", () 
        nft add rule inet mine c tcp dport 22 ct state new limit rate over 12/minute drop`,
     );
     await refused(
-      /a firewall of pi2, .* \(tcp dport 22 ct state new limit rate over 12\/minute .*ufw delete limit ssh/,
+      /a firewall other than twopir's on pi2 limits ssh logins \(tcp dport 22 .* over 12\/minute .*ufw delete limit ssh/,
     );
     await inside("pi2", "nft delete table inet mine");
   });

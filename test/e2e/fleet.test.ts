@@ -149,7 +149,7 @@ describe("another address", () => {
     expect((await cluster.preview()).changed).toEqual({});
     await cluster.configure({});
     expect((await cluster.preview()).said).toContain(
-      `this Pi reaches the others from ${other}, and not from ${address("pi2")}`,
+      `this Pi reaches the others from ${other}, but they will only let in ${address("pi2")}`,
     );
     await move(address("pi2"));
     await upUnnoticed();

@@ -112,7 +112,9 @@ describe.skipIf(!HAS_IPV6)("visitors by IPv6", () => {
     const drop =
       "nft add table ip6 own; nft add chain ip6 own input '{ type filter hook input priority 0; }'";
     await inside("pi1", `${drop}; nft add rule ip6 own input iif != lo tcp dport 80 drop`);
-    expect((await cluster.preview()).said).toContain(`is not to be had at ${own} from this machine`);
+    expect((await cluster.preview()).said).toContain(
+      `this machine cannot get http://twopir.example.com/ at ${own}`,
+    );
     await inside("pi1", "nft delete table ip6 own");
     const other = `printf 'server {\\n listen [${own}]:80;\\n return 204;\\n}\\n' >/etc/nginx/conf.d/own.conf`;
     await inside("pi1", `${other}; systemctl reload nginx`);

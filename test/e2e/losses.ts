@@ -74,7 +74,7 @@ const allFiles: Loss = {
 const folderReplaced: Loss = {
   what: "folder of the brick, an empty one in its place, while its process runs",
   lose: shell(`mv ${BRICK} /data/gone && mkdir ${BRICK}`),
-  reason: `${BRICK} has not the mark of a volume`,
+  reason: `${BRICK} does not carry a volume's mark`,
 };
 const LOSSES: readonly Loss[] = [
   card,
@@ -88,7 +88,7 @@ const LOSSES: readonly Loss[] = [
     lose: shell(
       `kill -KILL $(pgrep -x glusterfsd); find ${BRICK} -mindepth 1 -delete; setfattr -x trusted.glusterfs.volume-id ${BRICK}`,
     ),
-    reason: `${BRICK} has not the mark of a volume`,
+    reason: `${BRICK} does not carry a volume's mark`,
   },
   folderReplaced,
   allFiles,
@@ -116,7 +116,7 @@ const LOSSES: readonly Loss[] = [
   {
     what: "mark of the volume on the folder of the brick",
     lose: shell(`setfattr -x trusted.glusterfs.volume-id ${BRICK}`),
-    reason: `${BRICK} has not the mark of a volume`,
+    reason: `${BRICK} does not carry a volume's mark`,
     aside: oldCopy,
   },
   {

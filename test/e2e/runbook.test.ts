@@ -380,7 +380,7 @@ describe("a checkout", () => {
       asSeen(
         inText(
           "Back to an earlier version",
-          "this Pi has a newer program than this checkout: it had this one from ... on, and another since ...",
+          "this Pi has a newer program than this checkout: it got this version at ..., and a later one at ...",
         ),
       ),
     );

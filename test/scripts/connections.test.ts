@@ -112,7 +112,7 @@ describe.skipIf(!canIsolate)("connections.sh", () => {
   });
 
   it("mounts again where the mount has lost its glusterd, while there is one", async () => {
-    const lost = [`${MOUNT} has lost its glusterd, so it hears of no new brick`];
+    const lost = [`${MOUNT} has lost its connection to glusterd, so it would miss new bricks`];
     hasGlusterd(false);
     expect(await check()).toEqual([]); // glusterd's own state says that it does not run
     host.command(
@@ -182,14 +182,14 @@ exec /usr/bin/timeout "$@"`,
     expect((await host.run("check", look)).output).toContain(closed[0]);
   });
 
-  const SHUT = `glusterd at ${address(2)} takes no new connection of this Pi, so a boot of either leaves them apart`;
+  const SHUT = `glusterd at ${address(2)} refuses new connections from this Pi: a restart of either would cut them off`;
 
   it("names a glusterd that takes no new connection, unless the Pi is off or its glusterd is", async () => {
     host.delete(`/run/open/${address(2)}:24007`);
     expect(await check()).toEqual([SHUT]);
     const { status, output } = await host.run("apply", connections());
     expect(status).toBe(65);
-    expect(output).toContain("perhaps a firewall that is not twopir's");
+    expect(output).toContain("perhaps a firewall other than twopir's");
     host.write("/run/cut", "");
     expect(await check()).toEqual([]);
     host.delete("/run/cut");
@@ -201,7 +201,7 @@ exec /usr/bin/timeout "$@"`,
 
   it("names a brick that takes no new connection, unless nobody serves it or it is that of a Pi that is off", async () => {
     host.delete(`/run/open/${address(2)}:49152`);
-    const shut = `the brick ${name(2)} takes no new connection of this Pi, so a boot of either leaves them apart`;
+    const shut = `the brick ${name(2)} refuses new connections from this Pi: a restart of either would cut them off`;
     expect(await check()).toEqual([shut]);
     const { status, output } = await host.run("apply", connections());
     expect(status).toBe(65);

@@ -21,7 +21,7 @@ describe.skipIf(!canIsolate)("content-group.sh", () => {
   it("makes the group, with the user in it, and takes both back", async () => {
     expect((await host.check(group)).changes).toEqual([
       "there is no group twopir-content",
-      "pi is not in the group twopir-content, so may copy no content",
+      "pi is not in the group twopir-content, so cannot copy content",
     ]);
     expect((await host.run("apply", group)).status).toBe(0);
     expect(host.read("/etc/group")).toContain(`twopir-content:x:${GID.toString()}:pi\n`);
@@ -45,7 +45,7 @@ describe.skipIf(!canIsolate)("content-group.sh", () => {
     await host.run("apply", group);
     const ofAnna = state("content-group", { user: "anna", gid: GID });
     expect((await host.check(ofAnna)).changes).toEqual([
-      "anna is not in the group twopir-content, so may copy no content",
+      "anna is not in the group twopir-content, so cannot copy content",
       "pi, who logged in before, is in the group twopir-content",
     ]);
     expect((await host.run("apply", ofAnna)).status).toBe(0);

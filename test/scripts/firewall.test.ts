@@ -84,7 +84,7 @@ describe.skipIf(!canIsolate)("the firewall", () => {
       return (await host.check(first)).output;
     };
     const shut =
-      "refuse: a firewall of 192.168.0.122, which is not twopir's, or one on the way, keeps pi1 from port";
+      "refuse: a firewall other than twopir's, on 192.168.0.122 or in between, keeps pi1 from port";
 
     it("that drops what the Pis need is found before anything is changed", async () => {
       expect(await seen("exit 124", "true")).toContain(`${shut} 24007 and 49152 there`);
@@ -120,7 +120,7 @@ describe.skipIf(!canIsolate)("the firewall", () => {
     host.write("/run/listening", sshd(2222));
     host.write("/run/theirs", `table inet mine {\n${rule}\n}\n`);
     const { output } = await host.check(one);
-    expect(output.includes(`limits how often one may log in by ssh (${rule})`)).toBe(refused);
+    expect(output.includes(`limits ssh logins (${rule})`)).toBe(refused);
   });
 
   it.each([

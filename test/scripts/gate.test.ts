@@ -450,7 +450,7 @@ exec /bin/stat "$@"`,
       host.hurry(/follow_wait/, 1);
       host.command("pgrep", "[[ $* != *volfile-id* ]] || echo 1 /usr/sbin/glusterfs /mnt/gluster1");
       expect((await host.run("apply", one)).output).toMatch(
-        /the mount at \S+ on pi1 has lost its glusterd, so it/,
+        /the mount at \S+ on pi1 has lost its connection to glusterd, so it/,
       );
       expect(told(host)).toEqual([]);
     });
@@ -694,7 +694,7 @@ exec /bin/stat "$@"`,
     });
 
     it.each<[string, () => void, string]>([
-      ["another volume is served", () => mark(uuid(9)), "has not the mark of the volume"],
+      ["another volume is served", () => mark(uuid(9)), "does not carry the mark of the volume"],
       [
         "no copy is served",
         () =>
@@ -730,7 +730,7 @@ exec /bin/stat "$@"`,
           rmSync(host.at(`/run/pool/${address(2)}`), { recursive: true });
           rmSync(host.at(`${BRICK}/.attributes`), { recursive: true });
         },
-        "has not the mark of the volume",
+        "does not carry the mark of the volume",
       ],
     ])("does nothing where %s", async (_, change, why) => {
       change();

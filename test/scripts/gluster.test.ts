@@ -530,7 +530,7 @@ esac`,
       [
         "has no mark",
         () => mkdirSync(host.at(BRICK), { recursive: true }),
-        `${BRICK} has not the mark of a volume`,
+        `${BRICK} does not carry a volume's mark`,
       ],
       [
         "has lost gluster's own files",
@@ -588,7 +588,7 @@ esac`,
     });
 
     describe("with the mark of a volume that gluster began to make and did not", () => {
-      const begun = `${BRICK} has the mark of a volume that was begun and never made (${ID})`;
+      const begun = `${BRICK} has the mark of a volume whose creation was never finished (${ID})`;
       const served = `${BRICK}/.glusterfs/health_check`;
 
       beforeEach(async () => {
@@ -948,7 +948,7 @@ esac`,
     it("has no room at the point where gluster refuses what is written", async () => {
       mkdirSync(host.at(BRICK), { recursive: true });
       host.command("ss", "");
-      const full = `no room is left where ${BRICK} lies, so this copy takes nothing new`;
+      const full = `the disk of ${BRICK} is full, so this copy accepts no writes`;
       for (const [left, named] of [
         [10, true],
         [11, false],
@@ -1348,7 +1348,7 @@ esac`,
         if (mode === "apply") host.hurry(WAITS);
         const { status, changes, output } = await host.run(mode, daemon());
         expect(output).toContain(
-          `the glusterd of this Pi is that of another one in the cluster (${uuid(3)})`,
+          `this Pi's glusterd has the identity of another Pi in the cluster (${uuid(3)})`,
         );
         expect({ status, changes }).toEqual({ status: 65, changes: [] });
       },

@@ -246,7 +246,7 @@ ${own}\\       valid_lft 86000sec preferred_lft 86000sec
     host.command("ping", `[ "\${!#}" = 192.168.0.1 ] && ${ping}`);
     host.write("/run/neighbour", neighbour);
     expect(await warnings()).toEqual(
-      warned ? [expect.stringMatching(/^nothing answers at 192\.168\.0\.1, which its default route/)] : [],
+      warned ? [expect.stringMatching(/^its default gateway 192\.168\.0\.1 does not answer, /)] : [],
     );
   });
 
@@ -273,7 +273,7 @@ ${own}\\       valid_lft 86000sec preferred_lft 86000sec
         warned
           ? [
               expect.stringMatching(
-                `^answers to visitors from other networks leave by ${out}, and not by ${by}, .* from 192.168.0.121 `,
+                `^requests from other networks arrive on ${by} but replies leave on ${out}, .* from 192.168.0.121 `,
               ),
             ]
           : [],
@@ -431,7 +431,7 @@ ${own}\\       valid_lft 86000sec preferred_lft 86000sec
       "0x50005",
       [
         "warning=its power supply gives too little voltage (0x50005 of",
-        "warning=it is too hot, and goes slower",
+        "warning=it is too hot, and is throttled",
       ],
     ],
     ["0x10000", ["hint=its power supply has given too little voltage since it booted (0x10000 of"]],

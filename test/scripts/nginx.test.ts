@@ -97,8 +97,8 @@ esac`,
       "pi1-nginx",
     );
   const said = async (): Promise<string> =>
-    /^symptom: .*? does not get (.*)$/m.exec((await host.check(nginx())).output)?.[1] ?? "";
-  const symptom = async (): Promise<string> => (await said()).replace(/^\S+ /, "");
+    /^symptom: .*? does not serve (.*)$/m.exec((await host.check(nginx())).output)?.[1] ?? "";
+  const symptom = async (): Promise<string> => (await said()).replace(/^\S+ at \S+: /, "");
 
   it("wants nothing of a Pi whose visitors get the cluster's page", async () => {
     expect(await host.check(nginx())).toEqual({ status: 0, changes: [], output: "" });
@@ -110,7 +110,7 @@ esac`,
     [
       "has no type that a browser shows",
       "Content-Type: application/octet-stream",
-      "browsers save the page of http://twopir.example.com/ instead of showing it: nginx calls it application/octet-stream",
+      "browsers download the page of http://twopir.example.com/: nginx sends it as application/octet-stream",
     ],
   ])("tells of a page that %s, and goes on", async (_, header, why) => {
     answers("/", "200 OK", header, "");
@@ -259,17 +259,18 @@ esac`,
     host.write(ENABLED, "server {\n  server_name twopir www.example.com twopir.example.com;\n}\n");
     expect(await said()).toBe("");
     answers("/.well-known/twopir", "404 Not Found", "", "", "@www.example.com");
-    expect(await said()).toBe("http://www.example.com/: another server block answers, not this cluster's");
+    expect(await said()).toBe(
+      `http://www.example.com/ at ${ADDRESS}: another server block answers, not this cluster's`,
+    );
     config(`${SITE}${RIVAL}server { server_name www.example.com other.example.com; }\n`);
-    const taken =
-      "http://www.example.com/: another server block takes it: /etc/nginx/conf.d/a.conf:1: server_name www.example.com";
+    const taken = `http://www.example.com/ at ${ADDRESS}: another server block takes it: /etc/nginx/conf.d/a.conf:1: server_name www.example.com`;
     expect(await said()).toBe(taken);
     expect(await host.run("apply", nginx())).toMatchObject({
       status: 65,
       output: expect.stringContaining(taken) as string,
     });
     answers("/", "404 Not Found", "", "", "@twopir.example.com");
-    expect(await said()).toMatch(/^http:\/\/twopir.example.com\/: /);
+    expect(await said()).toMatch(/^http:\/\/twopir.example.com\/ at /);
   });
 
   it("counts another Pi's server block of before there were marks", async () => {
@@ -314,7 +315,7 @@ esac`,
     expect((await host.check(nginx())).changes).toEqual([]);
     host.write("/run/workers", "491\n492\n");
     expect((await host.check(nginx())).changes).toEqual([
-      "nobody noted which config nginx runs: was it reloaded without systemctl?",
+      "which config nginx runs is unknown: was it reloaded without systemctl?",
     ]);
     host.write("/run/workers", ""); // it does not run, which has a reason of its own
     expect((await host.check(nginx())).changes).toEqual([]);
@@ -359,7 +360,7 @@ esac`,
     listening("apache2", 4711, "*");
     host.write("/run/unit", "apache2.service\n");
     const held =
-      "port 80 of pi1 is held by apache2 of apache2.service, process 4711: end that, also for the next boot, or let it listen";
+      "port 80 on pi1 is in use by apache2 of apache2.service, process 4711: stop and disable it, or move it";
     host.write("/var/lib/twopir/states/pi1-nginx", "");
     expect((await host.check(nginx())).changes).toContainEqual(expect.stringContaining(held));
     const { status, output } = await host.run("apply", nginx());
@@ -375,7 +376,7 @@ esac`,
     "leaves an nginx alone that somebody has set up another way: %s",
     async (unit) => {
       host.write("/run/unit", `${unit}\n`);
-      const held = `port 80 of pi1 is held by nginx of ${unit}, process 480`;
+      const held = `port 80 on pi1 is in use by nginx of ${unit}, process 480`;
       expect((await host.check(nginx())).output).toContain(`refuse: ${held}`);
       expect((await host.run("apply", nginx())).status).toBe(65);
       expect(host.list("run")).not.toContain("told");
@@ -386,7 +387,7 @@ esac`,
     "takes an nginx for one that was started by hand: %s",
     async (unit) => {
       host.write("/run/unit", `${unit}\n`);
-      const by = "nginx was started by hand, and keeps systemd's own from the port";
+      const by = "an nginx that was started by hand holds the port, so systemd's cannot start";
       expect((await host.check(nginx())).changes).toContain(by);
     },
   );
@@ -394,7 +395,7 @@ esac`,
   it("refuses to begin where another program has port 80, before nginx is there and after", async () => {
     listening("pihole-FTL", 4711, "*");
     host.write("/run/unit", "-\n");
-    const refused = "refuse: port 80 of pi1 is held by pihole-FTL, process 4711: end that,";
+    const refused = "refuse: port 80 on pi1 is in use by pihole-FTL, process 4711: stop and disable it,";
     expect((await host.check(nginx())).output).toContain(refused);
     host.command("nginx", "exit 127");
     expect((await host.check(nginx())).output).toContain(refused);
@@ -690,13 +691,13 @@ describe.skipIf(!canIsolate)("ipv6.sh", () => {
     [
       "another program that listens there",
       () => listening("[::]", "pihole-FTL"),
-      "held by pihole-FTL of \\S+, process 7",
+      "in use by pihole-FTL of \\S+, process 7",
     ],
-    ["one at an address", () => listening(`[${OWN}]`, "caddy"), "held by caddy of \\S+, process 7"],
+    ["one at an address", () => listening(`[${OWN}]`, "caddy"), "in use by caddy of \\S+, process 7"],
     [
       "an nginx of somebody's own",
       () => host.write("/run/unit", "own.service\n"),
-      "held by nginx of own.service, process 7",
+      "in use by nginx of own.service, process 7",
     ],
     [
       "a snippet that says where nginx listens",

@@ -109,7 +109,7 @@ describe.skipIf(!canIsolate)("the program", () => {
     host.write("/var/lib/twopir/program", `2026-01-01T00:00:00Z ${first.version}\n`);
     await install(second);
     expect(await check(first)).toEqual([
-      expect.stringMatching(/^this Pi has a newer program .* from 2026-01-01T.*git pull/),
+      expect.stringMatching(/^this Pi has a newer program .* at 2026-01-01T.*git pull/),
     ]);
     expect((await install(first)).status).toBe(0);
     expect(await check(first)).toEqual([]);

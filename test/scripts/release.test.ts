@@ -121,7 +121,7 @@ describe.skipIf(!canIsolate)("the site's releases on the volume", () => {
     it("makes an image of the archive, takes that away, and has nothing more to do then", async () => {
       const [release] = states(one);
       expect((await host.check(release)).changes).toEqual([
-        `release ${short(one)} is not on the volume yet; it is the first`,
+        `release ${short(one)} is not on the volume yet; none is live yet`,
       ]);
       expect((await unpack(one)).status).toBe(0);
       expect(await host.check(release)).toEqual({ status: 0, changes: [], output: "" });
@@ -146,7 +146,7 @@ describe.skipIf(!canIsolate)("the site's releases on the volume", () => {
       const two = await packed();
       const [change] = (await host.check(states(two)[0])).changes;
       expect(change).toMatch(
-        new RegExp(`^release ${short(two)} is not on the volume yet; live is ${short(one)} since 20.*Z$`),
+        new RegExp(`^release ${short(two)} is not on the volume yet; live since 20.*Z: ${short(one)}$`),
       );
     });
 
@@ -689,7 +689,7 @@ esac`,
       symlinkSync("/mnt/gluster1/mounted", host.at(`${RELEASES}/${dead.replace("0", "f")}`));
       const [, , history] = states(one);
       expect((await host.check(history)).changes).toEqual(
-        ["new", "old"].map((end) => `release 0123456789ab.${end} is superfluous`),
+        ["new", "old"].map((end) => `release 0123456789ab.${end} is no longer kept`),
       );
       await host.run("apply", history);
       expect(host.list(RELEASES).filter((path) => !path.includes("/"))).toEqual(

@@ -127,7 +127,7 @@ esac`,
     bricks("a", "file", "folder");
     const { status, output } = await apply("report");
     expect(status).toBe(65);
-    expect(output).toContain("look at both (/mnt/own/www/a on each Pi), then set twopir:splitBrain");
+    expect(output).toContain("compare them (/mnt/own/www/a on each Pi), then set twopir:splitBrain");
     expect(host.list("mnt/bricks/2/www/a")).toEqual(["inner"]);
   });
 

@@ -18,7 +18,7 @@ const PASSWORDS = [
 ];
 const NONE = "user pi may not use sudo without a password (sudo: a password is required). Set it";
 const WRONG =
-  "sudo does not take the password of user pi that is set (twopir:sudoPassword, or sudoPassword of pi1 in twopir:pis): " +
+  "sudo rejects the password that is set for user pi (twopir:sudoPassword, or sudoPassword of pi1 in twopir:pis): " +
   "sudo: 1 incorrect password attempt\n";
 
 describe.skipIf(!canIsolate)("user pi, who is no root", () => {

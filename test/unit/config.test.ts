@@ -162,7 +162,7 @@ describe("every rule names the key, the value and what would be right", () => {
       { pis: [pi1, pi2, { name: "pi3", address: "192.168.0.123", arbiter: true, storage: false }] },
       "pis[2].arbiter",
       "true",
-      "false beside storage: false; an arbiter has a brick of its own",
+      "false: with storage: false a Pi has no brick, and an arbiter needs one",
     ],
     [
       { pis: [1, 2, 3, 4].map((n) => ({ name: `pi${n}`, address: `10.0.0.${n}`, arbiter: n > 2 })) },
@@ -413,9 +413,9 @@ describe("every rule names the key, the value and what would be right", () => {
   const WITH_PATH =
     ": set it with pulumi config set --path, and take this one out (pulumi config rm 'twopir:volume.acceptCopy')";
   it.each<[Raw, string, string?]>([
-    [{ hostnames: "x.example.com" }, "hostnames", " (do you mean hostname?)"],
-    [pisWith({ adress: "10.0.0.1" }), "pis[1].adress", " (do you mean address?)"],
-    [{ floatingAdresses: [] }, "floatingAdresses", " (do you mean floatingAddresses?)"],
+    [{ hostnames: "x.example.com" }, "hostnames", " (did you mean hostname?)"],
+    [pisWith({ adress: "10.0.0.1" }), "pis[1].adress", " (did you mean address?)"],
+    [{ floatingAdresses: [] }, "floatingAdresses", " (did you mean floatingAddresses?)"],
     [{ "volume.acceptCopy": "pi2" }, "volume.acceptCopy", WITH_PATH],
     [{ volume: { replica: 2 } }, "volume.replica"],
     [{ dns: { provider: "none", ttl: 60 } }, "dns.ttl"],

@@ -24,7 +24,9 @@ describe("what visitors miss", () => {
   it("is named by address", () => {
     expect(missed(got, got)).toEqual([]);
     expect(missed(got, silent)).toEqual([
-      expect.stringMatching(/^http:\/\/twopir.example.com\/ is not to be had at 192.168.0.122 .*within 3 s/),
+      expect.stringMatching(
+        /^this machine cannot get http:\/\/twopir.example.com\/ at 192.168.0.122 .*within 3 s/,
+      ),
     ]);
   });
 
@@ -38,7 +40,7 @@ describe("what visitors miss", () => {
   });
 
   it("is one warning where this machine gets no answer at all", () => {
-    expect(missed(silent, silent)).toEqual([expect.stringContaining("from none of the Pis")]);
+    expect(missed(silent, silent)).toEqual([expect.stringContaining("no Pi answers this machine")]);
     expect(missed({ ...got, why: "the answer is 403" }, silent)).toHaveLength(2);
     // In another network that may be so for it alone.
     expect(problems(false, silent, silent).map(({ kind }) => kind)).toEqual(["unseen"]);
@@ -54,7 +56,9 @@ describe("what visitors miss", () => {
 
   it("is a floating address of a Pi that is away, which nobody answers", () => {
     const away = { address: "192.168.0.122", silent: true, why: "nothing answers within 3 s" };
-    expect(missed(got, away)).toEqual([expect.stringContaining("not to be had at 192.168.0.122")]);
+    expect(missed(got, away)).toEqual([
+      expect.stringContaining("cannot get http://twopir.example.com/ at 192.168.0.122"),
+    ]);
     expect(missed(got, { address: "192.168.0.122", silent: false, from: "pi1" })).toEqual([]);
   });
 });

@@ -84,7 +84,7 @@ describe("the zone at Cloudflare", () => {
     [
       "the token is none",
       () => (access = accessTo({ "cloudflare:apiToken": `${TOKEN}\n` })),
-      "cloudflare:apiToken is no token",
+      "cloudflare:apiToken is not a token",
     ],
     [
       "the zone is not there",
@@ -132,7 +132,7 @@ describe("the zone at Cloudflare", () => {
     await half("all-a-records");
     // Those that there are elsewhere would go, and none come.
     await expect(half("no-other-a-records")).rejects.toThrow(
-      /provider is cloudflare now, and nobody answers there .* at rfc2136 would be withdrawn/,
+      /provider is cloudflare now, and it does not answer .* at rfc2136 would be withdrawn/,
     );
     expect(warnings.slice(1)).toEqual([expect.stringContaining("cannot find out which A records")]);
   });

@@ -95,12 +95,12 @@ it.each<[string, Parameters<typeof ssh>[0], RegExp]>([
   [
     "a command",
     { pi1: { proxycommand: "nc %h %p" } },
-    /goes to pi1 by a ProxyCommand, .*\(twopir:ssh\.jumpHost\)/,
+    /config reaches pi1 by a ProxyCommand; .* twopir:ssh\.jumpHost, /,
   ],
-  ["two hops", { pi1: { proxyjump: "a,b" } }, /goes to pi1 through several hosts \(a,b\)/],
+  ["two hops", { pi1: { proxyjump: "a,b" } }, /config reaches pi1 through several hosts \(a,b\)/],
   ["a hop behind another", { ...gate, gate: { proxyjump: "b" } }, /through gate, and there by b/],
   ["a hop behind a command", { ...gate, gate: { proxycommand: "nc" } }, /through gate, and there by nc/],
-  ["two ways", { pi2: gate.pi2 }, /goes to pi1 directly, to pi2 through gate, /],
+  ["two ways", { pi2: gate.pi2 }, /config reaches pi1 directly, and pi2 through gate; /],
 ])("%s is refused, unless the config has a jump host", async (_, files, words) => {
   await expect(find({}, files)).rejects.toThrow(words);
   expect((await find({ anyWay: false }, files)).jumpHost).toBeUndefined();

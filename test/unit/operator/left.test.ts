@@ -49,5 +49,5 @@ it("the name that the site had before is named once", async () => {
   await tell({});
   expect(warn).not.toHaveBeenCalled();
   await tell({ url: "http://old.example.com/" });
-  expect(warn.mock.calls[0]?.[0]).toContain("who asks for http://old.example.com/ finds nothing there");
+  expect(warn.mock.calls[0]?.[0]).toContain("and http://old.example.com/ stops working");
 });

@@ -368,7 +368,7 @@ describe("what cannot be published is refused, all at once", () => {
       [
         "- twopir:web.fallback is /app.html, which is no file in it that a visitor gets",
         "- twopir:web.redirects, line 1 has a condition (a query, a country, a language, a role), which nginx here cannot judge",
-        "- _redirects, line 2 says no more than where from: FROM TO [STATUS]",
+        "- _redirects, line 2 has no target: FROM TO [STATUS]",
         "- _redirects, line 3 has status 418; there are 200, 301, 302, 303, 307 and 308",
         "- _headers, line 2 sets Content-Type, which nginx sets by itself",
       ].join("\n"),

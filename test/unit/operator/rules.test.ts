@@ -26,7 +26,7 @@ describe("a line of _redirects", () => {
   });
 
   it.each([
-    ["/old", "says no more than where from"],
+    ["/old", "has no target"],
     ["old /new", "is about old: a path begins with /"],
     ["https://example.com/old /new", "begins with the name of a site"],
     ["/old?a=b /new", "is about /old?a=b: a path has no ? and no #"],
@@ -43,14 +43,14 @@ describe("a line of _redirects", () => {
     ["/old /new 301 Country=de", "has a condition"],
     ["/old /new Country=de", "has a condition"],
     ["/old /new 418", "has status 418"],
-    ["/api/* https://example.com/:splat 200", "is no file of the site"],
-    ["/app/* /nowhere.html 200", "sends /nowhere.html, which is no file of the site"],
+    ["/api/* https://example.com/:splat 200", "is not a page of this site"],
+    ["/app/* /nowhere.html 200", "rewrites to /nowhere.html, which is not a page of this site"],
     ["/a/:b /c/:d", "has :d in /c/:d, which /a/:b does not"],
     ["/a/:b/:b /c", "has two of the same name, or two *"],
     ["/*/a/* /c", "has two of the same name, or two *"],
     [`${"/:a".repeat(10)} /c`, "has more than nine parts"],
-    ["/* /index.html 200!", "takes the place of the first page"],
-    ["/.well-known/* /other 301!", "takes the place of the first page"],
+    ["/* /index.html 200!", "overrides the home page"],
+    ["/.well-known/* /other 301!", "overrides the home page"],
     [
       "/about /us",
       "is never reached, since the site has /about.html: take that out, or force the rule (301!)",

@@ -94,7 +94,7 @@ describe("the ssh program", () => {
   it("is quoted where it cannot read its files", async () => {
     standIn("echo '/home/anna/.ssh/config: line 1: Bad configuration option: foo' >&2; exit 255");
     await expect(saidOf("pi1")).rejects.toThrow(
-      /reaches pi1, .*contacted: .*line 1: Bad configuration option: foo/,
+      /ssh -G pi1 failed, .*contacted: .*line 1: Bad configuration option: foo/,
     );
   });
 });
