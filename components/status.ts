@@ -111,7 +111,7 @@ export function clusterStatus(
   const problems = [
     ...seen.problems.map((problem) => problem.message),
     ...foundHere,
-    ...unknown.map((type) => `nobody answers which ${type} records ${args.hostname} has`),
+    ...unknown.map((type) => `which ${type} records ${args.hostname} has is unknown`),
   ];
   const notWell = pis.flatMap((pi) => faults(pi).map((fault) => `${pi.name}: ${fault}`));
   const well =

@@ -18,8 +18,8 @@ want() {
     if [ -z "$(find "$web_root" -maxdepth 0 -perm -005)" ]; then
       change "$web_root has mode $(stat -c %a "$web_root"): nginx cannot read it" open_root
     elif is_ours_to_open && [ -z "$(find "$web_root" -maxdepth 0 -gid "$gid" -perm -2070)" ]; then
-      mend "$web_root is not for the group twopir-content to copy to ($(stat -c "mode %a, group %G" "$web_root"))" \
-        open_root
+      mend "$web_root is not set up for the group twopir-content to write to \
+($(stat -c "mode %a, group %G" "$web_root"))" open_root
     fi
   fi
   # nginx takes the first of the two that is there.

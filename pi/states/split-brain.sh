@@ -77,13 +77,14 @@ described() {
   declare -A kinds=([f]=file [d]=folder [l]=link)
   for i in "${!bricks_shown[@]}"; do
     thing=$(thing "$i" "$1")
+    [ -n "$thing" ] || continue
     kind=${kinds[${thing#* }]:-special file}
     case $seen in
       *" $thing,"*) kind="the same" ;;
       *" ${thing#* },"*) kind="another $kind" ;;
       *) kind="a $kind" ;;
     esac
-    [ -z "$thing" ] || text+=", $kind on $(pi_of "${bricks_shown[i]}")"
+    text+=", $kind on $(pi_of "${bricks_shown[i]}")"
     seen+=" $thing,"
   done
   echo "${text#, }"

@@ -100,9 +100,13 @@ describe.skipIf(!canIsolate)("what lies on the volume", () => {
     });
 
     it.each([
-      [0o755, 0, "is not for the group twopir-content to copy to (mode 755, group root)"],
-      [0o2775, 0, "is not for the group twopir-content to copy to (mode 2775, group root)"],
-      [0o775, CONTENT_GID, "is not for the group twopir-content to copy to (mode 775, group twopir-content)"],
+      [0o755, 0, "is not set up for the group twopir-content to write to (mode 755, group root)"],
+      [0o2775, 0, "is not set up for the group twopir-content to write to (mode 2775, group root)"],
+      [
+        0o775,
+        CONTENT_GID,
+        "is not set up for the group twopir-content to write to (mode 775, group twopir-content)",
+      ],
       [0o2700, CONTENT_GID, "has mode 2700: nginx cannot read it"],
     ])("opens the folder, of mode %o and group %i, to its group and to nginx", async (mode, gid, why) => {
       host.write("/mnt/gluster1/www/index.html", "mine\n");
@@ -126,7 +130,7 @@ describe.skipIf(!canIsolate)("what lies on the volume", () => {
       async (page) => {
         host.write(`/mnt/gluster1/www/${page}`, "mine\n");
         const told = (await host.check(content)).changes;
-        expect(told).toEqual([expect.stringContaining("is not for the group twopir-content")]);
+        expect(told).toEqual([expect.stringContaining("is not set up for the group twopir-content")]);
         await host.run("apply", content);
         await host.run("remove", content);
         expect(host.list("mnt/gluster1/www")).toEqual([page]);

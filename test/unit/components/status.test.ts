@@ -68,6 +68,6 @@ it("an AAAA record is asked for where a Pi has an IPv6 address", () => {
   const aaaa = (...AAAA: string[]) => status({ A, AAAA }).pis.map(({ aaaaRecord }) => aaaaRecord);
   expect(aaaa("2001:db8::121")).toEqual([true, undefined]);
   expect(aaaa()).toEqual([false, undefined]);
-  expect(status({ A }).problems).toEqual(["nobody answers which AAAA records twopir.example.com has"]);
+  expect(status({ A }).problems).toEqual(["which AAAA records twopir.example.com has is unknown"]);
   expect(status({ A, AAAA: [] }).problems).toEqual([]);
 });
