@@ -12,7 +12,7 @@ files=8192  # that a worker may have open at once, see the unit's drop-in
 all_full=no
 
 want() {
-  local listening holder by_hand folder cleared why name
+  local listening holder by_hand folder cleared is_first='' why name
   listening=$(listeners 80 | processes)
   holder=$(port_holder nginx.service nginx <<<"$listening")
   [ -z "$holder" ] || taken 80 "$holder"
@@ -31,9 +31,12 @@ want() {
   [ -z "$cleared" ] ||
     note "nginx.service is without twopir's $cleared$(others_files nginx.service): remove the lines that clear it" \
       say "it is the user's own, so it stays"
-  if is_outside && mounted && mount_answers && once nginx_config >/dev/null; then
+  [ -e "$nginx_loaded" ] || is_first=yes
+  why=$(outdated)
+  [ -z "$why" ] || change "$why" reload
+  if is_outside && mounted && mount_answers; then
     why="nginx was started without the sandbox of its unit"
-    if [ ! -e "$nginx_loaded" ]; then
+    if [ -n "$is_first" ]; then
       mend "$why" restart_first
     elif may_interrupt; then
       mend "$why" in_turn systemctl restart nginx.service
@@ -41,8 +44,6 @@ want() {
       note "$why" say "it is restarted by the next up at which another Pi serves"
     fi
   fi
-  why=$(outdated)
-  [ -z "$why" ] || change "$why" reload
   if [ "$mode" = check ]; then
     name=$(missed "$address" "$host")
     [ -z "$name" ] || tell symptom "$(complaint "$name")"
@@ -73,8 +74,9 @@ is_outside() {
     grep -qs "^NoNewPrivs:[[:space:]]*0$" "/proc/$(main_pid nginx.service)/status"
 }
 
-# restart_first: of an nginx that has read nothing of twopir's yet. At the first up no Pi can wait until another one
-# serves the site; but pages of the user's own may be served by all, so one after the other.
+# restart_first: of an nginx that had read nothing of twopir's. At the first up no Pi can wait until another one serves
+# the site; but pages of the user's own may be served by all, so one after the other. By now this one serves the site:
+# another Pi may have its turn, and wait for that.
 restart_first() {
   take_turn
   systemctl restart nginx.service

@@ -203,7 +203,7 @@ esac`,
       answers("/", "500 Internal Server Error", "", "", `@${address(2)}`);
       host.delete("/run/twopir-nginx");
       await host.run("apply", nginx());
-      expect(host.read("/run/told")).toMatch(/^restart nginx.service\n/);
+      expect(host.read("/run/told")).toMatch(/^reload nginx.service\nrestart nginx.service\n/);
       host.delete("/run/told");
       host.command("nginx", "echo 'nginx: [emerg] unknown directive' >&2; exit 1");
       expect((await host.run("apply", nginx())).output).toContain("nginx refuses its config");
