@@ -100,11 +100,9 @@ async function packNow(folder: string, archive: string, web: WebSettings): Promi
   const { key, latest } = await keyOf(folder, entries);
   const release = ({ stale, ...packed }: Packed): PackedRelease => ({
     ...packed,
-    ...{
-      archive,
-      web: served,
-      doubts: [...namesInDoubt(entries.map(({ name }) => name)), ...stale.map(staleOf)],
-    },
+    archive,
+    web: served,
+    doubts: [...namesInDoubt(entries.map(({ name }) => name)), ...stale.map(staleOf)],
   });
   const known = await packedBefore(archive, key);
   if (known !== undefined) return release(known);
