@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { nsupdate } from "../../lab/drive/drifts";
 import { address, addresses, get, inside, lab, labFile, NAME, run, SUBNET } from "../../lab/drive/lab";
-import { Cluster, DNS, pi, TTL } from "../../lab/drive/stack";
+import { Cluster, DNS, pi, TTL, type Outcome } from "../../lab/drive/stack";
 import { loaded, succeeded } from "./states";
 
 // Each mistake is met by bare or half-made Pis, and the last pulumi up goes on from where all the failed ones ended.
@@ -163,6 +163,17 @@ describe("what would break an up half-way is found before the first change", () 
   });
 });
 
+/** Where pi2 cannot get any. */
+async function upWithoutPackages(): Promise<Outcome> {
+  await inside(
+    "pi2",
+    "mv /etc/apt /root/apt && cp -a /root/apt /etc/apt && rm -rf /etc/apt/sources.list* /run/twopir-apt-lists",
+  );
+  const outcome = await cluster.up();
+  await inside("pi2", "rm -rf /etc/apt && mv /root/apt /etc/apt && rm -f /run/twopir-apt-lists");
+  return outcome;
+}
+
 describe("one Pi alone has a fault, the other is finished as far as it can be", () => {
   it("no disk space on pi2", async () => {
     await inside(
@@ -180,12 +191,7 @@ describe("one Pi alone has a fault, the other is finished as far as it can be", 
   });
 
   it("a package that pi2 cannot get", async () => {
-    await inside(
-      "pi2",
-      "mv /etc/apt /root/apt && cp -a /root/apt /etc/apt && rm -rf /etc/apt/sources.list* /run/twopir-apt-lists",
-    );
-    const outcome = await cluster.up();
-    await inside("pi2", "rm -rf /etc/apt && mv /root/apt /etc/apt && rm -f /run/twopir-apt-lists");
+    const outcome = await upWithoutPackages();
     expect(outcome.failed).toBe(true);
     expect(outcome.said).toMatch(
       /pi2: pi2-nginx-package: .*install.* failed, see above\. Is the Pi on the network/,
@@ -253,5 +259,15 @@ describe("the A records", () => {
         ]),
       ).rejects.toThrow(/REFUSED|BADSIG|NOTAUTH/);
     expect(await addresses()).toEqual([address("pi1")]);
+  });
+});
+
+describe("a cluster of which a part was never made", () => {
+  it("is destroyed like a whole one", async () => {
+    await cluster.configure({});
+    succeeded(await cluster.destroy());
+    expect((await upWithoutPackages()).failed).toBe(true);
+    succeeded(await cluster.destroy());
+    expect(await packages("pi1")).toBe("0");
   });
 });
