@@ -25,7 +25,7 @@ function written(): Map<string, string> {
   const sections = readFileSync(DOC, "utf8")
     .split(/^(?=## )/m)
     .slice(1);
-  return new Map(sections.map((text) => [text.split("\n", 1)[0] ?? "", text]));
+  return new Map(sections.map((text) => [text.split("\n", 1)[0] ?? "", text.trimEnd()]));
 }
 
 /**
@@ -34,15 +34,20 @@ function written(): Map<string, string> {
  */
 async function main(): Promise<void> {
   const asked = process.argv.slice(2);
+  const unknown = asked.filter((name) => !(name in SECTIONS));
+  if (unknown.length > 0)
+    throw new Error(
+      `nothing to measure is called ${unknown.join(", ")}: ${Object.keys(SECTIONS).join(", ")}`,
+    );
   const all = written();
   for (const [name, measure] of Object.entries(SECTIONS)) {
     if (asked.length > 0 && !asked.includes(name)) continue;
     const lines = await measure();
     const load = `The load of the machine was ${loadavg()[0]?.toFixed(1) ?? ""} on ${cpus().length} processors, the Pis' own included.`;
-    const text = [...lines, load, "\n"].join("\n");
+    const text = [...lines, load].join("\n");
     all.set(lines[0] ?? "", text);
     console.log(`\n${text}`);
-    writeFileSync(DOC, HEAD + [...all.values()].join("").trimEnd() + "\n");
+    writeFileSync(DOC, HEAD + [...all.values()].join("\n\n") + "\n");
   }
 }
 
