@@ -27,7 +27,7 @@ const TOLD = 10 * MB;
  */
 export class Resources {
   readonly #declared = new Map<string, pulumi.Resource>();
-  /** Of each resource a value that the engine has no more than the resource where that was left out. */
+  /** Of each resource an output, which stays unknown where the engine left the resource out. */
   readonly #made: pulumi.Output<unknown>[] = [];
   /** What a drained Pi is to have when it is not drained any more. */
   readonly #later = new Set<string>();
@@ -224,7 +224,7 @@ export class Resources {
   }
 }
 
-/** Not in the SDK's types, and the only way to tell: of what was left out "apply" is never called. */
+/** Not in the SDK's types. The way that is, "apply", is never called for what is unknown, and so tells nothing. */
 const isKnown = (output: pulumi.Output<unknown>): Promise<boolean> =>
   (output as unknown as { readonly isKnown: Promise<boolean> }).isKnown;
 
