@@ -6,6 +6,7 @@ const FILE = "chaos-lines";
 
 // A line counts once dd has said that it is on the volume, fsync included; one that is refused is written again.
 const SCRIPT = `
+export LC_ALL=C # a German EPOCHREALTIME has a comma
 n=0
 while [ ! -e /root/stop ]; do
   n=$((n + 1))
