@@ -126,7 +126,7 @@ async function writeDocuments(runs: readonly Run[]): Promise<void> {
     new RegExp(`${before}.*${after}`, "s"),
     `${before}\n\n${summary(few)}\n\n${after}`,
   );
-  writeFileSync(readme, await format(text, { parser: "markdown" }));
+  writeFileSync(readme, await format(text, { ...pretty, parser: "markdown" }));
 }
 
 async function main(): Promise<number> {
