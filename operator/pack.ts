@@ -6,6 +6,7 @@ import {
   openSync,
   readFileSync,
   statSync,
+  type BigIntStats,
   type Dirent,
 } from "node:fs";
 import { mkdir, readdir, readFile, readlink, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
@@ -134,7 +135,7 @@ async function packNow(folder: string, archive: string, web: WebSettings): Promi
     stale: staleIn(folder, files, (content) => shortHash(createHash("sha256").update(content))),
   };
   if (latest < begun - TICK)
-    await writeFile(noteOf(archive), JSON.stringify({ key, ...packed, as: asItIs(archive) }));
+    await writeFile(noteOf(archive), JSON.stringify({ key, ...packed, as: asItIs(now(archive)) }));
   return release(packed);
 }
 
@@ -164,10 +165,9 @@ function isRunning(pid: number): boolean {
 const shortHash = (hash: Hash): string => hash.digest("hex").slice(0, HASH);
 
 /** Of a file, by which another one, or a change of it, is seen. */
-function asItIs(path: string): string {
-  const { size, ino, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
-  return [size, ino, mtimeNs, ctimeNs].join(" ");
-}
+const asItIs = ({ size, ino, mtimeNs, ctimeNs }: BigIntStats): string =>
+  [size, ino, mtimeNs, ctimeNs].join(" ");
+const now = (path: string): BigIntStats => statSync(path, { bigint: true });
 
 const noteOf = (archive: string): string => `${archive}.json`;
 
@@ -177,9 +177,9 @@ async function keyOf(folder: string, entries: readonly Entry[]): Promise<{ key: 
   let latest = 0;
   for await (const { name, type } of inTurns(entries)) {
     if (type !== "File") continue;
-    const one = asItIs(join(folder, name));
-    hash.update(`${one}\0`);
-    latest = Math.max(latest, Number(BigInt(one.split(" ").pop() ?? 0) / 1_000_000n));
+    const file = now(join(folder, name));
+    hash.update(`${asItIs(file)}\0`);
+    latest = Math.max(latest, Number(file.ctimeMs));
   }
   for (const { name, type } of entries) hash.update(`${type} ${name}\0`);
   return { key: hash.digest("hex"), latest };
@@ -193,7 +193,7 @@ async function packedBefore(archive: string, key: string): Promise<Packed | unde
       key: of,
       ...known
     } = JSON.parse(await readFile(noteOf(archive), "utf8")) as Packed & Record<"key" | "as", string>;
-    const same = of === key && as === asItIs(archive);
+    const same = of === key && as === asItIs(now(archive));
     return same && "stale" in known ? known : undefined;
   } catch {
     return undefined; // there is none, or half of one: it is packed once more
@@ -325,8 +325,8 @@ async function* blocks(
 ): AsyncGenerator<Buffer> {
   for await (const { name, type } of inTurns(entries)) {
     const path = join(folder, name);
-    const before = type === "File" ? asItIs(path) : "";
-    const size = type === "File" ? statSync(path).size : 0;
+    const before = now(path);
+    const size = type === "File" ? Number(before.size) : 0;
     yield head({
       path: type === "Directory" ? `${name}/` : name,
       mode: type === "Directory" ? 0o755 : 0o644,
@@ -345,7 +345,7 @@ async function* blocks(
       hash.update(part);
       yield part;
     }
-    if (sent !== size || asItIs(path) !== before)
+    if (sent !== size || asItIs(now(path)) !== asItIs(before))
       refuse(`${path} was written to while it was read: run it again. No Pi was contacted.`);
     files[name] = shortHash(hash);
     yield Buffer.alloc((BLOCK - (size % BLOCK)) % BLOCK);
