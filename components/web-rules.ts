@@ -56,7 +56,7 @@ map "${KEY}" $twopir_cache {
  */
 function act({ from, to, status }: Redirect): string {
   const along = takesAlong(from, to);
-  const pattern = `"${along ? withoutQuestion(patternOf(from)) : patternOf(from)}"`;
+  const pattern = `"${patternOf(from, along ? NO_QUERY : undefined)}"`;
   if (status === 200) return `rewrite ${from === "/*" ? OF_THE_SITE : pattern} "${to}" last;`;
   const target = targetOf(from, to);
   const own = /[?#]/.test(target);
@@ -66,8 +66,7 @@ function act({ from, to, status }: Redirect): string {
 }
 
 /** nginx would send a "?" that it found in a path (%3F) as the beginning of a query, to another page: better to none. */
-const withoutQuestion = (pattern: string): string =>
-  pattern.replace("(.*)", "([^?]*)").replaceAll("[^/]", "[^/?]");
+const NO_QUERY = ["[^?]", "[^/?]"] as const;
 
 /** Any path but one that a program asks for, to which a page would be no answer. */
 const OF_THE_SITE = "^/(?!\\.well-known/)";

@@ -108,24 +108,27 @@ export function readRedirects(text: string, fileOf: FileOf): Read<Redirect> {
  * @param leading Where each path leads by the first rule that names it; this one is added.
  */
 function circleOf(from: string, to: string, leading: Map<string, string>): string[] | undefined {
-  const bare = (path: string): string =>
-    (decoded(path.replace(/[?#].*$/, "")) ?? path).replace(/(?<=.)\/$/, "");
-  if (leading.has(bare(from))) return undefined;
-  leading.set(bare(from), bare(to));
-  const passed = [bare(from)];
-  for (let path: string | undefined = bare(to); path !== undefined; path = leading.get(path)) {
+  const pathIn = (text: string): string => bare(decoded(text.replace(/[?#].*$/, "")) ?? text);
+  const [begin, next] = [pathIn(from), pathIn(to)];
+  if (leading.has(begin)) return undefined;
+  leading.set(begin, next);
+  const passed = [begin];
+  for (let path: string | undefined = next; path !== undefined; path = leading.get(path)) {
     passed.push(path);
-    if (path !== bare(from)) continue;
+    if (path !== begin) continue;
     leading.delete(path); // it is refused, and who leads there is not led on
     return passed;
   }
   return undefined;
 }
 
+/** Without the slash at its end, with which it is the same page. */
+const bare = (path: string): string => path.replace(/(?<=.)\/$/, "");
+
 /** The file that a visitor gets there, one way or the other. */
 const pageOf = (path: string, fileOf: FileOf): string | undefined => {
-  const bare = path.replace(/(?<=.)\/$/, "");
-  return [bare, `${bare}.html`, `${bare}/index.html`, `${bare}/index.htm`, path].map(fileOf).find(Boolean);
+  const page = bare(path);
+  return [page, `${page}.html`, `${page}/index.html`, `${page}/index.htm`, path].map(fileOf).find(Boolean);
 };
 
 /** Whether who is sent there is sent there again: always where a rule is forced, else where it finds no page. */
@@ -247,17 +250,21 @@ function decoded(path: string): string | undefined {
  * A path as a regular expression for what nginx makes of the path of a request: decoded, without "//" and "..". A slash
  * at its end is the same page. What a placeholder stands for is in the groups, in their order.
  *
+ * @param path As a rule names it.
+ * @param characters Of what a `*`, and of what another placeholder may stand for: a class of characters each.
  * @example patternOf("/blog/:year/*") // "^/blog/([^/]+)(?:/(.*))?$"
  */
-export function patternOf(path: string): string {
+export function patternOf(
+  path: string,
+  [any, part]: readonly [any: string, part: string] = [".", "[^/]"],
+): string {
   const literal = (text: string): string => (decoded(text) ?? text).replace(/[.*+?^$|(){}[\]\\]/g, "\\$&");
-  const pattern = path
-    .replace(/(?<=.)\/$/, "")
+  const pattern = bare(path)
     .split(/(\/:[A-Za-z]\w*|\/\*$|\*)/)
     .map((piece, i) => {
       if (i % 2 === 0) return literal(piece);
-      if (piece.startsWith("/:")) return "/([^/]+)";
-      return piece === "/*" ? "(?:/(.*))?" : "(.*)";
+      if (piece.startsWith("/:")) return `/(${part}+)`;
+      return piece === "/*" ? `(?:/(${any}*))?` : `(${any}*)`;
     })
     .join("");
   return `^${pattern}${path.endsWith("*") || path === "/" ? "" : "/?"}$`;
