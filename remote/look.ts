@@ -101,9 +101,9 @@ export async function reach(pis: readonly PiAddress[], ssh: Ssh): Promise<Map<st
     const { address, port, user } = to;
     const { keyFile = ssh.keyFile } = to;
     const privateKey = keyFile === undefined ? undefined : await readFile(keyFile, "utf8").catch(() => "");
-    const key = {
-      ...(privateKey === undefined ? {} : { privateKey }),
-      ...(passphrase !== undefined && privateKey !== undefined && isLocked(privateKey) ? { passphrase } : {}),
+    const key = privateKey !== undefined && {
+      privateKey,
+      ...(passphrase !== undefined && isLocked(privateKey) && { passphrase }),
     };
     const knownAs = to.knownAs ?? ("hostName" in to ? to.hostName : undefined);
     const byName = knownAs && (await knownHostKey(knownAs, knownHosts, port));
